@@ -1,0 +1,53 @@
+package bridge
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strconv"
+)
+
+// ZeroHash is the prevhash of a lane's first event in an epoch.
+const ZeroHash = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+// SequenceText writes a sequence the one way it is hashed and sent.
+func SequenceText(n uint64) string { return fmt.Sprintf("%020d", n) }
+
+// SequenceNumber reads a sequence as written by SequenceText.
+func SequenceNumber(text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || len(text) != 20 {
+		return 0, fmt.Errorf("sequence %q: want 20 digits", text)
+	}
+	return n, nil
+}
+
+// Hash is the event's hash (journal.md, "Hash"): SHA-256 over the chained
+// fields, each as a 4-byte big-endian length and its UTF-8 bytes.
+func (e *Event) Hash() string {
+	h := sha256.New()
+	for _, field := range []string{
+		e.Epoch, string(e.Lane), e.Sequence, e.ID, e.Source, e.Type, e.Subject, e.Time.String(), e.RecordedTime.String(),
+		e.Severity, strconv.FormatBool(e.Drill), e.DataHash, e.PrevHash,
+	} {
+		writeField(h, field)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// DataHashOf is the hash of canonical data with its salt.
+func DataHashOf(salt, canonical []byte) string {
+	h := sha256.New()
+	h.Write(salt)
+	h.Write(canonical)
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+func writeField(h hash.Hash, s string) {
+	var n [4]byte
+	binary.BigEndian.PutUint32(n[:], uint32(len(s)))
+	h.Write(n[:])
+	h.Write([]byte(s))
+}

@@ -1,0 +1,150 @@
+// Package ingest owns what devices at the station say: access units of
+// cameras, presses of alarm pillars and telemetry of drones, each as the type
+// that the rest of the box works on. It decides nothing and stores nothing.
+//
+// # Time
+//
+// There are three clocks: the camera's (RTP timestamps and RTCP sender
+// reports), the box's wall clock and the box's monotonic clock. A Unit carries
+// all that is known about its instant:
+//
+//   - PTS is the camera's clock, in ticks of 90 kHz. It only compares with the
+//     PTS of units of the same Run: whenever timestamps do not continue (a
+//     reconnect, a jump), Run grows by one and PTS starts anew.
+//   - Received is the box's clock when the unit was whole. It holds Go's
+//     monotonic reading: differences between two Received are true intervals.
+//   - Captured is the best estimate, on the box's clock, of when the picture
+//     was taken, and Uncertainty is how wrong it may be. With a sender report
+//     it is the camera's own clock corrected by the measured offset; without
+//     one it is the arrival, smoothed over PTS.
+//
+// Intervals, limits and ages use the monotonic clock; what people read uses
+// the wall clock. A step of the box's clock changes neither an interval nor
+// the order of units.
+package ingest
+
+import (
+	"context"
+	"time"
+)
+
+// ClockRate is the rate of Unit.PTS in ticks per second (RFC 6184, section 5.1).
+const ClockRate = 90000
+
+// CameraID names one camera of the station, as in the configuration.
+type CameraID string
+
+// Codec is the compression of a camera's video.
+type Codec string
+
+// Codecs that a camera may send.
+const (
+	H264  Codec = "h264"
+	H265  Codec = "h265"
+	MJPEG Codec = "mjpeg"
+)
+
+// Params is what a decoder must know before the first Unit: the parameter
+// sets and what they say. It never changes after it was made: a change of
+// resolution is another Params. All NAL units are without start code.
+type Params struct {
+	Codec  Codec
+	VPS    []byte // H.265 only
+	SPS    []byte
+	PPS    []byte
+	Width  int     // pixels
+	Height int     // pixels
+	FPS    float64 // pictures per second as the SPS says; 0 when it does not
+}
+
+// Unit is one access unit: the compressed data of one picture. Units are
+// immutable and shared by all readers without copying.
+type Unit struct {
+	Camera      CameraID
+	Params      *Params // in force for this unit
+	Run         uint32  // grows by one whenever PTS does not continue
+	PTS         int64   // presentation time, ticks of ClockRate within Run
+	DTS         int64   // decoding time, ticks of ClockRate within Run
+	Key         bool    // random access: decoding can start here
+	NALs        [][]byte
+	Bytes       int // sum of the sizes of NALs
+	Received    time.Time
+	Captured    time.Time
+	Uncertainty time.Duration
+}
+
+// PressKind is what was pressed at a pillar.
+type PressKind string
+
+// Kinds of presses.
+const (
+	PressAlarm  PressKind = "alarm"  // P0
+	PressDuress PressKind = "duress" // P0, silent at the pillar
+	PressTalk   PressKind = "talk"   // P1
+	PressTamper PressKind = "tamper" // P1
+	PressTest   PressKind = "test"   // a drill
+)
+
+// Press is one press of a pillar's button, as the pillar reported it.
+type Press struct {
+	Pillar   string
+	ID       string // the pillar's own event id
+	Kind     PressKind
+	At       time.Time // by the pillar's clock; zero when it has none
+	AtText   string    // At exactly as the pillar wrote it: part of the key
+	Seq      uint64
+	Replayed bool
+	Received time.Time
+}
+
+// PressResult is the box's answer to a press.
+type PressResult struct {
+	Result   string // stored, duplicate, rejected
+	Reason   string // with rejected
+	Incident string // with stored and duplicate
+}
+
+// PillarStatus is a pillar's retained status, or its Will.
+type PillarStatus struct {
+	Pillar    string    `json:"pillar"`
+	Online    bool      `json:"online"`
+	At        time.Time `json:"at"`
+	BatteryMV *int      `json:"battery_mv,omitempty"`
+	RSSIdBm   *int      `json:"rssi_dbm,omitempty"`
+	Firmware  string    `json:"firmware,omitempty"`
+	Tampered  bool      `json:"tampered"`
+}
+
+// Position is a point in WGS 84, degrees.
+type Position struct {
+	Lat float64 `json:"lat" yaml:"lat"`
+	Lon float64 `json:"lon" yaml:"lon"`
+}
+
+// Telemetry is one report of where a drone is and how it is: the last known
+// value of each field. A nil field is not known.
+type Telemetry struct {
+	Drone      string    `json:"drone"`
+	At         time.Time `json:"at"` // box time of the newest part
+	Position   *Position `json:"position,omitempty"`
+	AltMSLm    *float64  `json:"alt_msl_m,omitempty"`   // metres above mean sea level
+	HeightM    *float64  `json:"height_m,omitempty"`    // metres above take-off
+	HeadingDeg *float64  `json:"heading_deg,omitempty"` // degrees clockwise from true north
+	SpeedMPS   *float64  `json:"speed_mps,omitempty"`   // over ground
+	ClimbMPS   *float64  `json:"climb_mps,omitempty"`   // up is positive
+	BatteryPct *float64  `json:"battery_pct,omitempty"`
+	VoltageMV  *int      `json:"voltage_mv,omitempty"`
+	RollDeg    *float64  `json:"roll_deg,omitempty"`
+	PitchDeg   *float64  `json:"pitch_deg,omitempty"`
+	Armed      *bool     `json:"armed,omitempty"`
+	Mode       string    `json:"mode,omitempty"`
+	VideoURI   string    `json:"video_uri,omitempty"`
+}
+
+// Source is a device that delivers until its context ends or it fails.
+type Source interface {
+	// Run makes one attempt: it connects, delivers and returns when ctx ends
+	// (nil) or when the attempt failed (the reason). All its goroutines have
+	// ended when it returns.
+	Run(ctx context.Context) error
+}
