@@ -120,12 +120,13 @@ type Draft struct {
 	Severity string // P0..P3
 	Drill    bool
 	Data     json.RawMessage // any JSON object; the journal makes it canonical
-	Keys     []string        // found again by Find; neither chained nor forwarded
+	Key      string          // optional; found again by Find; neither chained nor forwarded
 }
 
 // Record is an event at its place in the journal.
 type Record struct {
 	Place uint64 // from 1 within the epoch, without holes
+	Key   string // as in the Draft
 	Event Event
 }
 

@@ -1,0 +1,159 @@
+package desk
+
+import (
+	"time"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/vision"
+)
+
+// Input is something the desk is told. Every input is one call of Handle; its
+// events are appended all together or not at all.
+type Input interface{ input() }
+
+// Actor is who did something: a user of the room, or a part of the box.
+type Actor struct {
+	Name string // user name; "box" for the box itself
+	Role string // wall, operator, lead, admin, officer, uplink, kiosk
+}
+
+// PressIn is a press of a pillar. Its key is press/{pillar}/{id}/{at}/{seq}:
+// a duplicate gives Result.Duplicate and the incident of the first.
+type PressIn struct{ Press ingest.Press }
+
+// SightingIn is a sighting; Snapshot is the SHA-256 (hex) of its stored still.
+// All phases of one sighting share its id.
+type SightingIn struct {
+	Sighting vision.Sighting // Snapshot bytes are ignored here
+	Snapshot string
+}
+
+// ReportIn is what a person told us: it opens an incident.
+type ReportIn struct {
+	Source      string // call_110, walk_in, patrol, hq
+	Kind        string // free: theft, fight, accident, …
+	Priority    string // "" = P2; hq may set it
+	Place       string // id of a configured place, or free text
+	Position    *ingest.Position
+	Note        string
+	At          time.Time // occurred; zero = now
+	By          Actor
+	HQID        string // with source hq: headquarters' id
+	Uplink      string // with source hq
+	Idempotency string
+}
+
+// ActionIn is an operator's action on an incident: claim, acknowledge, close,
+// reopen, note, and what issue 7 adds.
+type ActionIn struct {
+	Incident    string
+	Verb        string
+	By          Actor
+	Reason      string
+	Result      string // with close: resolved, false_alarm, transferred, drill
+	Note        string // with note, ≤ 4 KiB
+	Idempotency string
+}
+
+// ShownIn says that a screen drew an alert.
+type ShownIn struct {
+	Alert  string
+	Screen string
+	At     time.Time
+}
+
+// DeviceIn says that a device's state changed. The desk drops it when nothing
+// changed. A drone that falls silent also raises an alert (P2).
+type DeviceIn struct {
+	Device string
+	Type   string // camera, pillar, drone, uplink
+	State  string // online, offline, silent, degraded, tampered
+	Since  time.Time
+	Why    string
+}
+
+// BlindIn opens or closes a blind interval of a camera.
+type BlindIn struct {
+	Camera string
+	Kind   string // unseen, unrecorded, unanalysed, …
+	From   time.Time
+	To     time.Time // zero: opened
+	Why    string
+}
+
+// ClipIn says that a part of a clip is ready on disk.
+type ClipIn struct{ Clip Clip }
+
+// ClipUploadedIn says that headquarters has the bytes of a part, checked.
+type ClipUploadedIn struct {
+	Clip, Part string
+	Location   string
+}
+
+// ClipEvictedIn says that a part's bytes are gone, and why.
+type ClipEvictedIn struct {
+	Clip, Part, Why string
+}
+
+// AccessIn records who looked, logged in, was refused: lane local.
+type AccessIn struct {
+	Kind   string // login, refused, look_opened, looked, exported, token, user
+	By     Actor
+	Camera string
+	From   time.Time
+	To     time.Time
+	Remote string // address of the client
+	Why    string
+}
+
+// ReceiptIn is headquarters' word on one event by a person there.
+type ReceiptIn struct {
+	Uplink   string
+	Epoch    string
+	Lane     bridge.Lane
+	ID       string
+	Accepted bool
+	By       string
+	At       time.Time
+	Reason   string
+}
+
+// SetAsideIn says that an uplink's headquarters refused an event for good.
+type SetAsideIn struct {
+	Uplink, ID, Reason string
+}
+
+// StartedIn says that the box started; Config is the hash of its configuration.
+type StartedIn struct {
+	Version, Boot, Config string
+}
+
+// Tick is time passing: the desk feeds it at the state's next deadline.
+type Tick struct{}
+
+func (PressIn) input()        {}
+func (SightingIn) input()     {}
+func (ReportIn) input()       {}
+func (ActionIn) input()       {}
+func (ShownIn) input()        {}
+func (DeviceIn) input()       {}
+func (BlindIn) input()        {}
+func (ClipIn) input()         {}
+func (ClipUploadedIn) input() {}
+func (ClipEvictedIn) input()  {}
+func (AccessIn) input()       {}
+func (ReceiptIn) input()      {}
+func (SetAsideIn) input()     {}
+func (StartedIn) input()      {}
+func (Tick) input()           {}
+
+// Result is what Handle did. Place is the newest place at which the answer is
+// true, synced.
+type Result struct {
+	Place     uint64
+	Events    []bridge.Record
+	Duplicate bool
+	Incident  string // the incident that the input opened or joined
+	Alert     string
+}

@@ -1,0 +1,141 @@
+package desk
+
+import (
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// The resources of the room, as the API gives them. Touched is the place of
+// the journal at which the resource last changed.
+
+// IncidentState is where an incident stands (domain.md).
+type IncidentState string
+
+// Incident states.
+const (
+	Open         IncidentState = "open"
+	Acknowledged IncidentState = "acknowledged"
+	Dispatched   IncidentState = "dispatched"
+	OnScene      IncidentState = "on_scene"
+	Closed       IncidentState = "closed"
+)
+
+// PlaceRef names where something is: a configured place, a device's spot, or
+// what the reporter said.
+type PlaceRef struct {
+	ID          string `json:"id,omitempty"`
+	Name        string `json:"name"`
+	AddressCode string `json:"address_code,omitempty"`
+	Beat        string `json:"beat,omitempty"`
+}
+
+// Incident is what the room works on.
+type Incident struct {
+	ID             string           `json:"id"`
+	Number         uint64           `json:"number"` // for people: counts from 1 in an epoch
+	State          IncidentState    `json:"state"`
+	Priority       string           `json:"priority"` // P0..P3: the highest of its alerts
+	Kind           string           `json:"kind"`     // of the first alert
+	Drill          bool             `json:"drill"`
+	Place          PlaceRef         `json:"place"`
+	Position       *ingest.Position `json:"position,omitempty"`
+	Cameras        []string         `json:"cameras"` // bound: nearest first
+	Alerts         []string         `json:"alerts"`
+	Clips          []string         `json:"clips"`
+	Similar        []string         `json:"similar"`
+	Snapshot       string           `json:"snapshot,omitempty"` // SHA-256 (hex) of the newest
+	OccurredAt     bridge.Stamp     `json:"occurred_at"`
+	OpenedAt       bridge.Stamp     `json:"opened_at"`
+	AcknowledgedAt bridge.Stamp     `json:"acknowledged_at"`
+	ClosedAt       bridge.Stamp     `json:"closed_at"`
+	ClaimedBy      string           `json:"claimed_by,omitempty"`
+	ClaimedAt      bridge.Stamp     `json:"claimed_at"`
+	Limit          bridge.Stamp     `json:"limit"` // deadline of the present state; empty when closed
+	Escalated      int              `json:"escalated"`
+	Result         string           `json:"result,omitempty"`
+	History        []Step           `json:"history"`
+	Touched        uint64           `json:"touched"`
+}
+
+// Step is one line of an incident's history.
+type Step struct {
+	At     bridge.Stamp  `json:"at"`
+	Type   string        `json:"type"` // event type without "watchpost."
+	By     string        `json:"by,omitempty"`
+	State  IncidentState `json:"state,omitempty"`
+	Alert  string        `json:"alert,omitempty"`
+	Clip   string        `json:"clip,omitempty"`
+	Reason string        `json:"reason,omitempty"`
+	Note   string        `json:"note,omitempty"`
+	Event  string        `json:"event"` // id of the event
+	Place  uint64        `json:"place"` // in the journal
+}
+
+// Alert is one fact that somebody must look at.
+type Alert struct {
+	ID         string           `json:"id"`
+	Incident   string           `json:"incident"`
+	Kind       string           `json:"kind"`   // alarm, duress, …; intrusion, …; call_110, …; drone_silent, …
+	Origin     string           `json:"origin"` // press, sighting, report, drone, device
+	Priority   string           `json:"priority"`
+	Drill      bool             `json:"drill"`
+	Place      PlaceRef         `json:"place"`
+	Position   *ingest.Position `json:"position,omitempty"`
+	Device     string           `json:"device,omitempty"`
+	From       bridge.Stamp     `json:"from"` // occurred
+	To         bridge.Stamp     `json:"to"`
+	Recorded   bridge.Stamp     `json:"recorded"`
+	Ended      bool             `json:"ended"`
+	Count      int              `json:"count"`
+	Confidence float64          `json:"confidence,omitempty"`
+	Snapshot   string           `json:"snapshot,omitempty"`
+	Rule       string           `json:"rule,omitempty"`
+	Zone       string           `json:"zone,omitempty"`
+	Note       string           `json:"note,omitempty"`
+	ShownAt    bridge.Stamp     `json:"shown_at"`
+	Touched    uint64           `json:"touched"`
+}
+
+// Clip is one part of a piece of recording of an incident.
+type Clip struct {
+	ID            string       `json:"id"`   // {incident}-{camera}-{n}
+	Part          string       `json:"part"` // "1" or "whole"
+	Incident      string       `json:"incident"`
+	Camera        string       `json:"camera"`
+	From          bridge.Stamp `json:"from"`
+	To            bridge.Stamp `json:"to"`
+	WantedFrom    bridge.Stamp `json:"wanted_from"` // earlier than From: the camera was held for less
+	Gaps          []Interval   `json:"gaps"`
+	OffsetMS      float64      `json:"offset_ms"`
+	UncertaintyMS float64      `json:"uncertainty_ms"`
+	SHA256        string       `json:"sha256"`
+	Bytes         int64        `json:"bytes"`
+	Masked        bool         `json:"masked"`
+	Supersedes    string       `json:"supersedes,omitempty"` // part
+	Location      string       `json:"location"`             // /api/v1/clips/{id}/{part}.mp4
+	ReadyAt       bridge.Stamp `json:"ready_at"`
+	UploadedAt    bridge.Stamp `json:"uploaded_at"`
+	Evicted       string       `json:"evicted,omitempty"` // why
+	Touched       uint64       `json:"touched"`
+}
+
+// Interval is a stretch of time.
+type Interval struct {
+	From bridge.Stamp `json:"from"`
+	To   bridge.Stamp `json:"to"`
+	Why  string       `json:"why,omitempty"`
+}
+
+// Device is a camera, pillar or drone: what the journal knows of it. Live
+// facts (age of the picture, position) are not here: they are `state` events.
+type Device struct {
+	ID       string           `json:"id"`
+	Type     string           `json:"type"` // camera, pillar, drone, uplink
+	Name     string           `json:"name"`
+	State    string           `json:"state"` // unknown (never heard), online, offline, silent, degraded, tampered
+	Since    bridge.Stamp     `json:"since"`
+	Why      string           `json:"why,omitempty"`
+	Position *ingest.Position `json:"position,omitempty"`
+	Blind    *Interval        `json:"blind,omitempty"` // open blind interval (cameras)
+	Touched  uint64           `json:"touched"`
+}
