@@ -1,0 +1,281 @@
+// Package config turns the configuration file into a validated Config: YAML →
+// defaults → validation, with all problems at once, each with its key path,
+// the value and what to do.
+//
+// It owns the names of the keys (contracts.md) and refuses unknown ones. It
+// reads password files, so that a missing one is found at start, and opens
+// nothing else.
+package config
+
+import (
+	"time"
+)
+
+// Config is the whole configuration. Relative paths have been resolved against
+// the file's folder.
+type Config struct {
+	Station  Station          `yaml:"station"`
+	Data     Data             `yaml:"data"`
+	HTTP     HTTP             `yaml:"http"`
+	WebRTC   WebRTC           `yaml:"webrtc"`
+	Detector Detector         `yaml:"detector"`
+	MQTT     MQTT             `yaml:"mqtt"`
+	Auth     Auth             `yaml:"auth"`
+	Cameras  []Camera         `yaml:"cameras"`
+	Pillars  []Pillar         `yaml:"pillars"`
+	Drones   []Drone          `yaml:"drones"`
+	Uplinks  []Uplink         `yaml:"uplinks"`
+	Upload   Upload           `yaml:"upload"`
+	Places   []Place          `yaml:"places"`
+	Limits   map[string]Limit `yaml:"limits"` // by priority
+
+	location *time.Location
+	digest   string
+}
+
+// Location is the station's time zone.
+func (c *Config) Location() *time.Location { return c.location }
+
+// Digest is the SHA-256 of the file as it was read, "sha256:" and hex: the
+// configuration's name in events.
+func (c *Config) Digest() string { return c.digest }
+
+// Station is who we are.
+type Station struct {
+	ID       string   `yaml:"id"`
+	Box      string   `yaml:"box"`
+	Name     string   `yaml:"name"`
+	Language string   `yaml:"language"`
+	Timezone string   `yaml:"timezone"`
+	Position Position `yaml:"position"`
+}
+
+// Position is WGS 84, degrees.
+type Position struct {
+	Lat float64 `yaml:"lat"`
+	Lon float64 `yaml:"lon"`
+}
+
+// Data is where things are kept, and for how long.
+type Data struct {
+	Dir        string    `yaml:"dir"`
+	Journal    Journal   `yaml:"journal"`
+	Recordings Retention `yaml:"recordings"`
+	Clips      Retention `yaml:"clips"`
+	Snapshots  Retention `yaml:"snapshots"`
+	Telemetry  Age       `yaml:"telemetry"`
+}
+
+// Journal is where the journal stands; empty: journal below data.dir.
+type Journal struct {
+	Dir string `yaml:"dir"`
+}
+
+// Retention bounds a class of files by bytes and by age.
+type Retention struct {
+	Budget Size     `yaml:"budget"`
+	MaxAge Duration `yaml:"max_age"`
+}
+
+// Age bounds a class of files by age.
+type Age struct {
+	MaxAge Duration `yaml:"max_age"`
+}
+
+// HTTP is the wall's listener. Until TLS is built it serves loopback only,
+// unless Insecure.
+type HTTP struct {
+	Listen   string `yaml:"listen"`
+	Insecure bool   `yaml:"insecure"`
+}
+
+// WebRTC has the ports of live pictures; 0 is any.
+type WebRTC struct {
+	UDP int `yaml:"udp"`
+	TCP int `yaml:"tcp"`
+}
+
+// Detector chooses the object detector.
+type Detector struct {
+	Backend string `yaml:"backend"` // auto, onnx, dnn, hog
+	Model   string `yaml:"model"`
+	SHA256  string `yaml:"sha256"`
+	Library string `yaml:"library"`
+}
+
+// MQTT is the embedded broker.
+type MQTT struct {
+	Listen string `yaml:"listen"`
+}
+
+// Auth is who may look without a login.
+type Auth struct {
+	AnonymousWall bool `yaml:"anonymous_wall"`
+}
+
+// Camera is one camera.
+type Camera struct {
+	ID           string             `yaml:"id"`
+	Name         string             `yaml:"name"`
+	Streams      Streams            `yaml:"streams"`
+	Username     string             `yaml:"username"`
+	PasswordFile string             `yaml:"password_file"`
+	Transport    string             `yaml:"transport"`
+	Position     View               `yaml:"position"`
+	Record       string             `yaml:"record"`
+	PreRoll      Duration           `yaml:"pre_roll"`
+	PostRoll     Duration           `yaml:"post_roll"`
+	Analyze      Analyze            `yaml:"analyze"`
+	Zones        map[string][]Point `yaml:"zones"`
+	Lines        map[string]Line    `yaml:"lines"`
+	Rules        []Rule             `yaml:"rules"`
+
+	Password string `yaml:"-"`
+}
+
+// Streams are a camera's RTSP addresses, without credentials.
+type Streams struct {
+	Main string `yaml:"main"`
+}
+
+// View is where a camera stands and what it sees.
+type View struct {
+	Lat     float64 `yaml:"lat"`
+	Lon     float64 `yaml:"lon"`
+	Bearing float64 `yaml:"bearing"` // degrees from north
+	FOV     float64 `yaml:"fov"`     // degrees
+	RangeM  float64 `yaml:"range_m"` // metres
+}
+
+// Point is a place in a picture, 0..1 of width and height.
+type Point [2]float64
+
+// Line is a line in a picture; looking from From to To, left is left.
+type Line struct {
+	From Point `yaml:"from"`
+	To   Point `yaml:"to"`
+}
+
+// Analyze says how a camera is analysed.
+type Analyze struct {
+	Enabled bool     `yaml:"enabled"`
+	FPS     float64  `yaml:"fps"`
+	Objects []string `yaml:"objects"`
+}
+
+// Rule makes sightings.
+type Rule struct {
+	Name      string   `yaml:"name"`
+	Kind      string   `yaml:"kind"`
+	Zone      string   `yaml:"zone"`
+	Line      string   `yaml:"line"`
+	Direction string   `yaml:"direction"`
+	Objects   []string `yaml:"objects"`
+	Schedule  string   `yaml:"schedule"`
+	Priority  string   `yaml:"priority"`
+	Dwell     Duration `yaml:"dwell"`
+}
+
+// Pillar is one alarm pillar.
+type Pillar struct {
+	ID           string   `yaml:"id"`
+	Name         string   `yaml:"name"`
+	Position     Position `yaml:"position"`
+	Cameras      []string `yaml:"cameras"`
+	PasswordFile string   `yaml:"password_file"`
+
+	Password string `yaml:"-"`
+}
+
+// Drone is one drone.
+type Drone struct {
+	ID       string `yaml:"id"`
+	Name     string `yaml:"name"`
+	Kind     string `yaml:"kind"`
+	Listen   string `yaml:"listen"`
+	SystemID int    `yaml:"system_id"`
+}
+
+// Uplink is one command system above.
+type Uplink struct {
+	Name          string   `yaml:"name"`
+	Kind          string   `yaml:"kind"`
+	URL           string   `yaml:"url"`
+	Username      string   `yaml:"username"`
+	PasswordFile  string   `yaml:"password_file"`
+	CAFile        string   `yaml:"ca_file"`
+	CertFile      string   `yaml:"cert_file"`
+	KeyFile       string   `yaml:"key_file"`
+	Lanes         []string `yaml:"lanes"`
+	Confirm       string   `yaml:"confirm"`
+	ReceiptWithin Duration `yaml:"receipt_within"`
+	Drills        bool     `yaml:"drills"`
+
+	Password string `yaml:"-"`
+}
+
+// Upload sends clip bytes up.
+type Upload struct {
+	Kind      string   `yaml:"kind"`
+	URL       string   `yaml:"url"`
+	RateLimit Rate     `yaml:"rate_limit"`
+	When      []string `yaml:"when"`
+}
+
+// Place is a named spot.
+type Place struct {
+	ID          string       `yaml:"id"`
+	Name        string       `yaml:"name"`
+	AddressCode string       `yaml:"address_code"`
+	Beat        string       `yaml:"beat"`
+	Polygon     [][2]float64 `yaml:"polygon"` // lat, lon
+}
+
+// Limit is how long an incident of one priority may stay in a state.
+type Limit struct {
+	Open         Duration `yaml:"open"`
+	Acknowledged Duration `yaml:"acknowledged"`
+}
+
+// Default is the configuration of a box with nothing attached. Cameras,
+// pillars, drones and uplinks get their own defaults when they are read.
+func Default() Config {
+	day := Duration(24 * time.Hour)
+	return Config{
+		Station: Station{Box: "a", Language: "zh-CN", Timezone: "Asia/Shanghai"},
+		Data: Data{
+			Dir:        "/var/lib/watchpost",
+			Recordings: Retention{Budget: 200 * GiB, MaxAge: 30 * day},
+			Clips:      Retention{Budget: 50 * GiB, MaxAge: 90 * day},
+			Snapshots:  Retention{Budget: 10 * GiB, MaxAge: 90 * day},
+			Telemetry:  Age{MaxAge: 7 * day},
+		},
+		HTTP:     HTTP{Listen: ":8080"},
+		WebRTC:   WebRTC{UDP: 8189, TCP: 8189},
+		Detector: Detector{Backend: "auto", Model: "yolox_nano.onnx", Library: "libonnxruntime.so.1"},
+		MQTT:     MQTT{Listen: ":1883"},
+		Limits: map[string]Limit{
+			"P0": {Open: Duration(time.Minute), Acknowledged: Duration(5 * time.Minute)},
+			"P1": {Open: Duration(3 * time.Minute), Acknowledged: Duration(10 * time.Minute)},
+			"P2": {Open: Duration(15 * time.Minute), Acknowledged: Duration(time.Hour)},
+			"P3": {Open: Duration(12 * time.Hour), Acknowledged: Duration(24 * time.Hour)},
+		},
+	}
+}
+
+func (c *Camera) setDefaults() {
+	c.Transport, c.Record = "auto", "continuous"
+	c.PreRoll, c.PostRoll = Duration(30*time.Second), Duration(30*time.Second)
+	c.Position = View{FOV: 70, RangeM: 60}
+	c.Analyze = Analyze{Enabled: true, FPS: 5, Objects: []string{"person"}}
+}
+
+func (r *Rule) setDefaults() { r.Priority = "P2" }
+
+func (d *Drone) setDefaults() { d.Kind, d.SystemID = "mavlink", 1 }
+
+func (u *Uplink) setDefaults() {
+	u.Kind, u.Confirm = "mqtt", "receipt"
+	u.Lanes = []string{"alarm", "notice", "clip"}
+	u.ReceiptWithin = Duration(time.Minute)
+}

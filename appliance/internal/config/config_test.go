@@ -1,0 +1,103 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const good = `
+station: {id: jingdong, name: 京东派出所, position: {lat: 28.69, lon: 115.99}}
+data: {dir: data, clips: {budget: 512MiB, max_age: 2d}}
+cameras:
+  - id: gate
+    streams: {main: rtsp://10.0.0.11/main}
+    pre_roll: 10s
+    zones: {yard: [[0.1,0.5],[0.9,0.5],[0.9,1.0]]}
+    rules: [{name: yard, kind: intrusion, zone: yard, schedule: "22:00-06:00"}]
+pillars: [{id: P-001, cameras: [gate], password_file: P-001}]
+drones: [{id: uav-1, listen: "udp:127.0.0.1:0"}]
+uplinks: [{name: hq, url: "mqtt://127.0.0.1:1883"}]
+limits: {P0: {open: 30s}}
+`
+
+func folder(t *testing.T) string {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "P-001"), []byte("secret\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "empty"), nil, 0o600))
+	return dir
+}
+
+func TestGoodConfigurationIsCompletedWithDefaults(t *testing.T) {
+	dir := folder(t)
+	c, err := Parse([]byte(good), dir, Supported{})
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(dir, "data", "journal"), c.Data.Journal.Dir)
+	require.Equal(t, 512*Size(1<<20), c.Data.Clips.Budget)
+	require.Equal(t, 48*time.Hour, time.Duration(c.Data.Clips.MaxAge))
+	cam := c.Cameras[0]
+	require.Equal(t, "gate", cam.Name)
+	require.Equal(t, 10*time.Second, time.Duration(cam.PreRoll))
+	require.Equal(t, 30*time.Second, time.Duration(cam.PostRoll))
+	require.Equal(t, "P2", cam.Rules[0].Priority)
+	require.Equal(t, "secret", c.Pillars[0].Password)
+	require.Equal(t, "receipt", c.Uplinks[0].Confirm)
+	require.Equal(t, 30*time.Second, time.Duration(c.Limits["P0"].Open))
+	require.Equal(t, 5*time.Minute, time.Duration(c.Limits["P0"].Acknowledged), "the other fields keep their defaults")
+	require.Equal(t, "Asia/Shanghai", c.Location().String())
+	require.Contains(t, c.Digest(), "sha256:")
+}
+
+func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
+	for _, tc := range []struct{ old, new, want string }{
+		{"id: jingdong", "id: 京东", `station.id: "京东"; write 1 to 64 letters`},
+		{"lat: 28.69", "lat: 128.69", "station.position.lat: 128.69 is not within -90 and 90"},
+		{"lat: 28.69", "lat: north", `station.position.lat: "north" is not a number (line 2)`},
+		{"{dir: data", "{dri: x, dir: data", "data.dri: unknown key (line 3); known here: dir, journal"},
+		{"512MiB", "512 MB", `data.clips.budget: "512 MB" is no size`},
+		{"2d", "2 days", `data.clips.max_age: "2 days" is no duration`},
+		{"rtsp://10.0.0.11/main", "rtsp://u:p@10.0.0.11/main", "cameras[0].streams.main: holds credentials"},
+		{"rtsp://10.0.0.11/main", "http://10.0.0.11/", `cameras[0].streams.main: "http://10.0.0.11/" is no RTSP address`},
+		{"pre_roll: 10s", "pre_roll: 10s\n    masks: []", "cameras[0].masks: unknown key"},
+		{"pre_roll: 10s", "pre_roll: 1h", "cameras[0].pre_roll: 3600 is not within 1 and 300"},
+		{"[0.9,0.5],[0.9,1.0]", "[0.9,1.5],[0.9,1.0]", "cameras[0].zones.yard[1]: [0.9, 1.5] is outside the picture"},
+		{"kind: intrusion", "kind: faces", `cameras[0].rules[0].kind: "faces"; write one of motion`},
+		{"kind: intrusion", "kind: crowd", `cameras[0].rules[0].kind: "crowd" is not built in this version`},
+		{"zone: yard", "zone: roof", `cameras[0].rules[0].zone: "roof" is not among the camera's zones`},
+		{`"22:00-06:00"`, `"22-6"`, `cameras[0].rules[0].schedule: "22-6"; write it like 22:00-06:00`},
+		{"cameras: [gate]", "cameras: [gaet]", `pillars[0].cameras[0]: "gaet" is not among the cameras`},
+		{"password_file: P-001", "password_file: P-002", "P-002 does not exist; write the password into it"},
+		{"password_file: P-001", "password_file: empty", "empty is empty; write the password"},
+		{"udp:127.0.0.1:0", "127.0.0.1:0", `drones[0].listen: "127.0.0.1:0"; write it like udp:0.0.0.0:14550`},
+		{`"mqtt://127.0.0.1:1883"`, "hq.example", `uplinks[0].url: "hq.example"; write it like mqtts://hq.example`},
+		{"name: hq", "name: hq, kind: webhook", `uplinks[0].kind: "webhook"; write one of mqtt`},
+		{"limits: {P0", "limits: {P9", `limits.P9: "P9"; write one of P0, P1, P2, P3`},
+		{"pre_roll: 10s", "pre_roll: 10s\n    pre_roll: 11s", "cameras[0].pre_roll: stands twice"},
+		{"\ndata:", "\n  data: [", "yaml: "},
+	} {
+		text := strings.Replace(good, tc.old, tc.new, 1)
+		require.NotEqual(t, good, text, tc.old)
+		_, err := Parse([]byte(text), folder(t), Supported{RuleKind: func(k string) bool { return k != "crowd" }})
+		require.ErrorContains(t, err, tc.want)
+	}
+}
+
+func TestAllProblemsComeAtOnce(t *testing.T) {
+	_, err := Parse([]byte("station: {id: '', nope: 1}\nhttp: {listen: x}\ncameras: [{}]\n"), t.TempDir(), Supported{})
+	var ps Problems
+	require.ErrorAs(t, err, &ps)
+	require.GreaterOrEqual(t, len(ps), 5, err)
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(good))
+	f.Add([]byte("a: &a [*a]"))
+	f.Add([]byte("cameras: {x: 1}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, _ = Parse(text, ".", Supported{})
+	})
+}

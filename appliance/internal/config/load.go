@@ -1,0 +1,124 @@
+package config
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Supported is what this build can do, as the packages that do it say.
+type Supported struct {
+	RuleKind func(kind string) bool
+}
+
+// Load reads, completes and validates the file. All that is wrong comes back
+// at once as Problems; a file that is not YAML gives one problem.
+func Load(path string, can Supported) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration %s: %w", path, err)
+	}
+	return Parse(text, filepath.Dir(abs), can)
+}
+
+// Parse is Load for text; dir is the folder that relative paths count from.
+func Parse(text []byte, dir string, can Supported) (*Config, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
+		return nil, Problems{{Key: "yaml", Text: strings.TrimPrefix(err.Error(), "yaml: ")}}
+	}
+	c := Default()
+	var ps Problems
+	if len(root.Content) > 0 {
+		decode(root.Content[0], reflect.ValueOf(&c).Elem(), "", &ps)
+	}
+	sum := sha256.Sum256(text)
+	c.digest = "sha256:" + hex.EncodeToString(sum[:])
+	c.resolve(dir, &ps)
+	c.validate(can, &ps)
+	if len(ps) > 0 {
+		slices.SortStableFunc(ps, func(a, b Problem) int { return strings.Compare(a.Key, b.Key) })
+		return nil, ps
+	}
+	return &c, nil
+}
+
+func (c *Config) resolve(dir string, ps *Problems) {
+	abs := func(p *string) {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+	abs(&c.Data.Dir)
+	abs(&c.Data.Journal.Dir)
+	if c.Data.Journal.Dir == "" {
+		c.Data.Journal.Dir = filepath.Join(c.Data.Dir, "journal")
+	}
+	for i := range c.Cameras {
+		cam := &c.Cameras[i]
+		abs(&cam.PasswordFile)
+		cam.Password = secret(cam.PasswordFile, fmt.Sprintf("cameras[%d].password_file", i), ps)
+		if cam.Name == "" {
+			cam.Name = cam.ID
+		}
+	}
+	for i := range c.Pillars {
+		p := &c.Pillars[i]
+		abs(&p.PasswordFile)
+		p.Password = secret(p.PasswordFile, fmt.Sprintf("pillars[%d].password_file", i), ps)
+		if p.Name == "" {
+			p.Name = p.ID
+		}
+	}
+	for i := range c.Drones {
+		if c.Drones[i].Name == "" {
+			c.Drones[i].Name = c.Drones[i].ID
+		}
+	}
+	for i := range c.Uplinks {
+		u := &c.Uplinks[i]
+		for _, p := range []*string{&u.PasswordFile, &u.CAFile, &u.CertFile, &u.KeyFile} {
+			abs(p)
+		}
+		u.Password = secret(u.PasswordFile, fmt.Sprintf("uplinks[%d].password_file", i), ps)
+	}
+	loc, err := time.LoadLocation(c.Station.Timezone)
+	if err != nil {
+		ps.add("station.timezone", "%q is no IANA time zone; write it like Asia/Shanghai", c.Station.Timezone)
+		loc = time.UTC
+	}
+	c.location = loc
+}
+
+const secretMaxBytes = 4096
+
+func secret(path, key string, ps *Problems) string {
+	if path == "" {
+		return ""
+	}
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		ps.add(key, "%s does not exist; write the password into it, one line", path)
+	case err != nil:
+		ps.add(key, "%v", err)
+	case len(b) > secretMaxBytes:
+		ps.add(key, "%s has %d bytes; a password file has one line", path, len(b))
+	case strings.TrimSpace(string(b)) == "":
+		ps.add(key, "%s is empty; write the password into it, one line", path)
+	}
+	return strings.TrimRight(string(b), "\r\n")
+}

@@ -1,0 +1,281 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+var (
+	idPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	shaPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	schedule   = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$`)
+)
+
+const idRule = "write 1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit"
+
+func (c *Config) validate(can Supported, ps *Problems) {
+	c.validateStation(ps)
+	c.validateListeners(ps)
+	cameras := map[string]bool{}
+	for i := range c.Cameras {
+		validateID(fmt.Sprintf("cameras[%d].id", i), c.Cameras[i].ID, cameras, ps)
+		c.Cameras[i].validate(fmt.Sprintf("cameras[%d]", i), can, ps)
+	}
+	pillars := map[string]bool{}
+	for i := range c.Pillars {
+		validateID(fmt.Sprintf("pillars[%d].id", i), c.Pillars[i].ID, pillars, ps)
+		c.Pillars[i].validate(fmt.Sprintf("pillars[%d]", i), cameras, ps)
+	}
+	drones := map[string]bool{}
+	for i := range c.Drones {
+		validateID(fmt.Sprintf("drones[%d].id", i), c.Drones[i].ID, drones, ps)
+		c.Drones[i].validate(fmt.Sprintf("drones[%d]", i), ps)
+	}
+	c.validateUp(ps)
+	places := map[string]bool{}
+	for i, p := range c.Places {
+		key := fmt.Sprintf("places[%d]", i)
+		validateID(key+".id", p.ID, places, ps)
+		if n := len(p.Polygon); n > 0 && n < 3 {
+			ps.add(key+".polygon", "has %d corners; a polygon has at least 3, each [lat, lon]", n)
+		}
+		for j, at := range p.Polygon {
+			validatePosition(fmt.Sprintf("%s.polygon[%d]", key, j), at[0], at[1], ps)
+		}
+	}
+	for priority := range c.Limits {
+		oneOf("limits."+priority, priority, []string{"P0", "P1", "P2", "P3"}, ps)
+	}
+}
+
+func (c *Config) validateStation(ps *Problems) {
+	for key, id := range map[string]string{"station.id": c.Station.ID, "station.box": c.Station.Box} {
+		if !idPattern.MatchString(id) {
+			ps.add(key, "%q; %s", id, idRule)
+		}
+	}
+	oneOf("station.language", c.Station.Language, []string{"zh-CN", "en"}, ps)
+	validatePosition("station.position", c.Station.Position.Lat, c.Station.Position.Lon, ps)
+	if c.Data.Dir == "" {
+		ps.add("data.dir", "is empty; name the folder that keeps the journal and the recordings")
+	}
+	for key, r := range map[string]Retention{"data.recordings": c.Data.Recordings, "data.clips": c.Data.Clips, "data.snapshots": c.Data.Snapshots} {
+		if r.Budget < Size(1<<20) {
+			ps.add(key+".budget", "%d bytes is below 1MiB; nothing could be kept", r.Budget)
+		}
+		if r.MaxAge <= 0 {
+			ps.add(key+".max_age", "is zero; nothing could be kept")
+		}
+	}
+	oneOf("detector.backend", c.Detector.Backend, []string{"auto", "onnx", "dnn", "hog"}, ps)
+	if c.Detector.SHA256 != "" && !shaPattern.MatchString(c.Detector.SHA256) {
+		ps.add("detector.sha256", "%q; write 64 hexadecimal digits, lower case", c.Detector.SHA256)
+	}
+}
+
+func (c *Config) validateListeners(ps *Problems) {
+	listen("http.listen", c.HTTP.Listen, ps)
+	listen("mqtt.listen", c.MQTT.Listen, ps)
+	for key, port := range map[string]int{"webrtc.udp": c.WebRTC.UDP, "webrtc.tcp": c.WebRTC.TCP} {
+		if port < 0 || port > 65535 {
+			ps.add(key, "%d is no port; write 0 (any) to 65535", port)
+		}
+	}
+}
+
+func (cam *Camera) validate(key string, can Supported, ps *Problems) {
+	u, err := url.Parse(cam.Streams.Main)
+	switch {
+	case cam.Streams.Main == "":
+		ps.add(key+".streams.main", "is empty; write the camera's address, like rtsp://10.0.0.11/main")
+	case err != nil || u.Host == "" || (u.Scheme != "rtsp" && u.Scheme != "rtsps"):
+		ps.add(key+".streams.main", "%q is no RTSP address; write it like rtsp://10.0.0.11/main", cam.Streams.Main)
+	case u.User != nil:
+		ps.add(key+".streams.main", "holds credentials; put them into username and password_file")
+	}
+	oneOf(key+".transport", cam.Transport, []string{"auto", "tcp", "udp"}, ps)
+	oneOf(key+".record", cam.Record, []string{"continuous", "incidents", "off"}, ps)
+	validatePosition(key+".position", cam.Position.Lat, cam.Position.Lon, ps)
+	between(key+".position.bearing", cam.Position.Bearing, 0, 360, ps)
+	between(key+".position.fov", cam.Position.FOV, 1, 360, ps)
+	between(key+".position.range_m", cam.Position.RangeM, 1, 10_000, ps)
+	between(key+".pre_roll", time.Duration(cam.PreRoll).Seconds(), 1, 300, ps)
+	between(key+".post_roll", time.Duration(cam.PostRoll).Seconds(), 1, 600, ps)
+	between(key+".analyze.fps", cam.Analyze.FPS, 0.5, 25, ps)
+	for name, zone := range cam.Zones {
+		polygon(fmt.Sprintf("%s.zones.%s", key, name), zone, ps)
+	}
+	for name, line := range cam.Lines {
+		at := fmt.Sprintf("%s.lines.%s", key, name)
+		inPicture(at+".from", line.From, ps)
+		inPicture(at+".to", line.To, ps)
+		if line.From == line.To {
+			ps.add(at, "from and to are the same point; a line has two")
+		}
+	}
+	objects(key+".analyze.objects", cam.Analyze.Objects, ps)
+	names := map[string]bool{}
+	for i := range cam.Rules {
+		at := fmt.Sprintf("%s.rules[%d]", key, i)
+		validateID(at+".name", cam.Rules[i].Name, names, ps)
+		cam.Rules[i].validate(at, cam, can, ps)
+	}
+}
+
+// RuleKinds are the kinds of sightings that the contracts name.
+func RuleKinds() []string {
+	return strings.Split("motion left_object removed_object tripwire intrusion wrong_way loitering counting crowd fast_move video_loss video_covered video_defocused video_moved video_frozen", " ")
+}
+
+func (r *Rule) validate(key string, cam *Camera, can Supported, ps *Problems) {
+	switch {
+	case !slices.Contains(RuleKinds(), r.Kind):
+		oneOf(key+".kind", r.Kind, RuleKinds(), ps)
+	case can.RuleKind != nil && !can.RuleKind(r.Kind):
+		ps.add(key+".kind", "%q is not built in this version; remove the rule", r.Kind)
+	}
+	if _, known := cam.Zones[r.Zone]; r.Zone != "" && !known {
+		ps.add(key+".zone", "%q is not among the camera's zones", r.Zone)
+	}
+	if _, known := cam.Lines[r.Line]; r.Line != "" && !known {
+		ps.add(key+".line", "%q is not among the camera's lines", r.Line)
+	}
+	switch r.Kind {
+	case "intrusion", "loitering":
+		if r.Zone == "" {
+			ps.add(key+".zone", "is empty; %s needs one of the camera's zones", r.Kind)
+		}
+	case "tripwire":
+		if r.Line == "" {
+			ps.add(key+".line", "is empty; tripwire needs one of the camera's lines")
+		}
+	}
+	if r.Kind == "loitering" && r.Dwell <= 0 {
+		ps.add(key+".dwell", "is zero; loitering needs how long, like 60s")
+	}
+	if r.Direction != "" {
+		oneOf(key+".direction", r.Direction, []string{"left_to_right", "right_to_left", "both"}, ps)
+	}
+	objects(key+".objects", r.Objects, ps)
+	if r.Schedule != "" && !schedule.MatchString(r.Schedule) {
+		ps.add(key+".schedule", "%q; write it like 22:00-06:00, in station time", r.Schedule)
+	}
+	oneOf(key+".priority", r.Priority, []string{"P0", "P1", "P2", "P3"}, ps)
+}
+
+func (p *Pillar) validate(key string, cameras map[string]bool, ps *Problems) {
+	validatePosition(key+".position", p.Position.Lat, p.Position.Lon, ps)
+	for i, id := range p.Cameras {
+		if !cameras[id] {
+			ps.add(fmt.Sprintf("%s.cameras[%d]", key, i), "%q is not among the cameras", id)
+		}
+	}
+	if p.PasswordFile == "" {
+		ps.add(key+".password_file", "is empty; every pillar has its own password")
+	}
+}
+
+func (d *Drone) validate(key string, ps *Problems) {
+	oneOf(key+".kind", d.Kind, []string{"mavlink"}, ps)
+	address, ok := strings.CutPrefix(d.Listen, "udp:")
+	if !ok {
+		ps.add(key+".listen", "%q; write it like udp:0.0.0.0:14550", d.Listen)
+	} else {
+		listen(key+".listen", address, ps)
+	}
+	between(key+".system_id", float64(d.SystemID), 1, 255, ps)
+}
+
+func (c *Config) validateUp(ps *Problems) {
+	names := map[string]bool{}
+	for i := range c.Uplinks {
+		u, key := &c.Uplinks[i], fmt.Sprintf("uplinks[%d]", i)
+		validateID(key+".name", u.Name, names, ps)
+		oneOf(key+".kind", u.Kind, []string{"mqtt"}, ps)
+		address(key+".url", u.URL, []string{"mqtt", "mqtts"}, ps)
+		oneOf(key+".confirm", u.Confirm, []string{"receipt", "transport"}, ps)
+		for j, lane := range u.Lanes {
+			oneOf(fmt.Sprintf("%s.lanes[%d]", key, j), lane, []string{"alarm", "notice", "clip"}, ps)
+		}
+		if (u.CertFile == "") != (u.KeyFile == "") {
+			ps.add(key+".cert_file", "needs key_file beside it, and the other way round")
+		}
+	}
+	if c.Upload.URL == "" && c.Upload.Kind == "" {
+		return
+	}
+	oneOf("upload.kind", c.Upload.Kind, []string{"tus"}, ps)
+	address("upload.url", c.Upload.URL, []string{"http", "https"}, ps)
+	for i, p := range c.Upload.When {
+		oneOf(fmt.Sprintf("upload.when[%d]", i), p, []string{"P0", "P1", "P2", "P3"}, ps)
+	}
+}
+
+func validateID(key, id string, seen map[string]bool, ps *Problems) {
+	if !idPattern.MatchString(id) {
+		ps.add(key, "%q; %s", id, idRule)
+	}
+	if seen[id] {
+		ps.add(key, "%q is used twice; give each its own", id)
+	}
+	seen[id] = true
+}
+
+func oneOf(key, value string, allowed []string, ps *Problems) {
+	if !slices.Contains(allowed, value) {
+		ps.add(key, "%q; write one of %s", value, strings.Join(allowed, ", "))
+	}
+}
+
+func between(key string, v, low, high float64, ps *Problems) {
+	if !(v >= low && v <= high) {
+		ps.add(key, "%g is not within %g and %g", v, low, high)
+	}
+}
+
+func validatePosition(key string, lat, lon float64, ps *Problems) {
+	between(key+".lat", lat, -90, 90, ps)
+	between(key+".lon", lon, -180, 180, ps)
+}
+
+func polygon(key string, points []Point, ps *Problems) {
+	if len(points) < 3 {
+		ps.add(key, "has %d corners; a polygon has at least 3", len(points))
+	}
+	for i, p := range points {
+		inPicture(fmt.Sprintf("%s[%d]", key, i), p, ps)
+	}
+}
+
+func inPicture(key string, p Point, ps *Problems) {
+	if !(p[0] >= 0 && p[0] <= 1 && p[1] >= 0 && p[1] <= 1) {
+		ps.add(key, "[%g, %g] is outside the picture; x and y go from 0 to 1", p[0], p[1])
+	}
+}
+
+func objects(key string, list []string, ps *Problems) {
+	for i, o := range list {
+		oneOf(fmt.Sprintf("%s[%d]", key, i), o, []string{"person", "bicycle", "car", "motorcycle", "bus", "truck"}, ps)
+	}
+}
+
+func listen(key, address string, ps *Problems) {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		ps.add(key, "%q; write host:port, like :8080 or 127.0.0.1:8080", address)
+	}
+}
+
+func address(key, text string, schemes []string, ps *Problems) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme):
+		ps.add(key, "%q; write it like %s://hq.example", text, schemes[len(schemes)-1])
+	case u.User != nil:
+		ps.add(key, "holds credentials; put them into username and password_file")
+	}
+}
