@@ -47,7 +47,8 @@ type Frame struct {
 	Received      time.Time
 	Captured      time.Time
 	Key           bool
-	Width, Height int // pixels
+	Width, Height int  // pixels
+	FullRange     bool // luma 0..255 (JPEG) instead of 16..235
 	Y, U, V       []byte
 	StrideY       int // bytes per row
 	StrideU       int
