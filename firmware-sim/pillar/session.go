@@ -1,0 +1,206 @@
+package pillar
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
+)
+
+var (
+	errNoBroker = errors.New("no broker is known yet")
+	errMoved    = errors.New("the broker's address changed")
+	errLost     = errors.New("connection lost")
+)
+
+const (
+	answerTimeout = 5 * time.Second // for the broker to answer one packet
+	goodbyeMS     = 250             // paho's quiet period before DISCONNECT
+	keepAlive     = 10 * time.Second
+)
+
+// CheckBroker tells whether url is a broker's address a pillar can use.
+func CheckBroker(broker string) error {
+	u, err := url.Parse(broker)
+	if err != nil {
+		return err
+	}
+	if u.Scheme != "mqtt" && u.Scheme != "tcp" {
+		return fmt.Errorf("broker %q: want mqtt://host:port", broker)
+	}
+	if _, _, err := net.SplitHostPort(u.Host); err != nil {
+		return fmt.Errorf("broker %q: want mqtt://host:port: %w", broker, err)
+	}
+	return nil
+}
+
+// session is one connection to the broker, from CONNECT to its end.
+type session struct {
+	pillar *Pillar
+	client mqtt.Client
+	lost   chan error
+	conn   net.Conn    // set by paho's dialer before Connect returns
+	calm   func() bool // from then on the end of ctx no longer breaks conn
+}
+
+func (p *Pillar) session(ctx context.Context, broker string) error {
+	s := &session{pillar: p, lost: make(chan error, 1)}
+	s.client = mqtt.NewClient(s.options(ctx, broker))
+	if err := wait(s.client.Connect()); err != nil {
+		s.client.Disconnect(goodbyeMS)
+		return fmt.Errorf("connect to %s: %w", broker, err)
+	}
+	s.calm()
+	p.connected(true, nil)
+	err := s.run(ctx, broker)
+	s.end(ctx, err)
+	return err
+}
+
+func (s *session) topic(leaf string) string { return "pillar/" + s.pillar.conf.ID + "/" + leaf }
+
+func (s *session) options(ctx context.Context, broker string) *mqtt.ClientOptions {
+	return mqtt.NewClientOptions().
+		AddBroker(broker).
+		SetClientID(s.pillar.conf.ID).
+		SetUsername(s.pillar.conf.ID).
+		SetPassword(s.pillar.conf.Password).
+		SetProtocolVersion(4).
+		SetCleanSession(false). // acks and commands sent meanwhile still come
+		SetAutoReconnect(false).
+		SetConnectRetry(false).
+		SetConnectTimeout(answerTimeout).
+		SetWriteTimeout(answerTimeout).
+		SetKeepAlive(keepAlive).
+		SetOrderMatters(true).
+		SetBinaryWill(s.topic("status"), []byte(`{"online":false}`), 1, true).
+		SetDefaultPublishHandler(s.receive).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) { s.lost <- err }).
+		SetCustomOpenConnectionFn(func(u *url.URL, o mqtt.ClientOptions) (net.Conn, error) {
+			conn, err := (&net.Dialer{Timeout: o.ConnectTimeout}).DialContext(ctx, "tcp", u.Host)
+			if err != nil {
+				return nil, err
+			}
+			s.conn, s.calm = conn, context.AfterFunc(ctx, func() { _ = conn.Close() })
+			return conn, nil
+		})
+}
+
+func (s *session) receive(_ mqtt.Client, m mqtt.Message) {
+	switch {
+	case strings.HasSuffix(m.Topic(), "/ack"):
+		s.pillar.answered(m.Payload())
+	case strings.HasSuffix(m.Topic(), "/command"):
+		s.pillar.commanded(m.Payload())
+	}
+}
+
+func (s *session) run(ctx context.Context, broker string) error {
+	filters := map[string]byte{s.topic("ack"): 1, s.topic("command"): 1}
+	if err := wait(s.client.SubscribeMultiple(filters, nil)); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	if err := s.status(true); err != nil {
+		return err
+	}
+	look := time.NewTicker(s.pillar.conf.Resend / 6)
+	defer look.Stop()
+	status := time.NewTicker(statusInterval)
+	defer status.Stop()
+	if err := s.send(s.pillar.due(true)); err != nil {
+		return err
+	}
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-s.lost:
+			return fmt.Errorf("%w: %w", errLost, err)
+		case <-status.C:
+			err = s.status(true)
+		case <-look.C:
+			err = s.send(s.pillar.due(false))
+		case <-s.pillar.wake:
+			if s.pillar.Broker() != broker {
+				return errMoved
+			}
+			err = s.send(s.pillar.due(false))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// send publishes presses in order. It does not wait for a PUBACK, which
+// promises nothing: a press that got lost is sent again.
+func (s *session) send(presses []Press) error {
+	for _, press := range presses {
+		payload, err := json.Marshal(press)
+		if err != nil {
+			return err
+		}
+		token := s.client.Publish(s.topic("press"), 1, false, payload)
+		select {
+		case <-token.Done():
+			if err := token.Error(); err != nil {
+				return fmt.Errorf("%w: publish press %s: %w", errLost, press.ID, err)
+			}
+		default:
+		}
+		s.pillar.sent(press.ID)
+	}
+	return nil
+}
+
+// status is a report of the pillar's health, retained by the broker.
+func (s *session) status(online bool) error {
+	report := map[string]any{"online": online, "at": stamp(time.Now())}
+	if online {
+		report["battery_mv"], report["rssi_dbm"], report["firmware"], report["tampered"] = 12100, -61, "1.4.2", false
+	}
+	payload, err := json.Marshal(report)
+	if err != nil {
+		return err
+	}
+	if err := wait(s.client.Publish(s.topic("status"), 1, true, payload)); err != nil {
+		return fmt.Errorf("%w: publish status: %w", errLost, err)
+	}
+	return nil
+}
+
+// end closes the connection: a pillar that is switched off says so itself,
+// since after DISCONNECT the broker keeps its Will to itself; a killed one
+// leaves that to its Will.
+func (s *session) end(ctx context.Context, err error) {
+	if errors.Is(context.Cause(ctx), fault.ErrKilled) {
+		if tcp, ok := s.conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // a connection that is gone already needs no reset
+		}
+		_ = s.conn.Close()
+		s.client.Disconnect(goodbyeMS)
+		return
+	}
+	if err == nil || errors.Is(err, errMoved) {
+		if err := s.status(false); err != nil {
+			s.pillar.log.Info("left without a word", "err", err)
+		}
+	}
+	s.client.Disconnect(goodbyeMS)
+}
+
+func wait(token mqtt.Token) error {
+	if !token.WaitTimeout(2 * answerTimeout) {
+		return fmt.Errorf("no answer within %s", 2*answerTimeout)
+	}
+	return token.Error()
+}
