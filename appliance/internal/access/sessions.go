@@ -1,0 +1,244 @@
+package access
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Limits of sessions. A screen (roles wall and kiosk) is renewed by being
+// connected and lives long; a person's ends with the shift.
+const (
+	idleMax           = 12 * time.Hour
+	absoluteMax       = 7 * 24 * time.Hour
+	screenAbsoluteMax = 90 * 24 * time.Hour
+	sessionsMax       = 1000
+	sessionsPerUser   = 20
+	tokenBytes        = 32
+	touchSaved        = time.Minute // how much of a session's last use a crash may forget
+)
+
+// ErrSession is the answer to a token that is unknown, expired, or void since
+// its user was disabled or got another password.
+var ErrSession = errors.New("no such session")
+
+// Session is one login.
+type Session struct {
+	ID        string    `json:"id"` // SHA-256 (hex) of the token
+	User      string    `json:"user"`
+	Role      Role      `json:"role"`
+	Serial    uint64    `json:"serial"` // of the user when it was made
+	Remote    string    `json:"remote"`
+	CreatedAt time.Time `json:"created_at"`
+	UsedAt    time.Time `json:"used_at"`
+}
+
+// Expires is when the session ends however busy, and when it ends if nothing
+// is asked until then.
+func (s Session) Expires() (absolute, idle time.Time) {
+	life := absoluteMax
+	if s.Role.screen() {
+		life = screenAbsoluteMax
+	}
+	return s.CreatedAt.Add(life), s.UsedAt.Add(idleMax)
+}
+
+// Sessions is the sessions file of a data directory: a restart logs nobody
+// out. Only the box itself uses it.
+type Sessions struct {
+	path  string
+	users *Users
+	now   func() time.Time
+
+	mu    sync.Mutex
+	byID  map[string]*Session
+	dirty bool
+}
+
+// OpenSessions reads sessions.json in dir. now is the clock (nil: time.Now).
+func OpenSessions(dir string, users *Users, now func() time.Time) (*Sessions, error) {
+	if now == nil {
+		now = time.Now
+	}
+	s := &Sessions{path: filepath.Join(dir, "sessions.json"), users: users, now: now, byID: make(map[string]*Session)}
+	data, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read sessions: %w", err)
+	}
+	var list []*Session
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, fmt.Errorf("read %s: %w (delete it: everybody logs in again)", s.path, err)
+	}
+	for _, one := range list {
+		s.byID[one.ID] = one
+	}
+	return s, nil
+}
+
+// Create makes a session for a user that was verified; the token is given out
+// here only.
+func (s *Sessions) Create(user User, remote string) (token string, made Session, err error) {
+	secret := make([]byte, tokenBytes)
+	if _, err := rand.Read(secret); err != nil {
+		return "", Session{}, fmt.Errorf("make session: %w", err)
+	}
+	token = base64.RawURLEncoding.EncodeToString(secret)
+	now := s.now()
+	made = Session{ID: tokenID(token), User: user.Name, Role: user.Role, Serial: user.Serial, Remote: remote, CreatedAt: now, UsedAt: now}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropExpired(now)
+	s.makeRoom(user.Name)
+	kept := made
+	s.byID[made.ID] = &kept
+	return token, made, s.save()
+}
+
+// Check returns the session of a token. touch renews its idle time.
+func (s *Sessions) Check(token string, touch bool) (Session, error) {
+	if token == "" {
+		return Session{}, ErrSession
+	}
+	return s.CheckID(tokenID(token), touch)
+}
+
+// CheckID is Check for a session that was checked before: a stream asks with
+// it whether it may go on. A screen is renewed by being connected.
+func (s *Sessions) CheckID(id string, touch bool) (Session, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one, ok := s.byID[id]
+	if !ok {
+		return Session{}, ErrSession
+	}
+	now := s.now()
+	user, err := s.users.Get(one.User)
+	if err != nil && !errors.Is(err, ErrUserUnknown) {
+		return Session{}, err
+	}
+	if err != nil || user.Disabled || user.Serial != one.Serial || expired(one, now) {
+		delete(s.byID, id)
+		s.dirty = true
+		return Session{}, ErrSession
+	}
+	if touch || one.Role.screen() {
+		s.dirty = s.dirty || now.Sub(one.UsedAt) > 0
+		one.UsedAt = now
+	}
+	one.Role = user.Role
+	return *one, nil
+}
+
+// End ends one session.
+func (s *Sessions) End(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.byID[id]; !ok {
+		return nil
+	}
+	delete(s.byID, id)
+	return s.save()
+}
+
+// Run saves the times of last use once a minute and at the end.
+func (s *Sessions) Run(ctx context.Context) error {
+	tick := time.NewTicker(touchSaved)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return s.flush()
+		case <-tick.C:
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *Sessions) flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropExpired(s.now())
+	if !s.dirty {
+		return nil
+	}
+	return s.save()
+}
+
+func (s *Sessions) save() error {
+	list := make([]*Session, 0, len(s.byID))
+	for _, one := range s.byID {
+		list = append(list, one)
+	}
+	data, err := json.Marshal(list)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", s.path, err)
+	}
+	if err := replaceFile(s.path, data); err != nil {
+		return err
+	}
+	s.dirty = false
+	return nil
+}
+
+func (s *Sessions) dropExpired(now time.Time) {
+	for id, one := range s.byID {
+		if expired(one, now) {
+			delete(s.byID, id)
+			s.dirty = true
+		}
+	}
+}
+
+// makeRoom ends the sessions that were unused longest: of the user, then of
+// all.
+func (s *Sessions) makeRoom(user string) {
+	for {
+		var oldest, oldestOfUser *Session
+		ofUser := 0
+		for _, one := range s.byID {
+			if oldest == nil || one.UsedAt.Before(oldest.UsedAt) {
+				oldest = one
+			}
+			if one.User != user {
+				continue
+			}
+			ofUser++
+			if oldestOfUser == nil || one.UsedAt.Before(oldestOfUser.UsedAt) {
+				oldestOfUser = one
+			}
+		}
+		switch {
+		case ofUser >= sessionsPerUser:
+			delete(s.byID, oldestOfUser.ID)
+		case len(s.byID) >= sessionsMax:
+			delete(s.byID, oldest.ID)
+		default:
+			return
+		}
+	}
+}
+
+func expired(s *Session, now time.Time) bool {
+	absolute, idle := s.Expires()
+	return now.After(absolute) || now.After(idle)
+}
+
+func tokenID(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}

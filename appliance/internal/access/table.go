@@ -1,0 +1,82 @@
+package access
+
+import "slices"
+
+// Rule is one row of the table role × route.
+type Rule struct {
+	Method string // GET stands for HEAD too
+	Path   string // as registered: parameters begin with a colon
+	Public bool   // nobody has to be logged in
+	Roles  []Role
+}
+
+// Table answers who may call a route. What has no row is nobody's.
+type Table struct{ rows map[string]Rule }
+
+// DefaultTable is the table of the box.
+func DefaultTable() *Table {
+	t := &Table{rows: make(map[string]Rule)}
+	for _, r := range rules() {
+		t.rows[r.Method+" "+r.Path] = r
+	}
+	return t
+}
+
+// Rules lists the rows.
+func (t *Table) Rules() []Rule {
+	var all []Rule
+	for _, r := range t.rows {
+		all = append(all, r)
+	}
+	return all
+}
+
+// Rule returns the row of a route; false when there is none.
+func (t *Table) Rule(method, path string) (Rule, bool) {
+	if method == "HEAD" {
+		method = "GET"
+	}
+	r, ok := t.rows[method+" "+path]
+	return r, ok
+}
+
+// Allows reports whether the role may call the route.
+func (r Rule) Allows(role Role) bool { return r.Public || slices.Contains(r.Roles, role) }
+
+// rules is the table. Screens read and show; the room works; leads see who
+// looked; officers and uplinks have no route of their own yet but their
+// session.
+func rules() []Rule {
+	const v = "/api/v1"
+	everyone := Roles()
+	viewers := []Role{Wall, Kiosk, Operator, Lead, Admin}
+	workers := []Role{Operator, Lead, Admin}
+	leads := []Role{Lead, Admin}
+
+	rows := []Rule{
+		{Method: "GET", Path: "/*", Public: true}, // the front end's files: the login page must load
+		{Method: "GET", Path: "/healthz", Public: true},
+		{Method: "GET", Path: "/readyz", Public: true},
+		{Method: "GET", Path: "/metrics", Roles: leads},
+		{Method: "GET", Path: "/api/openapi.json", Public: true},
+		{Method: "POST", Path: v + "/session", Public: true},
+		{Method: "GET", Path: v + "/session", Roles: everyone},
+		{Method: "DELETE", Path: v + "/session", Roles: everyone},
+		{Method: "GET", Path: v + "/journal", Roles: leads},
+		{Method: "POST", Path: v + "/incidents", Roles: workers},
+		{Method: "POST", Path: v + "/alerts/:id/shown", Roles: viewers},
+		{Method: "POST", Path: v + "/cameras/:id/whep", Roles: viewers},
+		{Method: "PATCH", Path: v + "/cameras/:id/whep/:session", Roles: viewers},
+		{Method: "DELETE", Path: v + "/cameras/:id/whep/:session", Roles: viewers},
+	}
+	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note"} {
+		rows = append(rows, Rule{Method: "POST", Path: v + "/incidents/:id/" + verb, Roles: workers})
+	}
+	for _, path := range []string{
+		"/room", "/events", "/incidents", "/incidents/:id", "/alerts", "/cameras", "/pillars", "/drones", "/uplinks", "/health", "/blind",
+		"/cameras/:id/snapshot.jpg", "/cameras/:id/clip.mp4", "/snapshots/:sha256.jpg", "/clips/:id/:part.mp4", "/drones/:id/track",
+	} {
+		rows = append(rows, Rule{Method: "GET", Path: v + path, Roles: viewers})
+	}
+	return rows
+}
