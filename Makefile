@@ -1,0 +1,89 @@
+# make demo   a whole station on this machine, on real footage
+# make test   everything, set-up included
+# make build  bin/watchpost and bin/firmware-sim
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+export MODELS_DIR ?= $(wildcard ../shared/models)
+export WATCHPOST_SHARED ?= $(wildcard ../shared)
+WEB := appliance/internal/wall/web
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+GO_TEST := go test -timeout 10m
+
+.PHONY: help deps models web build demo test test-go test-web test-browser e2e lint bench soak fuzz docker clean
+
+help:
+	@sed -n 's/^# //p' Makefile; echo "also: deps lint bench soak fuzz docker clean"
+
+deps:
+	@.ci/deps
+
+models: deps
+	@.ci/models
+
+# npm ci only when the lock changed; the stamp stands beside the modules.
+$(WEB)/node_modules/.stamp: $(WEB)/package-lock.json | deps
+	@echo "==> installing the front end's packages"
+	cd $(WEB) && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
+	@touch $@
+
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html -type f 2>/dev/null)
+$(WEB)/dist/index.html: $(WEB)/node_modules/.stamp $(WEB_SOURCES) $(WEB)/vite.config.ts
+	@echo "==> building the front end"
+	cd $(WEB) && npm run --silent build
+	@touch $@
+
+web: $(WEB)/dist/index.html
+
+build: deps models web
+	@echo "==> building the programs (the first time OpenCV's binding takes about a minute)"
+	go build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/watchpost ./appliance
+	go build -trimpath -o bin/firmware-sim ./firmware-sim
+
+demo: build
+	@configs/demo.sh
+
+test: build lint test-go test-web test-browser e2e
+	@echo "==> all tests passed"
+
+lint:
+	@unformatted=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+
+# The end-to-end test has a target of its own: it runs the built programs.
+test-go: models web
+	@echo "==> Go tests, with the race detector"
+	$(GO_TEST) -race $$(go list ./... | grep -v /appliance/e2e)
+
+test-web: $(WEB)/node_modules/.stamp
+	@echo "==> front end: unit tests"
+	cd $(WEB) && npm test --silent
+
+test-browser: $(WEB)/node_modules/.stamp
+	@echo "==> front end: browser tests"
+	cd $(WEB) && npm run --silent test:browser
+
+e2e: build
+	@echo "==> end to end: the built box, its peers and a browser"
+	$(GO_TEST) -count=1 -v ./appliance/e2e
+
+bench: models web
+	go test -run '^$$' -bench . -benchtime 1s ./...
+
+soak: build
+	$(GO_TEST) -count=1 -v ./appliance/e2e -soak
+
+fuzz:
+	@for pkg in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do \
+	    echo "==> $$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$pkg; \
+	  done; \
+	done
+
+docker:
+	docker build -t watchpost .
+
+clean:
+	rm -rf bin .demo .test $(WEB)/node_modules $(WEB)/dist/assets $(WEB)/dist/index.html
