@@ -1,0 +1,156 @@
+package journal
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// commitLoop is the only writer of the store. While it waits for one sync, all
+// that is appended forms the next group: callers share syncs without a timer.
+func (j *Journal) commitLoop() {
+	defer close(j.finished)
+	save := time.NewTicker(cursorSaveEvery)
+	defer save.Stop()
+	for {
+		select {
+		case <-j.wake:
+			if !j.commitForming() {
+				return
+			}
+		case <-save.C:
+			if !j.commit(nil) {
+				return
+			}
+		case <-j.closing:
+			if j.commitForming() {
+				j.commit(nil)
+			}
+			return
+		}
+	}
+}
+
+// commitForming commits groups until none waits; false after a failure.
+func (j *Journal) commitForming() bool {
+	for {
+		j.mu.Lock()
+		if len(j.forming) == 0 {
+			j.mu.Unlock()
+			return true
+		}
+		g := j.forming[0]
+		j.forming = j.forming[1:]
+		j.mu.Unlock()
+		if !j.commit(g) {
+			return false
+		}
+	}
+}
+
+// commit writes and syncs a group, or nothing but moved cursors when g is nil.
+// It reports false after a failure, which it has told to everybody.
+func (j *Journal) commit(g *group) bool {
+	j.mu.Lock()
+	dirty := j.dirty
+	if len(dirty) > 0 {
+		j.dirty = map[string]uint64{}
+	}
+	j.mu.Unlock()
+	if g == nil && len(dirty) == 0 {
+		return true
+	}
+	if err := j.write(g, dirty); err != nil {
+		j.fail(g, fmt.Errorf("write journal %s: %w", j.path, err))
+		return false
+	}
+	if g == nil {
+		return true
+	}
+	j.mu.Lock()
+	j.synced = g.after
+	for i := range g.entries {
+		record := &g.entries[i].record
+		// A later append may have taken the key over: that one is not synced.
+		if last, ok := j.unsynced[record.Key]; ok && last.Place == record.Place {
+			delete(j.unsynced, record.Key)
+		}
+	}
+	close(j.changed)
+	j.changed = make(chan struct{})
+	j.room.Broadcast()
+	j.mu.Unlock()
+	close(g.done)
+	return true
+}
+
+// write is one transaction: events, index entries, heads, cursors.
+func (j *Journal) write(g *group, cursors map[string]uint64) error {
+	txn := j.db.NewTransaction(true)
+	defer txn.Discard()
+	if g != nil {
+		if err := writeGroup(txn, g); err != nil {
+			return err
+		}
+	}
+	for key, position := range maps.All(cursors) {
+		if err := txn.Set([]byte(key), placeValue(position)); err != nil {
+			return err
+		}
+	}
+	return txn.Commit()
+}
+
+func writeGroup(txn *badger.Txn, g *group) error {
+	touched := map[bridge.Lane]bool{}
+	for i := range g.entries {
+		record := &g.entries[i].record
+		sequence, err := bridge.SequenceNumber(record.Event.Sequence)
+		if err != nil {
+			return err
+		}
+		place := placeValue(record.Place)
+		if err := txn.Set(eventKey(record.Place), g.entries[i].value); err != nil {
+			return err
+		}
+		if err := txn.Set(laneKey(record.Event.Lane, sequence), place); err != nil {
+			return err
+		}
+		if record.Key != "" {
+			if err := txn.Set(findKey(record.Key), place); err != nil {
+				return err
+			}
+		}
+		touched[record.Event.Lane] = true
+	}
+	for lane := range touched {
+		if err := txn.Set(metaKey(metaHead+string(lane)), encodeHead(g.after.lane(lane))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fail refuses all further appends, tells everybody who waits, and ends the
+// process through Fatal.
+func (j *Journal) fail(g *group, err error) {
+	j.mu.Lock()
+	j.err = fmt.Errorf("%w: %w", ErrFailed, err)
+	waiting := j.forming
+	j.forming = nil
+	j.room.Broadcast()
+	j.mu.Unlock()
+	if g != nil {
+		waiting = append([]*group{g}, waiting...)
+	}
+	for _, one := range waiting {
+		one.err = err
+		close(one.done)
+	}
+	j.options.Logger.Error("journal failed to write", "err", err)
+	j.options.Fatal(err)
+}

@@ -1,0 +1,277 @@
+// Package journal keeps the station's events in badger: append-only, one
+// place and one sequence per lane without holes, hash-chained, synced before
+// anything is acknowledged. It implements bridge.Appender.
+//
+// It refuses events above 64 KiB, keys above 1 KiB and drafts that are not
+// events, each before anything has changed. It never rewrites an event.
+//
+// It fails loudly: a write that the disk refused ends the process through
+// Options.Fatal, because what the memory holds is then no longer what the disk
+// holds. Contents that are wrong are a *DamagedError; all else that hinders
+// opening names the path and leaves it untouched.
+package journal
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// Limits. A group of Appends is one badger transaction, and an Append is never
+// split over two.
+const (
+	StepBytesMax  = 1 << 20 // of one Append, encoded
+	stepEventsMax = 2000
+	keyBytesMax   = 1 << 10
+	nameBytesMax  = 128
+	groupsMax     = 16 // waiting; Append blocks above it
+
+	memTableBytes = 16 << 20
+	valueLogBytes = 16 << 20
+	blockCache    = 16 << 20
+)
+
+// badger's largest transaction is 15 % of a memtable: a group of StepBytesMax
+// with its index entries (at most 200 bytes an event) stays below.
+const _ = uint(memTableBytes*15/100 - StepBytesMax - stepEventsMax*200)
+
+// cursorSaveEvery is how long a moved cursor may stay in memory only.
+const cursorSaveEvery = 100 * time.Millisecond
+
+// Options says where the journal is and what it needs. Dir and Source are
+// required.
+type Options struct {
+	Dir    string // created when absent; one directory per epoch below it
+	Source string // CloudEvents source: /stations/{station}/boxes/{box}
+	Logger *slog.Logger
+	// Fatal is told once that a write failed, and must end the process. Nil
+	// panics.
+	Fatal func(error)
+	// Rand gives salts and epochs; nil is crypto/rand. Tests make it
+	// deterministic.
+	Rand io.Reader
+	// Now dates a new epoch; nil is time.Now.
+	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Fatal == nil {
+		o.Fatal = func(err error) { panic(err) }
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Journal is one epoch of the journal, open. Its methods may be called from
+// many goroutines; Append is meant for one writer, the desk.
+type Journal struct {
+	options  Options
+	epoch    string
+	path     string // of the epoch
+	db       *badger.DB
+	lock     *dirLock
+	readOnly bool
+
+	mu       sync.Mutex
+	room     *sync.Cond // a group was committed
+	assigned heads      // what Append gave out
+	synced   heads      // what the disk has
+	forming  []*group
+	unsynced map[string]bridge.Record // by key of the record
+	cursors  map[string]uint64        // by key in the store
+	dirty    map[string]uint64        // of these, not yet saved
+	changed  chan struct{}
+	err      error // refuses appends: closed, failed, read-only
+
+	wake     chan struct{} // something to commit
+	closing  chan struct{}
+	finished chan struct{}
+	closed   sync.Once
+	closeErr error
+
+	checkpoints sync.Mutex
+}
+
+// Open opens the newest epoch below options.Dir, or begins the first one. The
+// caller must Close it.
+func Open(options Options) (*Journal, error) {
+	options = options.withDefaults()
+	if options.Dir == "" || options.Source == "" {
+		return nil, errors.New("open journal: Dir and Source are required")
+	}
+	lock, err := lockDir(options.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open journal %s: %w", options.Dir, err)
+	}
+	j, err := open(options, lock)
+	if err != nil {
+		lock.release()
+		return nil, err
+	}
+	go j.commitLoop()
+	return j, nil
+}
+
+func open(options Options, lock *dirLock) (*Journal, error) {
+	epoch, err := newestEpoch(options.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("open journal %s: %w", options.Dir, err)
+	}
+	if epoch == "" {
+		if epoch, err = beginEpoch(options); err != nil {
+			return nil, fmt.Errorf("begin journal %s: %w", options.Dir, err)
+		}
+	}
+	return openEpoch(options, epoch, lock, false)
+}
+
+// OpenReadOnly opens the newest epoch below dir for reading, while no box has
+// it open; while one has, the error is ErrHeld and the box itself answers
+// (GET /api/v1/journal). After a crash it may refuse until a box has opened
+// the journal once, since badger repairs its log only when it may write.
+func OpenReadOnly(dir string, logger *slog.Logger) (*Journal, error) {
+	options := Options{Dir: dir, Logger: logger}.withDefaults()
+	lock, err := lockDirShared(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open journal %s: %w", dir, err)
+	}
+	epoch, err := newestEpoch(dir)
+	if err == nil && epoch == "" {
+		err = errors.New("there is none")
+	}
+	if err != nil {
+		lock.release()
+		return nil, fmt.Errorf("open journal %s: %w", dir, err)
+	}
+	j, err := openEpoch(options, epoch, lock, true)
+	if err != nil {
+		lock.release()
+		return nil, err
+	}
+	return j, nil
+}
+
+func openEpoch(options Options, epoch string, lock *dirLock, readOnly bool) (*Journal, error) {
+	path := filepath.Join(options.Dir, epoch)
+	db, err := openStore(path, readOnly, options.Logger)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		options: options, epoch: epoch, path: path, db: db, lock: lock, readOnly: readOnly,
+		unsynced: map[string]bridge.Record{}, cursors: map[string]uint64{}, dirty: map[string]uint64{},
+		changed: make(chan struct{}), wake: make(chan struct{}, 1),
+		closing: make(chan struct{}), finished: make(chan struct{}),
+	}
+	j.room = sync.NewCond(&j.mu)
+	if readOnly {
+		j.err = ErrReadOnly
+		close(j.finished)
+	}
+	if err := j.load(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return j, nil
+}
+
+// load reads the heads and cursors and checks the tail against them.
+func (j *Journal) load() error {
+	err := j.db.View(func(txn *badger.Txn) error {
+		version, err := getValue(txn, metaKey(metaVersion))
+		if err != nil {
+			return j.damaged(0, fmt.Errorf("format version: %w", err))
+		}
+		if len(version) != 4 || binary.BigEndian.Uint32(version) != formatVersion {
+			return fmt.Errorf("open journal %s: format %x: this program reads %d", j.path, version, formatVersion)
+		}
+		for _, lane := range bridge.Lanes() {
+			value, err := getValue(txn, metaKey(metaHead+string(lane)))
+			if errors.Is(err, badger.ErrKeyNotFound) {
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("read journal %s: head of %s: %w", j.path, lane, err)
+			}
+			h, err := decodeHead(value)
+			if err != nil {
+				return j.damaged(0, fmt.Errorf("head of %s: %w", lane, err))
+			}
+			j.synced.lanes[lane.Code()] = h
+			j.synced.place = max(j.synced.place, h.place)
+		}
+		return j.loadCursors(txn)
+	})
+	if err != nil {
+		return err
+	}
+	j.assigned = j.synced
+	return j.checkTail()
+}
+
+func (j *Journal) loadCursors(txn *badger.Txn) error {
+	options := badger.DefaultIteratorOptions
+	options.Prefix = []byte{prefixCursor}
+	it := txn.NewIterator(options)
+	defer it.Close()
+	for it.Rewind(); it.Valid(); it.Next() {
+		value, err := it.Item().ValueCopy(nil)
+		if err != nil {
+			return fmt.Errorf("read journal %s: cursor %q: %w", j.path, it.Item().Key(), err)
+		}
+		position, err := placeOf(value)
+		if err != nil {
+			return j.damaged(0, fmt.Errorf("cursor %q: %w", it.Item().Key(), err))
+		}
+		j.cursors[string(it.Item().Key())] = position
+	}
+	return nil
+}
+
+func (j *Journal) damaged(place uint64, why error) error {
+	return &DamagedError{Path: j.path, Place: place, Why: why}
+}
+
+// Close waits for appends that are on their way, saves the cursors and closes
+// the store. Later appends are refused with ErrClosed.
+func (j *Journal) Close() error {
+	j.closed.Do(func() {
+		j.mu.Lock()
+		if j.err == nil {
+			j.err = ErrClosed
+		}
+		j.room.Broadcast()
+		j.mu.Unlock()
+		close(j.closing)
+		<-j.finished
+		if err := j.db.Close(); err != nil {
+			j.closeErr = fmt.Errorf("close journal %s: %w", j.path, err)
+		}
+		j.lock.release()
+	})
+	return j.closeErr
+}
+
+// Run closes the journal when ctx ends.
+func (j *Journal) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return j.Close()
+}
