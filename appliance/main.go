@@ -1,0 +1,111 @@
+// Command watchpost is the edge appliance of a police station's command room:
+// cameras, drones and alarm pillars in, incidents on the wall, alerts up.
+//
+// main owns flags, signals and the exit code, and is the only importer of the
+// packages that need cgo.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
+	"github.com/watchpost-edge/watchpost/vision"
+)
+
+// version is set by the build (-X main.version=…).
+var version = "development"
+
+const usage = `watchpost: the edge appliance of a command room
+
+  watchpost run      -config FILE
+  watchpost check    -config FILE             every problem of a configuration, each with its key
+  watchpost user     add|passwd|list|disable  -config FILE [-role ROLE] [-password-file FILE] [NAME]
+  watchpost journal  tail|export|verify       -config FILE [-after PLACE] [-n COUNT]
+  watchpost version
+`
+
+// errReported ends the process with 1 after everything was said.
+var errReported = errors.New("reported")
+
+func main() {
+	err := command(os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		os.Exit(0)
+	case !errors.Is(err, errReported):
+		fmt.Fprintln(os.Stderr, "watchpost:", err)
+	}
+	os.Exit(1)
+}
+
+func command(args []string, out, errs io.Writer) error {
+	if len(args) == 0 {
+		fmt.Fprint(errs, usage)
+		return errReported
+	}
+	switch args[0] {
+	case "run":
+		return run(args[1:], errs)
+	case "check":
+		return check(args[1:], out, errs)
+	case "user":
+		return user(args[1:], out, errs)
+	case "journal":
+		return journalCommand(args[1:], out, errs)
+	case "version":
+		fmt.Fprintln(out, version)
+		return nil
+	case "help", "-h", "-help", "--help":
+		fmt.Fprint(out, usage)
+		return nil
+	}
+	return fmt.Errorf("unknown command %q; `watchpost help` lists them", args[0])
+}
+
+// configFlag makes a flag set with -config, which every command needs.
+func configFlag(name string, errs io.Writer) (*flag.FlagSet, *string) {
+	flags := flag.NewFlagSet("watchpost "+name, flag.ContinueOnError)
+	flags.SetOutput(errs)
+	return flags, flags.String("config", "", "configuration `file`")
+}
+
+func load(path string) (*config.Config, error) {
+	if path == "" {
+		return nil, errors.New("-config is missing; name the configuration file")
+	}
+	return config.Load(path, config.Supported{RuleKind: vision.Supported})
+}
+
+func check(args []string, out, errs io.Writer) error {
+	flags, path := configFlag("check", errs)
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	cfg, err := load(*path)
+	var problems config.Problems
+	switch {
+	case errors.As(err, &problems):
+		for _, p := range problems {
+			fmt.Fprintln(out, p)
+		}
+		return errReported
+	case err != nil:
+		return err
+	}
+	fmt.Fprintf(out, "%s is good: station %s, %s\n", *path, cfg.Station.ID, strings.Join([]string{
+		count(len(cfg.Cameras), "camera"), count(len(cfg.Pillars), "pillar"), count(len(cfg.Drones), "drone"), count(len(cfg.Uplinks), "uplink"),
+	}, ", "))
+	return nil
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
