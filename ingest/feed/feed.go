@@ -149,9 +149,14 @@ func (r *Reader[T]) end() {
 }
 
 // Next returns the oldest buffered value, waiting for one if there is none.
-// It returns ctx's error, or ErrClosed at the end.
+// It returns ctx's error once ctx has ended, buffered or not (a busy feed must
+// not keep its reader alive), or ErrClosed at the end.
 func (r *Reader[T]) Next(ctx context.Context) (T, error) {
 	for {
+		if err := ctx.Err(); err != nil {
+			var zero T
+			return zero, err
+		}
 		r.mu.Lock()
 		if r.n > 0 {
 			v := r.pop()
