@@ -186,7 +186,7 @@ func (c *Camera) Run(ctx context.Context) error {
 	g.Go(func() error {
 		<-running.Done()
 		if errors.Is(context.Cause(ctx), fault.ErrKilled) {
-			c.port.Reset()
+			c.port.Kill()
 		}
 		c.stream.Close()
 		c.server.Close()

@@ -74,7 +74,7 @@ func TestPortRefusesWhileClosedAndComesBack(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, ln.Close())
 
-		port.Reset()
+		port.Kill()
 		_, err = conn.Read(make([]byte, 1))
 		require.ErrorIs(t, err, syscall.ECONNRESET)
 		require.NoError(t, conn.Close())

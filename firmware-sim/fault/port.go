@@ -21,6 +21,7 @@ type Port struct {
 	fd   int
 
 	mu    sync.Mutex
+	ln    net.Listener // the last one; closed or not
 	conns map[*portConn]struct{}
 }
 
@@ -71,11 +72,20 @@ func (p *Port) Listen() (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", p.Addr(), err)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ln = ln
 	return &portListener{Listener: ln, port: p}, nil
 }
 
-// Reset breaks every accepted connection with a TCP RST.
-func (p *Port) Reset() {
+// Kill closes the port and breaks every connection with a TCP RST.
+func (p *Port) Kill() {
+	p.mu.Lock()
+	ln := p.ln
+	p.mu.Unlock()
+	if ln != nil {
+		_ = ln.Close() // closed already where its owner stopped in time
+	}
 	p.each(func(c *portConn) {
 		if tcp, ok := c.Conn.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0) // a connection that is gone already needs no reset

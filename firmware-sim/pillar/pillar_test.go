@@ -95,7 +95,7 @@ func (b *box) start(t *testing.T) {
 
 func (b *box) stop(t *testing.T) {
 	t.Helper()
-	b.port.Reset()
+	b.port.Kill()
 	require.NoError(t, b.server.Close())
 }
 
