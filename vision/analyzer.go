@@ -1,0 +1,319 @@
+package vision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/ingest/feed"
+)
+
+// Config is what is watched on one camera.
+type Config struct {
+	Camera   ingest.CameraID
+	FPS      float64 // pictures analysed a second; 0 is 5
+	Objects  []Class // what rules mean that name none; empty is person
+	Zones    map[string][]Point
+	Lines    map[string]Line
+	Masks    [][]Point // black before anything looks
+	Rules    []Rule
+	Location *time.Location // of the station, for schedules; nil is UTC
+	// MaxLag is how old a frame may be when its turn comes; older ones are
+	// decoded but not analysed, until the camera has caught up. 0 is 500 ms,
+	// negative is any age: for footage that is not live.
+	MaxLag time.Duration
+}
+
+const (
+	defaultFPS    = 5
+	defaultMaxLag = 500 * time.Millisecond
+	idleAfter     = time.Second // without a unit: time goes on all the same
+)
+
+// Parts are the leaves an analyzer works with, and where its sightings go.
+type Parts struct {
+	Decoder func() Decoder
+	Motion  func(masks [][]Point) MotionDetector
+	Objects ObjectDetector // nil: rules are not met, and Stats say so
+	Stills  Snapshotter
+	// Sink takes sightings one after another, on the analyzer's goroutine:
+	// while it blocks, frames are dropped and counted. It is also called while
+	// Run ends, with a context that has not ended.
+	Sink func(context.Context, Sighting)
+	Log  *slog.Logger
+}
+
+// Units is where an analyzer reads: a *feed.Reader[*ingest.Unit] that resumes
+// at key units.
+type Units interface {
+	Next(ctx context.Context) (*ingest.Unit, error)
+	Dropped() uint64
+}
+
+// Analyzer watches one camera.
+type Analyzer struct {
+	cfg   Config
+	parts Parts
+	log   *slog.Logger
+
+	// Used by the goroutine of Run only.
+	dec      Decoder
+	motion   MotionDetector
+	gate     gate
+	clock    clock
+	tracker  Tracker
+	watch    *watch
+	decoding spell
+	seeing   spell
+
+	mu     sync.Mutex
+	stats  Stats
+	tracks []Track
+}
+
+// NewAnalyzer checks the rules and makes an analyzer that has not started.
+func NewAnalyzer(cfg Config, parts Parts) (*Analyzer, error) {
+	if cfg.FPS == 0 {
+		cfg.FPS = defaultFPS
+	}
+	if cfg.FPS < 0 {
+		return nil, fmt.Errorf("make analyzer %s: fps %g: want above 0", cfg.Camera, cfg.FPS)
+	}
+	if len(cfg.Objects) == 0 {
+		cfg.Objects = []Class{Person}
+	}
+	if cfg.MaxLag == 0 {
+		cfg.MaxLag = defaultMaxLag
+	}
+	if parts.Decoder == nil || parts.Motion == nil || parts.Stills == nil || parts.Sink == nil || parts.Log == nil {
+		return nil, fmt.Errorf("make analyzer %s: decoder, motion, stills, sink and log are needed", cfg.Camera)
+	}
+	w, err := newWatch(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("make analyzer %s: %w", cfg.Camera, err)
+	}
+	a := &Analyzer{cfg: cfg, parts: parts, log: parts.Log.With("camera", cfg.Camera), watch: w, gate: newGate(cfg.FPS)}
+	a.stats.Mode = Quiet
+	var finds []Class
+	if parts.Objects != nil {
+		finds = parts.Objects.Classes()
+	}
+	a.stats.Warnings = Unseen(cfg.Rules, cfg.Objects, finds)
+	return a, nil
+}
+
+// Run watches until ctx ends or the feed is closed, and then ends the
+// sightings that are open. It is called once. All its memory is freed when it
+// returns.
+func (a *Analyzer) Run(ctx context.Context, units Units) error {
+	for _, w := range a.stats.Warnings {
+		a.log.Warn("rule cannot be met in full", "why", w)
+	}
+	a.dec = a.parts.Decoder()
+	defer a.dec.Close()
+	a.motion = a.parts.Motion(a.cfg.Masks)
+	defer a.motion.Close()
+	defer func() { a.tell(context.WithoutCancel(ctx), nil, a.watch.finish()) }()
+	dropped := units.Dropped()
+	for {
+		u, err := a.next(ctx, units)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, feed.ErrClosed):
+			return nil
+		case errors.Is(err, context.DeadlineExceeded):
+			a.idle(ctx)
+			continue
+		case err != nil:
+			return fmt.Errorf("read units of camera %s: %w", a.cfg.Camera, err)
+		}
+		if n := units.Dropped(); n != dropped {
+			a.note(func(s *Stats) { s.Dropped += n - dropped })
+			dropped = n
+			if u.Key {
+				a.dec.Reset()
+			}
+		}
+		a.unit(ctx, u)
+	}
+}
+
+func (a *Analyzer) next(ctx context.Context, units Units) (*ingest.Unit, error) {
+	ctx, cancel := context.WithTimeout(ctx, idleAfter)
+	defer cancel()
+	return units.Next(ctx)
+}
+
+// idle lets media time go on while no pictures come, so that stays end.
+func (a *Analyzer) idle(ctx context.Context) {
+	a.tell(ctx, nil, a.watch.expire(a.clock.idle(time.Now())))
+}
+
+func (a *Analyzer) unit(ctx context.Context, u *ingest.Unit) {
+	err := a.dec.Decode(u, func(f *Frame) error {
+		a.picture(ctx, f)
+		return nil
+	})
+	if err != nil {
+		a.note(func(s *Stats) { s.DecodeErrors++ })
+		if a.decoding.failed() {
+			a.log.Warn("decoder failed, waiting for the next key unit", "err", err)
+		}
+		return
+	}
+	if u.Key {
+		if n, over := a.decoding.fine(); over {
+			a.log.Info("decoding again", "errors", n)
+		}
+	}
+}
+
+// picture takes one decoded frame through motion, objects, tracks and rules.
+func (a *Analyzer) picture(ctx context.Context, f *Frame) {
+	m := a.clock.tick(f)
+	a.note(func(s *Stats) { s.Decoded++; s.LastFrame = f.Received })
+	if !a.gate.look(m.at) {
+		return
+	}
+	if a.cfg.MaxLag > 0 && time.Since(f.Received) > a.cfg.MaxLag {
+		a.note(func(s *Stats) { s.Skipped++ })
+		return
+	}
+	motion, err := a.motion.Look(f)
+	if err != nil {
+		a.trouble("motion failed", err)
+		return
+	}
+	a.gate.moving(m.at, motion)
+	a.note(func(s *Stats) { s.Analysed++; s.Mode = a.gate.mode(m.at); s.Moving = motion.Changed })
+	if len(a.cfg.Rules) == 0 || a.parts.Objects == nil || !a.gate.detect(m.at, a.tracker.Live()) {
+		a.tell(ctx, f, a.watch.expire(m.at))
+		return
+	}
+	if dets, ok := a.objects(ctx, m, f); ok {
+		tracks := a.tracker.Update(m.at, dets)
+		a.publish(tracks)
+		a.tell(ctx, f, a.watch.observe(m, tracks))
+	}
+}
+
+// objects asks the detector, and keeps what the camera's rules are about.
+func (a *Analyzer) objects(ctx context.Context, m moment, f *Frame) ([]Detection, bool) {
+	began := time.Now()
+	dets, err := a.parts.Objects.Detect(ctx, f, Look{Masks: a.cfg.Masks, MinScore: scoreMaybe})
+	took := time.Since(began)
+	switch {
+	case errors.Is(err, ErrBusy):
+		a.note(func(s *Stats) { s.Skipped++ })
+		return nil, false
+	case ctx.Err() != nil:
+		return nil, false
+	case err != nil:
+		a.trouble("object detector failed", err)
+		return nil, false
+	}
+	if a.cfg.MaxLag > 0 { // footage that is not live is analysed whole, however long it takes
+		a.gate.detected(m.at, took)
+	} else {
+		a.gate.detected(m.at, 0)
+	}
+	if n, over := a.seeing.fine(); over {
+		a.log.Info("analysing again", "errors", n)
+	}
+	ms := float64(took) / float64(time.Millisecond)
+	a.note(func(s *Stats) {
+		s.Detected++
+		if s.DetectorMS == 0 {
+			s.DetectorMS = ms
+		}
+		s.DetectorMS += (ms - s.DetectorMS) / 10
+	})
+	return slices.DeleteFunc(dets, func(d Detection) bool { return !slices.Contains(a.wanted(), d.Class) }), true
+}
+
+// wanted is every class that some rule, or the camera, is about.
+func (a *Analyzer) wanted() []Class {
+	want := slices.Clone(a.cfg.Objects)
+	for _, r := range a.cfg.Rules {
+		want = append(want, r.Objects...)
+	}
+	return want
+}
+
+func (a *Analyzer) trouble(what string, err error) {
+	a.note(func(s *Stats) { s.DetectErrors++ })
+	if a.seeing.failed() {
+		a.log.Warn(what, "err", err)
+	}
+}
+
+func (a *Analyzer) publish(tracks []*Track) {
+	now := make([]Track, len(tracks))
+	for i, t := range tracks {
+		now[i] = *t
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tracks, a.stats.Tracks = now, len(now)
+}
+
+// tell draws the snapshots and hands the sightings on.
+func (a *Analyzer) tell(ctx context.Context, f *Frame, sightings []Sighting) {
+	for _, s := range sightings {
+		if s.Phase == Raised && f != nil {
+			jpeg, err := a.parts.Stills.Snapshot(f, Still{Masks: a.cfg.Masks, Box: &s.Box})
+			if err != nil {
+				a.trouble("snapshot failed", err)
+			}
+			s.Snapshot = jpeg
+			a.note(func(st *Stats) { st.Raised++ })
+		}
+		a.parts.Sink(ctx, s)
+	}
+	if len(sightings) > 0 {
+		open := a.watch.open()
+		a.note(func(st *Stats) { st.Open = open })
+	}
+}
+
+// clock measures media time: PTS within a run, arrival between runs.
+type clock struct {
+	at       time.Duration
+	pts      int64
+	run      uint32
+	received time.Time
+	wall     time.Time // when the last frame was worked on
+	started  bool
+}
+
+func (c *clock) tick(f *Frame) moment {
+	if f.Received.IsZero() {
+		f.Received = time.Now()
+	}
+	if f.Captured.IsZero() {
+		f.Captured = f.Received
+	}
+	if c.started {
+		var step time.Duration
+		if f.Run == c.run {
+			step = time.Duration((f.PTS - c.pts) * (int64(time.Second) / 10_000) / (ingest.ClockRate / 10_000))
+		} else {
+			step = f.Received.Sub(c.received)
+		}
+		c.at += max(0, step)
+	}
+	c.started, c.pts, c.run, c.received, c.wall = true, f.PTS, f.Run, f.Received, time.Now()
+	return moment{at: c.at, captured: f.Captured, received: f.Received}
+}
+
+// idle is media time now, without a new frame.
+func (c *clock) idle(now time.Time) time.Duration {
+	if !c.started {
+		return 0
+	}
+	return c.at + max(0, now.Sub(c.wall))
+}

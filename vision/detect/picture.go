@@ -1,0 +1,141 @@
+package detect
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+
+	"gocv.io/x/gocv"
+
+	"github.com/watchpost-edge/watchpost/vision"
+)
+
+var errFrame = errors.New("frame does not fit its own measures")
+
+// checkFrame refuses frames whose planes are shorter than their measures say:
+// OpenCV would read past them.
+func checkFrame(f *vision.Frame) error {
+	cw, ch := (f.Width+1)/2, (f.Height+1)/2
+	fits := func(p []byte, stride, w, h int) bool { return stride >= w && len(p) >= stride*h }
+	if f.Width < 2 || f.Height < 2 || !fits(f.Y, f.StrideY, f.Width, f.Height) ||
+		!fits(f.U, f.StrideU, cw, ch) || !fits(f.V, f.StrideV, cw, ch) {
+		return fmt.Errorf("%w: %d×%d", errFrame, f.Width, f.Height)
+	}
+	return nil
+}
+
+// plane lays a Mat over a plane of a frame without copying it. Both Mats must
+// be closed before the frame's time is over.
+func plane(p []byte, stride, w, h int) (whole, part gocv.Mat, err error) {
+	whole, err = gocv.NewMatFromBytes(h, stride, gocv.MatTypeCV8U, p)
+	if err != nil {
+		return gocv.Mat{}, gocv.Mat{}, err
+	}
+	return whole, whole.Region(image.Rect(0, 0, w, h)), nil
+}
+
+// toBGR makes a BGR picture of the frame at w×h (even), with the masks black.
+// The caller closes it.
+func toBGR(f *vision.Frame, w, h int, masks [][]vision.Point) (gocv.Mat, error) {
+	if err := checkFrame(f); err != nil {
+		return gocv.Mat{}, err
+	}
+	yuv := gocv.NewMatWithSize(h*3/2, w, gocv.MatTypeCV8U)
+	defer yuv.Close()
+	buf, err := yuv.DataPtrUint8()
+	if err != nil {
+		return gocv.Mat{}, err
+	}
+	cw, ch := (f.Width+1)/2, (f.Height+1)/2
+	luma, chroma := rangeTables(f.FullRange)
+	if err := scale(buf[:w*h], f.Y, f.StrideY, f.Width, f.Height, w, h, luma); err != nil {
+		return gocv.Mat{}, err
+	}
+	if err := scale(buf[w*h:w*h*5/4], f.U, f.StrideU, cw, ch, w/2, h/2, chroma); err != nil {
+		return gocv.Mat{}, err
+	}
+	if err := scale(buf[w*h*5/4:], f.V, f.StrideV, cw, ch, w/2, h/2, chroma); err != nil {
+		return gocv.Mat{}, err
+	}
+	bgr := gocv.NewMat()
+	gocv.CvtColor(yuv, &bgr, gocv.ColorYUVToBGRIYUV)
+	black(&bgr, masks)
+	return bgr, nil
+}
+
+// scale copies a plane into dst at dw×dh, through table when there is one.
+func scale(dst, src []byte, stride, w, h, dw, dh int, table *[256]byte) error {
+	if abs(w-dw) <= 1 && abs(h-dh) <= 1 { // the same, but for an odd edge
+		for y := range dh {
+			copy(dst[y*dw:(y+1)*dw], src[y*stride:])
+		}
+	} else {
+		whole, part, err := plane(src, stride, w, h)
+		if err != nil {
+			return err
+		}
+		small := gocv.NewMat()
+		gocv.Resize(part, &small, image.Pt(dw, dh), 0, 0, gocv.InterpolationLinear)
+		data, err := small.DataPtrUint8()
+		if err == nil {
+			copy(dst, data)
+		}
+		small.Close()
+		part.Close()
+		whole.Close()
+		if err != nil {
+			return err
+		}
+	}
+	if table != nil {
+		for i, v := range dst {
+			dst[i] = table[v]
+		}
+	}
+	return nil
+}
+
+func abs(v int) int { return max(v, -v) }
+
+// rangeTables map full-range samples to the studio range that OpenCV's
+// conversion expects (ITU-R BT.601); nil when they are in it already.
+func rangeTables(full bool) (luma, chroma *[256]byte) {
+	if !full {
+		return nil, nil
+	}
+	luma, chroma = new([256]byte), new([256]byte)
+	for i := range 256 {
+		luma[i] = byte(math.Round(16 + float64(i)*219/255))
+		chroma[i] = byte(math.Round(128 + (float64(i)-128)*224/255))
+	}
+	return luma, chroma
+}
+
+// black fills the masks, and a rim of a pixel around them: what was mixed into
+// the rim by shrinking must not show either.
+func black(m *gocv.Mat, masks [][]vision.Point) {
+	if len(masks) == 0 {
+		return
+	}
+	w, h := float64(m.Cols()), float64(m.Rows())
+	var polys [][]image.Point
+	for _, mask := range masks {
+		var pts []image.Point
+		for _, p := range mask {
+			pts = append(pts, image.Pt(int(math.Round(p.X*w)), int(math.Round(p.Y*h))))
+		}
+		if len(pts) > 0 {
+			polys = append(polys, pts)
+		}
+	}
+	if len(polys) == 0 {
+		return
+	}
+	pv := gocv.NewPointsVectorFromPoints(polys)
+	defer pv.Close()
+	dark := color.RGBA{A: 255}
+	gocv.FillPoly(m, pv, dark)
+	gocv.Polylines(m, pv, true, dark, 2)
+}
