@@ -1,4 +1,23 @@
 // Package desk is the only place where an alert or an incident is born, and
 // the only writer of the journal. Step decides, Apply folds, Handle does both
 // under one lock and answers only after the journal has synced.
+//
+// It owns the room's state: incidents, alerts, clips, devices. The state is a
+// fold over the journal and nothing else: every decision (which cameras are
+// bound, which limit is in force, when a clip begins) is written into the
+// event that carries it, so that a restart, a second browser and headquarters
+// see the same, byte for byte. Resources are never changed once they have been
+// handed out: a change is a new value, so what View and Since give may be kept.
+//
+// Where to start: setup.go (what it must know), inputs.go (what it is told),
+// step*.go (what it decides), events.go (what it writes), apply*.go (what it
+// remembers), desk.go (the lock, the tickets, the clock), view.go (what it
+// shows).
+//
+// It refuses bad input before any event is written, with an error that names
+// what is possible (errors.go): a bad field, an unknown resource, a transition
+// that the state does not have, a role that may not, a claim that somebody else
+// won. A refusal of the journal (disk below its reserve) changes nothing and is
+// returned. When a sync or a fold fails the desk stops for good: Run returns
+// the error, every later call gives it too, and the process must end.
 package desk

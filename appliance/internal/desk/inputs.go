@@ -68,9 +68,13 @@ type ShownIn struct {
 type DeviceIn struct {
 	Device string
 	Type   string // camera, pillar, drone, uplink
-	State  string // online, offline, silent, degraded, tampered
+	State  string // online, offline, silent, degraded, tampered; clock: only the offset is told
 	Since  time.Time
 	Why    string
+	// Position is where the device was last, if it moves.
+	Position *ingest.Position
+	// OffsetMS is how far the device's clock is ahead, ± UncertaintyMS.
+	OffsetMS, UncertaintyMS float64
 }
 
 // BlindIn opens or closes a blind interval of a camera.
@@ -129,6 +133,10 @@ type StartedIn struct {
 	Version, Boot, Config string
 }
 
+// clockIn says that the box's wall clock was stepped. Only the desk itself
+// gives it.
+type clockIn struct{ From, To time.Time }
+
 // Tick is time passing: the desk feeds it at the state's next deadline.
 type Tick struct{}
 
@@ -146,6 +154,7 @@ func (AccessIn) input()       {}
 func (ReceiptIn) input()      {}
 func (SetAsideIn) input()     {}
 func (StartedIn) input()      {}
+func (clockIn) input()        {}
 func (Tick) input()           {}
 
 // Result is what Handle did. Place is the newest place at which the answer is
@@ -154,6 +163,9 @@ type Result struct {
 	Place     uint64
 	Events    []bridge.Record
 	Duplicate bool
-	Incident  string // the incident that the input opened or joined
+	Incident  string // the incident that the input opened, joined or changed
 	Alert     string
+	// Warning is for health: the input was taken, but something is odd (a
+	// pillar uses the id of another press).
+	Warning string
 }

@@ -35,7 +35,7 @@ type Incident struct {
 	Number         uint64           `json:"number"` // for people: counts from 1 in an epoch
 	State          IncidentState    `json:"state"`
 	Priority       string           `json:"priority"` // P0..P3: the highest of its alerts
-	Kind           string           `json:"kind"`     // of the first alert
+	Kind           string           `json:"kind"`     // of the first alert; of a report what was reported
 	Drill          bool             `json:"drill"`
 	Place          PlaceRef         `json:"place"`
 	Position       *ingest.Position `json:"position,omitempty"`
@@ -51,9 +51,11 @@ type Incident struct {
 	ClaimedBy      string           `json:"claimed_by,omitempty"`
 	ClaimedAt      bridge.Stamp     `json:"claimed_at"`
 	Limit          bridge.Stamp     `json:"limit"` // deadline of the present state; empty when closed
+	Next           bridge.Stamp     `json:"next"`  // when it escalates next; empty when it does not
 	Escalated      int              `json:"escalated"`
 	Result         string           `json:"result,omitempty"`
 	History        []Step           `json:"history"`
+	HistoryFolded  int              `json:"history_folded,omitempty"` // lines left out of History; the journal has them
 	Touched        uint64           `json:"touched"`
 }
 
@@ -85,14 +87,22 @@ type Alert struct {
 	From       bridge.Stamp     `json:"from"` // occurred
 	To         bridge.Stamp     `json:"to"`
 	Recorded   bridge.Stamp     `json:"recorded"`
+	Late       bool             `json:"late"` // recorded long after it occurred
 	Ended      bool             `json:"ended"`
 	Count      int              `json:"count"`
 	Confidence float64          `json:"confidence,omitempty"`
 	Snapshot   string           `json:"snapshot,omitempty"`
 	Rule       string           `json:"rule,omitempty"`
 	Zone       string           `json:"zone,omitempty"`
+	Line       string           `json:"line,omitempty"`
+	Direction  string           `json:"direction,omitempty"`
+	Reported   string           `json:"reported,omitempty"` // of a report: theft, fight, …
 	Note       string           `json:"note,omitempty"`
-	ShownAt    bridge.Stamp     `json:"shown_at"`
+	Press      string           `json:"press,omitempty"`     // the pillar's own id of the press
+	Sightings  []string         `json:"sightings,omitempty"` // vision's ids that are still going on
+	Past       []string         `json:"past,omitempty"`      // vision's ids that ended last
+	ShownAt    bridge.Stamp     `json:"shown_at"`            // first
+	Screens    []string         `json:"screens,omitempty"`   // that drew it
 	Touched    uint64           `json:"touched"`
 }
 
@@ -109,13 +119,15 @@ type Clip struct {
 	OffsetMS      float64      `json:"offset_ms"`
 	UncertaintyMS float64      `json:"uncertainty_ms"`
 	SHA256        string       `json:"sha256"`
+	Original      string       `json:"original_sha256,omitempty"` // before masks were burnt in
 	Bytes         int64        `json:"bytes"`
 	Masked        bool         `json:"masked"`
 	Supersedes    string       `json:"supersedes,omitempty"` // part
 	Location      string       `json:"location"`             // /api/v1/clips/{id}/{part}.mp4
 	ReadyAt       bridge.Stamp `json:"ready_at"`
 	UploadedAt    bridge.Stamp `json:"uploaded_at"`
-	Evicted       string       `json:"evicted,omitempty"` // why
+	UploadedTo    string       `json:"uploaded_to,omitempty"` // headquarters' address of the bytes
+	Evicted       string       `json:"evicted,omitempty"`     // why
 	Touched       uint64       `json:"touched"`
 }
 
@@ -136,6 +148,15 @@ type Device struct {
 	Since    bridge.Stamp     `json:"since"`
 	Why      string           `json:"why,omitempty"`
 	Position *ingest.Position `json:"position,omitempty"`
-	Blind    *Interval        `json:"blind,omitempty"` // open blind interval (cameras)
+	Blind    *Interval        `json:"blind,omitempty"` // the open blind interval that began first (cameras); Why is its kind
+	Blinds   []Blind          `json:"blinds,omitempty"`
+	OffsetMS float64          `json:"offset_ms"` // of the device's clock, as last recorded
 	Touched  uint64           `json:"touched"`
+}
+
+// Blind is an open blind interval of a camera; there is one at most per kind.
+type Blind struct {
+	Kind string       `json:"kind"`
+	From bridge.Stamp `json:"from"`
+	Why  string       `json:"why,omitempty"`
 }

@@ -1,0 +1,114 @@
+package desk
+
+import (
+	"slices"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+func (s *State) incidentOpened(e *bridge.Event, data *IncidentOpened) {
+	s.k.Number++
+	inc := &Incident{
+		ID: data.Incident, Number: s.k.Number, State: Open, Priority: data.Priority, Kind: data.Kind, Drill: e.Drill,
+		Place: data.Place, Position: data.Position, Cameras: list(data.Cameras), Alerts: []string{}, Clips: []string{},
+		Similar: list(data.Similar), OccurredAt: e.Time, OpenedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit,
+	}
+	s.line(inc, e, Step{State: Open})
+	s.putIncident(inc)
+	s.ix.open[inc.ID] = struct{}{}
+	s.ix.addDeadline(inc)
+}
+
+func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
+	inc := s.change(data.Incident)
+	if inc == nil {
+		return
+	}
+	before := inc.State
+	inc.State = data.State
+	switch e.Type {
+	case TypeIncidentClaimed:
+		inc.ClaimedBy, inc.ClaimedAt = data.By, e.RecordedTime
+	case TypeIncidentAcknowledged:
+		inc.AcknowledgedAt = e.RecordedTime
+	case TypeIncidentClosed:
+		inc.ClosedAt, inc.Result = e.RecordedTime, data.Result
+	case TypeIncidentReopened:
+		inc.ClosedAt, inc.Result, inc.ClaimedBy, inc.ClaimedAt = bridge.Stamp{}, "", "", bridge.Stamp{}
+	case TypeIncidentEscalated:
+		inc.Escalated, inc.Next = data.Step, data.Next
+	}
+	if inc.State != before {
+		inc.Next, inc.Escalated = data.Limit, 0
+	}
+	inc.Limit = data.Limit
+	line := Step{By: data.By, Reason: data.Reason, Note: data.Note}
+	if inc.State != before || e.Type == TypeIncidentAcknowledged {
+		line.State = inc.State
+	}
+	if e.Type == TypeIncidentClosed && line.Reason == "" {
+		line.Reason = data.Result
+	}
+	s.line(inc, e, line)
+	s.putIncident(inc)
+	s.ix.addDeadline(inc)
+	if before != Closed && inc.State == Closed {
+		delete(s.ix.open, inc.ID)
+		s.ix.endJoins(&s.k, inc)
+		s.ix.closed = append(s.ix.closed, closing{inc.ClosedAt, inc.ID})
+	}
+	if before == Closed && inc.State != Closed {
+		s.ix.open[inc.ID] = struct{}{}
+		for _, id := range inc.Alerts {
+			if a := s.k.Alerts[id]; a != nil {
+				s.ix.addAlert(a, inc)
+			}
+		}
+	}
+}
+
+// clipChanged folds clip.ready, clip.uploaded and clip.evicted.
+func (s *State) clipChanged(e *bridge.Event, data *ClipChanged) {
+	key := clipKey(data.Clip, data.Part)
+	if e.Type == TypeClipReady {
+		s.clipReady(e, data)
+		return
+	}
+	old := s.k.Clips[key]
+	if old == nil {
+		return // its incident has left the state
+	}
+	c := *old
+	if e.Type == TypeClipUploaded {
+		c.UploadedAt, c.UploadedTo = e.RecordedTime, data.Location
+	} else {
+		c.Evicted = data.Why
+	}
+	s.putClip(&c)
+}
+
+func (s *State) clipReady(e *bridge.Event, data *ClipChanged) {
+	inc := s.change(data.Incident)
+	if inc == nil {
+		return
+	}
+	s.putClip(&Clip{
+		ID: data.Clip, Part: data.Part, Incident: data.Incident, Camera: data.Camera, From: data.From, To: data.To,
+		WantedFrom: data.WantedFrom, Gaps: list(data.Gaps), OffsetMS: data.OffsetMS, UncertaintyMS: data.UncertaintyMS,
+		SHA256: data.SHA256, Original: data.Original, Bytes: data.Bytes, Masked: data.Masked,
+		Supersedes: data.Supersedes, Location: data.Location, ReadyAt: e.RecordedTime,
+	})
+	if !slices.Contains(inc.Clips, data.Clip) {
+		inc.Clips = append(inc.Clips, data.Clip)
+	}
+	s.line(inc, e, Step{Clip: clipKey(data.Clip, data.Part)})
+	s.putIncident(inc)
+}
+
+// list never is nil: the API shows [] and not null.
+func list[T any](from []T) []T {
+	if from == nil {
+		return []T{}
+	}
+	return from
+}

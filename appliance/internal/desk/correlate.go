@@ -1,0 +1,63 @@
+package desk
+
+import (
+	"slices"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// joinable is the open incident that an alert like this one joins: found under
+// its first join key that has one, the newest when there are several. within
+// is how long the incident may have given no sign before since; 0 is for ever.
+func (s *State) joinable(like *Alert, since bridge.Stamp, within time.Duration) *Incident {
+	for _, key := range joinKeys(like) {
+		var best *Incident
+		for id, sign := range s.ix.joins[key] {
+			if within > 0 && since.Sub(sign.Time) > within {
+				continue
+			}
+			if inc := s.k.Incidents[id]; inc != nil && (best == nil || inc.Number > best.Number) {
+				best = inc
+			}
+		}
+		if best != nil {
+			return best
+		}
+	}
+	return nil
+}
+
+// repeated is the alert of the incident that a new sighting repeats: the same
+// camera, rule, zone, line and direction, not longer ago than the window.
+func (s *State) repeated(inc *Incident, like *Alert, since bridge.Stamp, within time.Duration) *Alert {
+	for i := len(inc.Alerts) - 1; i >= max(0, len(inc.Alerts)-64); i-- {
+		a := s.k.Alerts[inc.Alerts[i]]
+		if a != nil && a.Origin == like.Origin && a.Device == like.Device && a.Kind == like.Kind && a.Rule == like.Rule &&
+			a.Zone == like.Zone && a.Line == like.Line && a.Direction == like.Direction && since.Sub(a.To.Time) <= within {
+			return a
+		}
+	}
+	return nil
+}
+
+// similar names the newest incidents that an alert like this one was part of.
+func (s *State) similar(like *Alert) []string {
+	found := []string{}
+	if like == nil {
+		return found
+	}
+	seen := map[string]bool{}
+	for _, key := range joinKeys(like) {
+		for _, id := range tail(s.ix.similar[key], 4*similarMax) {
+			if !seen[id] {
+				seen[id] = true
+				found = append(found, id)
+			}
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int {
+		return int(s.k.Incidents[b].Number) - int(s.k.Incidents[a].Number)
+	})
+	return found[:min(len(found), similarMax)]
+}

@@ -1,0 +1,252 @@
+package desk
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+	"sort"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// index is derived from kept alone, so that a state that was folded and one
+// that was restored decide alike.
+type index struct {
+	open      map[string]struct{}                // incidents that are not closed
+	joins     map[string]map[string]bridge.Stamp // join key → open incident → its newest sign
+	sightings map[string]string                  // vision's id → alert
+	presses   map[string]string                  // pillar/id → newest alert
+	silent    map[string]string                  // drone → its alert that has not ended
+	similar   map[string][]string                // join key → incidents by number
+	deadlines deadlines
+	closed    []closing // by time
+	touched   []ref     // by place; entries older than their resource are skipped
+}
+
+type closing struct {
+	at       bridge.Stamp
+	incident string
+}
+
+// ref names a resource that was touched at a place.
+type ref struct {
+	place uint64
+	kind  kind
+	key   string
+}
+
+type kind uint8
+
+const (
+	kindIncident kind = iota
+	kindAlert
+	kindClip
+	kindDevice
+)
+
+func (k kind) String() string { return [...]string{"incident", "alert", "clip", "device"}[k] }
+
+// build makes the index anew.
+func (ix *index) build(k *kept) {
+	*ix = index{
+		open: map[string]struct{}{}, joins: map[string]map[string]bridge.Stamp{}, sightings: map[string]string{},
+		presses: map[string]string{}, silent: map[string]string{}, similar: map[string][]string{},
+	}
+	incidents := make([]*Incident, 0, len(k.Incidents))
+	for _, inc := range k.Incidents {
+		incidents = append(incidents, inc)
+		ix.touched = append(ix.touched, ref{inc.Touched, kindIncident, inc.ID})
+	}
+	slices.SortFunc(incidents, func(a, b *Incident) int { return cmp.Compare(a.Number, b.Number) })
+	for _, inc := range incidents {
+		if inc.State != Closed {
+			ix.open[inc.ID] = struct{}{}
+			ix.addDeadline(inc)
+		} else {
+			ix.closed = append(ix.closed, closing{inc.ClosedAt, inc.ID})
+		}
+		for _, id := range inc.Alerts {
+			if a := k.Alerts[id]; a != nil {
+				ix.addAlert(a, inc)
+				ix.touched = append(ix.touched, ref{a.Touched, kindAlert, a.ID})
+			}
+		}
+	}
+	slices.SortStableFunc(ix.closed, func(a, b closing) int { return a.at.Compare(b.at.Time) })
+	for key, c := range k.Clips {
+		ix.touched = append(ix.touched, ref{c.Touched, kindClip, key})
+	}
+	for _, d := range k.Devices {
+		ix.touched = append(ix.touched, ref{d.Touched, kindDevice, d.ID})
+	}
+	sort.Slice(ix.touched, func(i, j int) bool {
+		a, b := ix.touched[i], ix.touched[j]
+		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.kind, b.kind), cmp.Compare(a.key, b.key)) < 0
+	})
+}
+
+// joinKeys are the names under which an alert's incident is found by the next
+// alert of the same origin. Drills have their own.
+func joinKeys(a *Alert) []string {
+	prefix := ""
+	if a.Drill {
+		prefix = "drill/"
+	}
+	switch a.Origin {
+	case "press":
+		return []string{prefix + "press/" + a.Device}
+	case "sighting":
+		keys := []string{prefix + "camera/" + a.Device + "/" + a.Kind}
+		if a.Place.ID != "" {
+			keys = append(keys, prefix+"place/"+a.Place.ID+"/"+a.Kind)
+		}
+		return keys
+	case "drone":
+		return []string{prefix + "drone/" + a.Device + "/" + a.Kind}
+	case "report":
+		if a.Place.ID != "" {
+			return []string{prefix + "report/" + a.Place.ID + "/" + a.Reported}
+		}
+	}
+	return nil
+}
+
+// addAlert indexes a new or changed alert of the incident.
+func (ix *index) addAlert(a *Alert, inc *Incident) {
+	for _, id := range a.Sightings {
+		ix.sightings[id] = a.ID
+	}
+	for _, id := range a.Past {
+		ix.sightings[id] = a.ID
+	}
+	if a.Press != "" {
+		ix.presses[a.Device+"/"+a.Press] = max(ix.presses[a.Device+"/"+a.Press], a.ID)
+	}
+	if a.Origin == "drone" && !a.Ended {
+		ix.silent[a.Device] = a.ID
+	}
+	for _, key := range joinKeys(a) {
+		if list := ix.similar[key]; !slices.Contains(list, inc.ID) {
+			ix.similar[key] = append(list, inc.ID)
+		}
+		if inc.State == Closed {
+			continue
+		}
+		if ix.joins[key] == nil {
+			ix.joins[key] = map[string]bridge.Stamp{}
+		}
+		if a.To.After(ix.joins[key][inc.ID].Time) {
+			ix.joins[key][inc.ID] = a.To
+		}
+	}
+}
+
+// endJoins takes a closed incident out of what alerts may join.
+func (ix *index) endJoins(k *kept, inc *Incident) {
+	for _, id := range inc.Alerts {
+		a := k.Alerts[id]
+		if a == nil {
+			continue
+		}
+		for _, key := range joinKeys(a) {
+			delete(ix.joins[key], inc.ID)
+			if len(ix.joins[key]) == 0 {
+				delete(ix.joins, key)
+			}
+		}
+	}
+}
+
+// dropAlert forgets an alert that leaves the state with its incident.
+func (ix *index) dropAlert(a *Alert) {
+	for _, id := range append(slices.Clone(a.Sightings), a.Past...) {
+		if ix.sightings[id] == a.ID {
+			delete(ix.sightings, id)
+		}
+	}
+	if key := a.Device + "/" + a.Press; a.Press != "" && ix.presses[key] == a.ID {
+		delete(ix.presses, key)
+	}
+	if ix.silent[a.Device] == a.ID {
+		delete(ix.silent, a.Device)
+	}
+	for _, key := range joinKeys(a) {
+		list := ix.similar[key]
+		if i := slices.Index(list, a.Incident); i >= 0 {
+			list = slices.Delete(list, i, i+1)
+		}
+		if ix.similar[key] = list; len(list) == 0 {
+			delete(ix.similar, key)
+		}
+	}
+}
+
+// touch notes that a resource changed at a place. Stale entries are taken out
+// when they are the larger part.
+func (ix *index) touch(k *kept, r ref) {
+	ix.touched = append(ix.touched, r)
+	living := len(k.Incidents) + len(k.Alerts) + len(k.Clips) + len(k.Devices)
+	if len(ix.touched) > 2*living+1024 {
+		ix.touched = slices.DeleteFunc(ix.touched, func(r ref) bool { _, place := k.get(r); return place != r.place })
+	}
+}
+
+// get is the resource and where it was last touched; 0 when it is gone.
+func (k *kept) get(r ref) (any, uint64) {
+	switch r.kind {
+	case kindIncident:
+		if x := k.Incidents[r.key]; x != nil {
+			return x, x.Touched
+		}
+	case kindAlert:
+		if x := k.Alerts[r.key]; x != nil {
+			return x, x.Touched
+		}
+	case kindClip:
+		if x := k.Clips[r.key]; x != nil {
+			return x, x.Touched
+		}
+	case kindDevice:
+		if x := k.Devices[r.key]; x != nil {
+			return x, x.Touched
+		}
+	}
+	return nil, 0
+}
+
+// deadline is when an incident escalates.
+type deadline struct {
+	at       bridge.Stamp
+	incident string
+}
+
+// deadlines is a heap, earliest first. An entry that is not its incident's
+// present Next is stale, and dropped when it comes to the top.
+type deadlines []deadline
+
+func (h deadlines) Len() int           { return len(h) }
+func (h deadlines) Less(i, j int) bool { return h[i].at.Before(h[j].at.Time) }
+func (h deadlines) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *deadlines) Push(x any)        { *h = append(*h, x.(deadline)) }
+func (h *deadlines) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+func (ix *index) addDeadline(inc *Incident) {
+	if !inc.Next.IsZero() {
+		heap.Push(&ix.deadlines, deadline{inc.Next, inc.ID})
+	}
+}
+
+func (ix *index) dropStaleDeadlines(k *kept) {
+	for len(ix.deadlines) > 0 {
+		top := ix.deadlines[0]
+		inc := k.Incidents[top.incident]
+		if inc != nil && inc.State != Closed && inc.Next.Equal(top.at.Time) {
+			return
+		}
+		heap.Pop(&ix.deadlines)
+	}
+}

@@ -1,0 +1,193 @@
+package desk
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// Setup is what the desk must know of the configuration. It does not change
+// while a desk lives.
+type Setup struct {
+	Station, Box string
+	Zone         *time.Location // station time; nil is UTC
+	Config       string         // hash of the configuration in force
+	Cameras      []Camera
+	Pillars      []Pillar
+	Drones       []Drone
+	Uplinks      []string
+	Places       []Place
+	Limits       Limits // missing entries are taken from DefaultLimits
+	// Window is how long after its last sign a sighting on the same camera
+	// still belongs to the same incident. Default 120 s.
+	Window time.Duration
+	// NearestMax is how many cameras are bound to a place at most (default 4).
+	NearestMax int
+	// NearestRange is how far a camera sees when its range_m is 0, in metres
+	// (default 100).
+	NearestRange float64
+}
+
+// Camera is one camera of the station.
+type Camera struct {
+	ID, Name string
+	Position *ingest.Position // nil: not on the map, and never the nearest
+	Bearing  float64          // degrees clockwise from true north
+	FOV      float64          // degrees; 0 when it is not known: sees all around
+	RangeM   float64          // metres; 0 when it is not known
+	PreRoll  time.Duration    // default 30 s
+	PostRoll time.Duration    // default 30 s
+}
+
+// Pillar is one alarm pillar.
+type Pillar struct {
+	ID, Name string
+	Position *ingest.Position
+	Cameras  []string // bound to its presses; empty: the nearest that see it
+}
+
+// Drone is one drone.
+type Drone struct{ ID, Name string }
+
+// Place is a named spot with a standard address.
+type Place struct {
+	ID, Name, AddressCode, Beat string
+	Polygon                     [][2]float64 // lat, lon in degrees
+}
+
+// Limits are how long an incident may stay in a state, by priority. Zero is no
+// limit.
+type Limits map[string]map[IncidentState]time.Duration
+
+// DefaultLimits are in force where the configuration says nothing: how soon an
+// incident is answered (open), sent to (acknowledged), reached (dispatched) and
+// ended (on_scene). What is only for the record (P3) has none.
+func DefaultLimits() Limits {
+	return Limits{
+		"P0": {Open: time.Minute, Acknowledged: 5 * time.Minute, Dispatched: 10 * time.Minute, OnScene: 2 * time.Hour},
+		"P1": {Open: 3 * time.Minute, Acknowledged: 10 * time.Minute, Dispatched: 20 * time.Minute, OnScene: 4 * time.Hour},
+		"P2": {Open: 15 * time.Minute, Acknowledged: time.Hour, Dispatched: 2 * time.Hour, OnScene: 8 * time.Hour},
+		"P3": {},
+	}
+}
+
+// Bounds of what the desk takes and keeps.
+const (
+	noteBytesMax     = 4 << 10            // journal.md
+	textBytesMax     = 512                // names, kinds, reasons
+	incidentKept     = 7 * 24 * time.Hour // closed incidents stay this long, and may be reopened
+	pressAgeMax      = 7 * 24 * time.Hour // an older press time is not believed
+	futureMax        = 5 * time.Second    // nor one further ahead than this
+	lateAfter        = 10 * time.Second   // an alert recorded later than this says so
+	escalationsMax   = 3                  // then the lead has been told often enough
+	tickEventsMax    = 64                 // escalations in one step; the rest follow at once
+	camerasMin       = 2                  // bound to a place where there are 2
+	similarMax       = 5                  // similar incidents named in incident.opened
+	screensMax       = 32                 // screens remembered per alert
+	sightingsMax     = 64                 // sightings going on in one alert
+	pastMax          = 8                  // ended sightings remembered per alert
+	historyMax       = 1000               // lines kept in an incident's history
+	historyHead      = 100                // of which the first stay for ever
+	historyCut       = 400                // lines folded at a time
+	clockOffsetMinMS = 250                // a device's clock must move this far to be worth an event
+)
+
+// Rules is a Setup made ready for Step: checked, completed, indexed. It does
+// not change.
+type Rules struct {
+	setup   Setup
+	cameras map[string]*Camera
+	pillars map[string]*Pillar
+	drones  map[string]*Drone
+	places  map[string]*Place
+	bound   map[string][]string // pillar → cameras
+}
+
+// NewRules checks the setup: ids are unique, and what is referred to exists.
+func NewRules(setup Setup) (*Rules, error) {
+	r := &Rules{
+		setup: setup, cameras: map[string]*Camera{}, pillars: map[string]*Pillar{},
+		drones: map[string]*Drone{}, places: map[string]*Place{}, bound: map[string][]string{},
+	}
+	r.complete()
+	for i := range r.setup.Cameras {
+		if err := put(r.cameras, "camera", r.setup.Cameras[i].ID, &r.setup.Cameras[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range r.setup.Drones {
+		if err := put(r.drones, "drone", r.setup.Drones[i].ID, &r.setup.Drones[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range r.setup.Places {
+		if err := put(r.places, "place", r.setup.Places[i].ID, &r.setup.Places[i]); err != nil {
+			return nil, err
+		}
+	}
+	for i := range r.setup.Pillars {
+		p := &r.setup.Pillars[i]
+		if err := put(r.pillars, "pillar", p.ID, p); err != nil {
+			return nil, err
+		}
+		for _, camera := range p.Cameras {
+			if r.cameras[camera] == nil {
+				return nil, fmt.Errorf("pillar %s: camera %q is not configured", p.ID, camera)
+			}
+		}
+		r.bound[p.ID] = p.Cameras
+		if len(p.Cameras) == 0 && p.Position != nil {
+			r.bound[p.ID] = r.nearest(*p.Position)
+		}
+	}
+	return r, nil
+}
+
+// complete fills in defaults, in copies of the caller's slices and maps.
+func (r *Rules) complete() {
+	s := &r.setup
+	if s.Zone == nil {
+		s.Zone = time.UTC
+	}
+	if s.Window <= 0 {
+		s.Window = 2 * time.Minute
+	}
+	if s.NearestMax <= 0 {
+		s.NearestMax = 4
+	}
+	if s.NearestRange <= 0 {
+		s.NearestRange = 100
+	}
+	limits := DefaultLimits()
+	for priority, states := range s.Limits {
+		for state, limit := range states {
+			if limits[priority] == nil {
+				limits[priority] = map[IncidentState]time.Duration{}
+			}
+			limits[priority][state] = limit
+		}
+	}
+	s.Limits = limits
+	s.Cameras = append([]Camera(nil), s.Cameras...)
+	for i := range s.Cameras {
+		c := &s.Cameras[i]
+		if c.PreRoll <= 0 {
+			c.PreRoll = 30 * time.Second
+		}
+		if c.PostRoll <= 0 {
+			c.PostRoll = 30 * time.Second
+		}
+	}
+}
+
+func put[T any](into map[string]*T, what, id string, value *T) error {
+	if id == "" {
+		return fmt.Errorf("%s without an id", what)
+	}
+	if into[id] != nil {
+		return fmt.Errorf("%s %s: configured twice", what, id)
+	}
+	into[id] = value
+	return nil
+}

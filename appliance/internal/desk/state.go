@@ -1,0 +1,80 @@
+package desk
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// stateVersion is the form of a checkpoint. A checkpoint of another version is
+// not read: the journal is folded from its beginning instead.
+const stateVersion = 1
+
+// State is the room as of a place in the journal: a fold over its events. It
+// is not safe for concurrent use; Desk guards it. The resources it gives out
+// never change: they may be kept.
+type State struct {
+	k  kept
+	ix index
+}
+
+// kept is what a checkpoint holds. Everything else is derived from it.
+type kept struct {
+	Version   int                  `json:"version"`
+	Place     uint64               `json:"place"` // of the newest record folded
+	Now       bridge.Stamp         `json:"now"`   // its recorded time
+	Floor     uint64               `json:"floor"` // newest Touched of what has left
+	Number    uint64               `json:"number"`
+	Config    string               `json:"config"`
+	Incidents map[string]*Incident `json:"incidents"`
+	Alerts    map[string]*Alert    `json:"alerts"`
+	Clips     map[string]*Clip     `json:"clips"` // by clipKey
+	Devices   map[string]*Device   `json:"devices"`
+}
+
+// NewState is the state before the first event.
+func NewState() *State {
+	s := &State{k: kept{
+		Version: stateVersion, Incidents: map[string]*Incident{}, Alerts: map[string]*Alert{},
+		Clips: map[string]*Clip{}, Devices: map[string]*Device{},
+	}}
+	s.ix.build(&s.k)
+	return s
+}
+
+// Restore reads a state that Bytes wrote.
+func Restore(b []byte) (*State, error) {
+	s := NewState()
+	if err := json.Unmarshal(b, &s.k); err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	if s.k.Version != stateVersion {
+		return nil, fmt.Errorf("read state: version %d, want %d", s.k.Version, stateVersion)
+	}
+	s.ix.build(&s.k)
+	return s, nil
+}
+
+// Bytes is the state as a checkpoint holds it. The same events give the same
+// bytes.
+func (s *State) Bytes() ([]byte, error) { return s.k.bytes() }
+
+func (k *kept) bytes() ([]byte, error) {
+	b, err := json.Marshal(k) // sorts the keys of maps
+	if err != nil {
+		return nil, fmt.Errorf("write state at place %d: %w", k.Place, err)
+	}
+	return b, nil
+}
+
+// copy is cheap: resources never change, so only the maps are copied.
+func (k *kept) copy() *kept {
+	c := *k
+	c.Incidents, c.Alerts = maps.Clone(k.Incidents), maps.Clone(k.Alerts)
+	c.Clips, c.Devices = maps.Clone(k.Clips), maps.Clone(k.Devices)
+	return &c
+}
+
+func clipKey(id, part string) string { return id + "/" + part }

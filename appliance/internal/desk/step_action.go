@@ -1,0 +1,186 @@
+package desk
+
+import (
+	"slices"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// Verbs of operators on an incident.
+const (
+	verbClaim       = "claim"
+	verbAcknowledge = "acknowledge"
+	verbClose       = "close"
+	verbReopen      = "reopen"
+	verbNote        = "note"
+)
+
+// Roles, by what they may.
+func room() []string      { return []string{"operator", "lead", "admin"} }
+func leads() []string     { return []string{"lead", "admin"} }
+func reporters() []string { return []string{"operator", "lead", "admin", "officer", "uplink"} }
+func noters() []string    { return []string{"operator", "lead", "admin", "officer"} }
+
+// States, by what they have in common.
+func working() []IncidentState   { return []IncidentState{Acknowledged, Dispatched, OnScene} }
+func notClosed() []IncidentState { return append(working(), Open) }
+func allStates() []IncidentState { return append(notClosed(), Closed) }
+
+// transition is one line of the table state × action × role.
+type transition struct {
+	verb  string
+	roles []string
+	from  []IncidentState
+	to    IncidentState // "" stays
+	event string
+}
+
+// transitions is the whole table; what it does not hold is refused. Closing
+// has two lines more, by result: closable.
+func transitions() []transition {
+	return []transition{
+		{verbClaim, room(), notClosed(), "", TypeIncidentClaimed},
+		{verbAcknowledge, room(), []IncidentState{Open}, Acknowledged, TypeIncidentAcknowledged},
+		{verbClose, room(), notClosed(), Closed, TypeIncidentClosed},
+		{verbReopen, room(), []IncidentState{Closed}, Acknowledged, TypeIncidentReopened},
+		{verbNote, noters(), allStates(), "", TypeIncidentNoted},
+	}
+}
+
+// closable are the states from which a result closes.
+func closable(result string) []IncidentState {
+	switch result {
+	case "resolved", "transferred":
+		return working()
+	case "false_alarm", "drill":
+		return notClosed()
+	}
+	return nil
+}
+
+// Possible are the verbs that the role may use on an incident in that state.
+func Possible(state IncidentState, role string) []string {
+	verbs := []string{}
+	for _, tr := range transitions() {
+		if slices.Contains(tr.from, state) && slices.Contains(tr.roles, role) {
+			verbs = append(verbs, tr.verb)
+		}
+	}
+	return verbs
+}
+
+func (t *step) action(in ActionIn, hit *bridge.Record) error {
+	i := slices.IndexFunc(transitions(), func(tr transition) bool { return tr.verb == in.Verb })
+	if i < 0 {
+		return &InvalidError{"verb", in.Verb, "claim, acknowledge, close, reopen or note"}
+	}
+	tr := transitions()[i]
+	t.answer.Incident = in.Incident
+	if hit != nil {
+		if hit.Event.Type != tr.event || hit.Event.Subject != "incidents/"+in.Incident {
+			return usedKey(in.Idempotency)
+		}
+		t.answer.Duplicate = true
+		return nil
+	}
+	if !slices.Contains(tr.roles, in.By.Role) {
+		return &ForbiddenError{in.Verb, in.By.Role, tr.roles}
+	}
+	if in.By.Name == "" {
+		return &InvalidError{"by", "", "the name of who does it"}
+	}
+	if err := texts("reason", in.Reason, "idempotency_key", in.Idempotency); err != nil {
+		return err
+	}
+	inc := t.s.k.Incidents[in.Incident]
+	if inc == nil {
+		return &NotFoundError{"incident", in.Incident}
+	}
+	if !slices.Contains(tr.from, inc.State) {
+		return t.illegal(inc, in, "")
+	}
+	switch in.Verb {
+	case verbClaim:
+		return t.claim(inc, in)
+	case verbClose:
+		return t.close(inc, in)
+	case verbReopen:
+		if t.now.Sub(inc.ClosedAt.Time) > incidentKept {
+			return t.illegal(inc, in, "it was closed more than 7 days ago, open a new one")
+		}
+	case verbNote:
+		if in.Note == "" || len(in.Note) > noteBytesMax {
+			return &InvalidError{"note", in.Note[:min(len(in.Note), 32)], "1 to 4096 bytes"}
+		}
+	}
+	t.change(tr.event, inc, in, tr.to, nil)
+	return nil
+}
+
+// claim makes the incident its operator's; from open it also acknowledges. The
+// first one wins. A lead takes over with a reason.
+func (t *step) claim(inc *Incident, in ActionIn) error {
+	if inc.ClaimedBy == in.By.Name {
+		t.answer.Duplicate = true
+		return nil
+	}
+	if inc.ClaimedBy != "" {
+		taken := &ConflictError{What: "incident", ID: inc.ID, By: inc.ClaimedBy, At: inc.ClaimedAt, Remedy: "a lead can take over with a reason"}
+		if !slices.Contains(leads(), in.By.Role) {
+			return taken
+		}
+		if in.Reason == "" {
+			return taken
+		}
+	}
+	to := inc.State
+	if to == Open {
+		to = Acknowledged
+	}
+	t.change(TypeIncidentClaimed, inc, in, to, func(data *IncidentChanged) { data.From = inc.ClaimedBy })
+	if inc.State == Open {
+		in.Idempotency = ""
+		t.change(TypeIncidentAcknowledged, inc, in, to, nil)
+	}
+	return nil
+}
+
+func (t *step) close(inc *Incident, in ActionIn) error {
+	results := []string{"resolved", "false_alarm", "transferred"}
+	if inc.Drill {
+		results = []string{"drill"} // never counted with real ones
+	}
+	if err := oneOf("result", in.Result, results...); err != nil {
+		return err
+	}
+	if !slices.Contains(closable(in.Result), inc.State) {
+		return t.illegal(inc, in, "it closes as "+in.Result+" only after somebody acknowledged it")
+	}
+	t.change(TypeIncidentClosed, inc, in, Closed, func(data *IncidentChanged) { data.Result = in.Result })
+	return nil
+}
+
+func (t *step) illegal(inc *Incident, in ActionIn, why string) error {
+	return &IllegalError{Incident: inc.ID, Verb: in.Verb, State: inc.State, Possible: Possible(inc.State, in.By.Role), Why: why}
+}
+
+// change writes one incident.… event. A state that begins brings its limit; one
+// that stays keeps it.
+func (t *step) change(typ string, inc *Incident, in ActionIn, to IncidentState, more func(*IncidentChanged)) {
+	data := IncidentChanged{
+		Schema: schema, Incident: inc.ID, By: in.By.Name, Reason: in.Reason, State: inc.State, Limit: inc.Limit, Note: in.Note,
+	}
+	if to != "" && to != inc.State {
+		data.State, data.Limit = to, t.r.limit(t.now, inc.Priority, to)
+	}
+	if more != nil {
+		more(&data)
+	}
+	draft := bridge.Draft{
+		Type: typ, Subject: "incidents/" + inc.ID, Lane: bridge.Alarm, Severity: inc.Priority, Drill: inc.Drill,
+	}
+	if in.Idempotency != "" {
+		draft.Key = idemKey(in.By, in.Idempotency)
+	}
+	t.add(draft, data)
+}

@@ -1,0 +1,94 @@
+package desk
+
+import (
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// raising is an alert about to be raised.
+type raising struct {
+	data     AlertRaised // without incident and clips
+	occurred bridge.Stamp
+	drill    bool
+	about    string   // kind of the incident, when the alert opens one
+	bound    []string // cameras of the incident, when the alert opens one
+	like     *Alert   // for similar incidents
+	openKey  string   // key on incident.opened, when the alert opens one
+	key      string   // key on alert.raised
+}
+
+// raise writes the alert, into the incident it joins or one that it opens:
+// then incident.opened comes before it.
+func (t *step) raise(a raising, join *Incident) {
+	a.data.Schema = schema
+	a.data.Alert = t.id()
+	a.data.Clips = t.r.clips(a.data.Cameras, a.occurred)
+	a.data.Cameras = list(a.data.Cameras)
+	if join == nil {
+		a.data.Incident = t.open(a)
+	} else {
+		a.data.Incident = join.ID
+		if a.data.Priority < join.Priority { // P0 before P1
+			a.data.Limit = earlier(join.Limit, t.r.limit(t.now, a.data.Priority, join.State))
+		}
+	}
+	t.add(bridge.Draft{
+		Type: TypeAlertRaised, Subject: "incidents/" + a.data.Incident, Time: a.occurred, Lane: bridge.Alarm,
+		Severity: a.data.Priority, Drill: a.drill, Key: a.key,
+	}, a.data)
+	t.answer.Incident, t.answer.Alert = a.data.Incident, a.data.Alert
+}
+
+func (t *step) open(a raising) string {
+	incident := t.id()
+	t.add(bridge.Draft{
+		Type: TypeIncidentOpened, Subject: "incidents/" + incident, Time: a.occurred, Lane: bridge.Alarm,
+		Severity: a.data.Priority, Drill: a.drill, Key: a.openKey,
+	}, IncidentOpened{
+		Schema: schema, Incident: incident, Kind: a.about, Priority: a.data.Priority, Place: a.data.Place,
+		Position: a.data.Position, Cameras: list(a.bound), Alerts: []string{a.data.Alert},
+		Limit: t.r.limit(t.now, a.data.Priority, Open), Similar: t.s.similar(a.like), Config: t.r.setup.Config,
+	})
+	return incident
+}
+
+// duplicate answers with what the first one did.
+func (t *step) duplicate(hit *bridge.Record) {
+	t.answer.Duplicate = true
+	if data, err := decode[AlertRaised](&hit.Event); err == nil && data != nil {
+		t.answer.Incident, t.answer.Alert = data.Incident, data.Alert
+	}
+}
+
+func (t *step) shown(in ShownIn) error {
+	a := t.s.k.Alerts[in.Alert]
+	if a == nil {
+		return &NotFoundError{"alert", in.Alert}
+	}
+	if in.Screen == "" || len(in.Screen) > 64 {
+		return &InvalidError{"screen", in.Screen, "the screen's name, 1 to 64 bytes"}
+	}
+	t.answer.Incident, t.answer.Alert = a.Incident, a.ID
+	for _, screen := range a.Screens {
+		if screen == in.Screen {
+			t.answer.Duplicate = true
+			return nil
+		}
+	}
+	if len(a.Screens) >= screensMax {
+		return &InvalidError{"screen", in.Screen, "one of the screens that drew the alert before: there are too many"}
+	}
+	at := bridge.At(in.At)
+	if in.At.IsZero() || at.After(t.now.Time) {
+		at = t.now
+	}
+	t.add(bridge.Draft{Type: TypeAlertShown, Subject: "alerts/" + a.ID, Time: at, Lane: bridge.Local, Drill: a.Drill},
+		AlertShown{Schema: schema, Alert: a.ID, Screen: in.Screen, At: at})
+	return nil
+}
+
+func earlier(a, b bridge.Stamp) bridge.Stamp {
+	if a.IsZero() || !b.IsZero() && b.Before(a.Time) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,122 @@
+package desk
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// access records who looked, logged in or was refused: lane local.
+func (t *step) access(in AccessIn) error {
+	if err := oneOf("kind", in.Kind, "login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user"); err != nil {
+		return err
+	}
+	if err := texts("by", in.By.Name, "remote", in.Remote, "why", in.Why, "camera", in.Camera); err != nil {
+		return err
+	}
+	data := AccessFact{
+		Schema: schema, By: in.By.Name, Role: in.By.Role, Camera: in.Camera, Remote: in.Remote, Why: in.Why,
+		From: bridge.At(in.From), To: bridge.At(in.To),
+	}
+	t.add(bridge.Draft{Type: accessPrefix + in.Kind, Subject: "users/" + strings.ToValidUTF8(in.By.Name, ""), Lane: bridge.Local}, data)
+	return nil
+}
+
+func receiptKey(in ReceiptIn) string {
+	verdict := "rejected"
+	if in.Accepted {
+		verdict = "accepted"
+	}
+	return "receipt/" + in.Uplink + "/" + in.Epoch + "/" + in.ID + "/" + verdict
+}
+
+// receipt records headquarters' word on an event, once however often it comes.
+func (t *step) receipt(in ReceiptIn, hit *bridge.Record) error {
+	if hit != nil {
+		t.answer.Duplicate = true
+		return nil
+	}
+	if in.ID == "" {
+		return &InvalidError{"id", "", "the id of the event that is meant"}
+	}
+	if err := texts("uplink", in.Uplink, "epoch", in.Epoch, "lane", string(in.Lane), "id", in.ID, "by", in.By, "reason", in.Reason); err != nil {
+		return err
+	}
+	typ := TypeReceiptRejected
+	if in.Accepted {
+		typ = TypeReceiptAccepted
+	}
+	at, _ := t.occurred(in.At, t.now.Time)
+	t.add(bridge.Draft{Type: typ, Subject: "events/" + in.ID, Time: at, Lane: bridge.Local, Key: receiptKey(in)}, ReceiptFact{
+		Schema: schema, Uplink: in.Uplink, Epoch: in.Epoch, Lane: in.Lane, ID: in.ID, By: in.By, At: at, Reason: in.Reason,
+	})
+	return nil
+}
+
+func (t *step) setAside(in SetAsideIn) error {
+	if in.ID == "" || in.Uplink == "" {
+		return &InvalidError{"id", in.ID, "an event's id and an uplink's name"}
+	}
+	if err := texts("uplink", in.Uplink, "id", in.ID); err != nil {
+		return err
+	}
+	// The reason is a peer's own text: cut, never refused.
+	reason := strings.ToValidUTF8(in.Reason[:min(len(in.Reason), textBytesMax)], "")
+	t.add(bridge.Draft{Type: TypeUplinkSetAside, Subject: "events/" + in.ID, Lane: bridge.Local},
+		SetAsideFact{Schema: schema, Uplink: in.Uplink, ID: in.ID, Reason: reason})
+	return nil
+}
+
+// started records the start. Whatever vision still saw when the box went down
+// has ended: its ids never come again.
+func (t *step) started(in StartedIn) error {
+	if err := texts("version", in.Version, "boot", in.Boot, "config", in.Config); err != nil {
+		return err
+	}
+	t.add(bridge.Draft{Type: TypeBoxStarted, Subject: "box", Lane: bridge.Notice},
+		BoxStarted{Schema: schema, Version: in.Version, Boot: in.Boot, Config: in.Config})
+	var going []*Alert
+	for _, id := range t.s.ix.sightings {
+		if a := t.s.k.Alerts[id]; a != nil && len(a.Sightings) > 0 && !slices.Contains(going, a) {
+			going = append(going, a)
+		}
+	}
+	slices.SortFunc(going, func(a, b *Alert) int { return strings.Compare(a.ID, b.ID) })
+	for _, a := range going[:min(len(going), tickEventsMax)] {
+		t.update(TypeAlertEnded, a.Incident, a.Priority, AlertUpdated{
+			Alert: a.ID, From: a.From, To: a.To, Count: a.Count, Confidence: a.Confidence,
+		})
+	}
+	return nil
+}
+
+// tick escalates what is past its limit: the most urgent first, the oldest
+// first among equals.
+func (t *step) tick() {
+	var due []*Incident
+	for id := range t.s.ix.open {
+		if inc := t.s.k.Incidents[id]; !inc.Next.IsZero() && !inc.Next.After(t.now.Time) {
+			due = append(due, inc)
+		}
+	}
+	slices.SortFunc(due, urgency)
+	for _, inc := range due[:min(len(due), tickEventsMax)] {
+		n := inc.Escalated + 1
+		data := IncidentChanged{
+			Schema: schema, Incident: inc.ID, By: "box", Reason: "limit", State: inc.State, Limit: inc.Limit, Step: n,
+		}
+		if n < escalationsMax {
+			data.Next = bridge.At(t.now.Add(t.r.escalateAfter(inc.Priority, inc.State, n)))
+		}
+		t.add(bridge.Draft{
+			Type: TypeIncidentEscalated, Subject: "incidents/" + inc.ID, Lane: bridge.Alarm, Severity: inc.Priority, Drill: inc.Drill,
+		}, data)
+	}
+}
+
+// urgency orders incidents: priority, then age.
+func urgency(a, b *Incident) int {
+	return cmp.Or(strings.Compare(a.Priority, b.Priority), cmp.Compare(a.Number, b.Number))
+}

@@ -1,0 +1,68 @@
+package desk
+
+import (
+	"fmt"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// pressKey names a press: a resend differs in replayed only. The time is the
+// pillar's own text, so that no rounding makes two presses one.
+func pressKey(p ingest.Press) string {
+	return fmt.Sprintf("press/%s/%s/%s/%d", p.Pillar, p.ID, p.AtText, p.Seq)
+}
+
+// pressClass is how urgent a kind of press is. A test goes the way of a crime
+// (P1), marked as drill: it is seen at once and takes no screen away.
+func pressClass(kind ingest.PressKind) (priority string, drill, ok bool) {
+	switch kind {
+	case ingest.PressAlarm, ingest.PressDuress:
+		return "P0", false, true
+	case ingest.PressTalk, ingest.PressTamper:
+		return "P1", false, true
+	case ingest.PressTest:
+		return "P1", true, true
+	}
+	return "", false, false
+}
+
+// press makes an alert of every press that was not stored before: in the open
+// incident of the same pillar, else in a new one. Presses of different pillars
+// never meet by themselves, drills and real ones neither.
+func (t *step) press(p ingest.Press, hit *bridge.Record) error {
+	if hit != nil {
+		t.duplicate(hit)
+		return nil
+	}
+	pillar := t.r.pillars[p.Pillar]
+	if pillar == nil {
+		return &NotFoundError{"pillar", p.Pillar}
+	}
+	if p.ID == "" || len(p.ID) > 128 {
+		return &InvalidError{"id", p.ID[:min(len(p.ID), 32)], "the pillar's own id of the press, 1 to 128 bytes"}
+	}
+	if len(p.AtText) > 64 {
+		return &InvalidError{"at", p.AtText[:32], "an RFC 3339 time"}
+	}
+	priority, drill, ok := pressClass(p.Kind)
+	if !ok {
+		return &InvalidError{"kind", string(p.Kind), "alarm, duress, talk, tamper or test"}
+	}
+	occurred, late := t.occurred(p.At, p.Received)
+	like := &Alert{Origin: "press", Device: pillar.ID, Drill: drill}
+	fact := &PressFact{Pillar: pillar.ID, ID: p.ID, Kind: string(p.Kind), At: p.AtText, Seq: p.Seq, Replayed: p.Replayed}
+	if t.s.ix.presses[pillar.ID+"/"+p.ID] != "" {
+		fact.Reused = true
+		t.answer.Warning = fmt.Sprintf("pillar %s used the press id %q again with other content", pillar.ID, p.ID)
+	}
+	cameras := t.r.bound[pillar.ID]
+	t.raise(raising{
+		data: AlertRaised{
+			Kind: string(p.Kind), Priority: priority, Place: t.r.spot(pillar.Name, pillar.Position), Position: pillar.Position,
+			Device: pillar.ID, Late: late || p.Replayed, Cameras: cameras, Press: fact,
+		},
+		occurred: occurred, drill: drill, about: string(p.Kind), bound: cameras, like: like, key: pressKey(p),
+	}, t.s.joinable(like, t.now, 0))
+	return nil
+}

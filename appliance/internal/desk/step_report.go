@@ -1,0 +1,109 @@
+package desk
+
+import (
+	"slices"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// report makes an incident of what a person told. Headquarters' reports are
+// known by its id, the room's by the idempotency key.
+func (t *step) report(in ReportIn, hit *bridge.Record) error {
+	if hit != nil {
+		return t.reportedBefore(in, hit)
+	}
+	if err := t.checkReport(&in); err != nil {
+		return err
+	}
+	at := bridge.At(in.At)
+	if in.At.IsZero() {
+		at = t.now
+	}
+	place := PlaceRef{Name: in.Place}
+	if known := t.r.places[in.Place]; known != nil {
+		place = PlaceRef{ID: known.ID, Name: known.Name, AddressCode: known.AddressCode, Beat: known.Beat}
+		if in.Position == nil {
+			in.Position = centre(known.Polygon)
+		}
+	} else if around := t.r.placeAt(in.Position); around != nil {
+		place.ID, place.AddressCode, place.Beat = around.ID, around.AddressCode, around.Beat
+		if place.Name == "" {
+			place.Name = around.Name
+		}
+	}
+	var cameras []string
+	if in.Position != nil {
+		cameras = t.r.nearest(*in.Position)
+	}
+	about := in.Kind
+	if about == "" {
+		about = in.Source
+	}
+	a := raising{
+		data: AlertRaised{
+			Kind: in.Source, Priority: in.Priority, Place: place, Position: in.Position, Late: t.now.Sub(at.Time) > lateAfter,
+			Cameras: cameras,
+			Report:  &ReportFact{Source: in.Source, Kind: in.Kind, Note: in.Note, By: in.By.Name, HQID: in.HQID, Uplink: in.Uplink},
+		},
+		occurred: at, about: about, bound: cameras,
+		like: &Alert{Origin: "report", Place: place, Reported: in.Kind},
+	}
+	// Both keys are found again: one goes with each of the two events.
+	if in.Idempotency != "" {
+		a.openKey = idemKey(in.By, in.Idempotency)
+	}
+	if in.HQID != "" {
+		a.key = "hq/" + in.Uplink + "/" + in.HQID
+	}
+	t.raise(a, nil)
+	return nil
+}
+
+func (t *step) checkReport(in *ReportIn) error {
+	if !slices.Contains(reporters(), in.By.Role) {
+		return &ForbiddenError{"report", in.By.Role, reporters()}
+	}
+	if err := oneOf("source", in.Source, "call_110", "walk_in", "patrol", "hq"); err != nil {
+		return err
+	}
+	if in.Source == "hq" && in.By.Role == "uplink" && (in.Uplink == "" || in.HQID == "") {
+		return &InvalidError{"id", in.HQID, "headquarters' id of the incident, and the uplink's name"}
+	}
+	if in.Priority == "" {
+		in.Priority = "P2"
+	}
+	if err := oneOf("priority", in.Priority, "P0", "P1", "P2", "P3"); err != nil {
+		return err
+	}
+	if in.Place == "" && in.Position == nil {
+		return &InvalidError{"place", "", "the id of a configured place, a description, or a position"}
+	}
+	if in.At.After(t.now.Add(time.Minute)) {
+		return &InvalidError{"at", in.At.Format(time.RFC3339), "a time that is not in the future"}
+	}
+	if err := position(in.Position); err != nil {
+		return err
+	}
+	if err := text("note", in.Note, noteBytesMax); err != nil {
+		return err
+	}
+	return texts("kind", in.Kind, "place", in.Place, "id", in.HQID, "idempotency_key", in.Idempotency)
+}
+
+// reportedBefore answers a report that was stored before; a key that was used
+// for something else is refused.
+func (t *step) reportedBefore(in ReportIn, hit *bridge.Record) error {
+	if hit.Event.Type != TypeIncidentOpened && hit.Event.Type != TypeAlertRaised {
+		return usedKey(in.Idempotency)
+	}
+	t.duplicate(hit)
+	if opened, err := decode[IncidentOpened](&hit.Event); err == nil && opened != nil && len(opened.Alerts) > 0 {
+		t.answer.Alert = opened.Alerts[0]
+	}
+	return nil
+}
+
+func usedKey(key string) error {
+	return &InvalidError{"idempotency_key", key, "a new key: this one was used for something else"}
+}
