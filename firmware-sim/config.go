@@ -1,0 +1,271 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/watchpost-edge/watchpost/firmware-sim/drone"
+	"github.com/watchpost-edge/watchpost/firmware-sim/hq"
+	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
+)
+
+const anyPort = "127.0.0.1:0"
+
+// config is the file that -config names. Relative paths count from its folder.
+type config struct {
+	Data    dataConfig     `yaml:"data"`
+	Control controlConfig  `yaml:"control"`
+	Cameras []cameraConfig `yaml:"cameras"`
+	Pillars []pillarConfig `yaml:"pillars"`
+	Drones  []droneConfig  `yaml:"drones"`
+	HQ      []hqConfig     `yaml:"hq"`
+}
+
+type dataConfig struct {
+	Dir string `yaml:"dir"`
+}
+
+type controlConfig struct {
+	Listen string `yaml:"listen"`
+}
+
+// start tells whether a device is switched on at the beginning: yes, unless
+// the file says no.
+type start struct {
+	Start *bool `yaml:"start"`
+}
+
+func (s start) on() bool { return s.Start == nil || *s.Start }
+
+type cameraConfig struct {
+	ID       string `yaml:"id"`
+	File     string `yaml:"file"`
+	Listen   string `yaml:"listen"`
+	Path     string `yaml:"path"`
+	Username string `yaml:"username"`
+	Password string `yaml:"password"`
+	start    `yaml:",inline"`
+}
+
+type pillarConfig struct {
+	ID       string `yaml:"id"`
+	Password string `yaml:"password"`
+	Broker   string `yaml:"broker"`
+	start    `yaml:",inline"`
+}
+
+type droneConfig struct {
+	ID        string         `yaml:"id"`
+	SystemID  int            `yaml:"system_id"`
+	Target    string         `yaml:"target"`
+	Center    drone.Position `yaml:"center"`
+	RadiusM   float64        `yaml:"radius_m"`
+	AltitudeM float64        `yaml:"altitude_m"`
+	GroundM   float64        `yaml:"ground_m"`
+	SpeedMPS  float64        `yaml:"speed_mps"`
+	RateHz    float64        `yaml:"rate_hz"`
+	start     `yaml:",inline"`
+}
+
+type hqConfig struct {
+	Name     string     `yaml:"name"`
+	Station  string     `yaml:"station"`
+	Box      string     `yaml:"box"`
+	MQTT     mqttConfig `yaml:"mqtt"`
+	TUS      tusConfig  `yaml:"tus"`
+	Receipts string     `yaml:"receipts"`
+	start    `yaml:",inline"`
+}
+
+type mqttConfig struct {
+	Listen   string `yaml:"listen"`
+	Username string `yaml:"username"`
+	Password string `yaml:"password"`
+}
+
+type tusConfig struct {
+	Listen string `yaml:"listen"`
+}
+
+// loadConfig reads the file, fills in what it leaves out, and returns every
+// problem at once, each with its key.
+func loadConfig(path string) (*config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	dec := yaml.NewDecoder(f)
+	dec.KnownFields(true)
+	c := &config{}
+	var problems []error
+	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		var several *yaml.TypeError
+		if !errors.As(err, &several) {
+			return nil, fmt.Errorf("read configuration %s: %w", path, err)
+		}
+		for _, text := range several.Errors {
+			problems = append(problems, errors.New(text))
+		}
+	}
+	c.fill(filepath.Dir(path))
+	if err := errors.Join(append(problems, c.problems()...)...); err != nil {
+		return nil, fmt.Errorf("read configuration %s:\n%w", path, err)
+	}
+	return c, nil
+}
+
+func (c *config) fill(base string) {
+	abs := func(path *string) {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(base, *path)
+		}
+	}
+	abs(&c.Data.Dir)
+	fill(&c.Control.Listen, anyPort)
+	for i := range c.Cameras {
+		cam := &c.Cameras[i]
+		abs(&cam.File)
+		fill(&cam.Listen, anyPort)
+		fill(&cam.Path, "main")
+	}
+	for i := range c.Drones {
+		d := &c.Drones[i]
+		fill(&d.SystemID, i+1)
+		fill(&d.RadiusM, 150)
+		fill(&d.AltitudeM, 80)
+		fill(&d.SpeedMPS, 8)
+		fill(&d.RateHz, 10)
+	}
+	for i := range c.HQ {
+		h := &c.HQ[i]
+		fill(&h.Name, "hq")
+		fill(&h.MQTT.Listen, anyPort)
+		fill(&h.TUS.Listen, anyPort)
+		fill(&h.Receipts, hq.ReceiptsAuto)
+	}
+}
+
+func fill[T comparable](to *T, value T) {
+	var zero T
+	if *to == zero {
+		*to = value
+	}
+}
+
+// checker collects problems under the key they belong to.
+type checker struct {
+	errs []error
+	seen map[string]bool
+}
+
+func (k *checker) add(key, format string, args ...any) {
+	k.errs = append(k.errs, fmt.Errorf(key+": "+format, args...))
+}
+
+func (k *checker) err(key string, err error) {
+	if err != nil {
+		k.add(key, "%w", err)
+	}
+}
+
+func (k *checker) id(key, kind, id string) {
+	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`).MatchString(id) {
+		k.add(key, "%q: want letters, digits, dot, dash or underscore", id)
+	}
+	if k.seen[kind+"/"+id] {
+		k.add(key, "%q: used twice", id)
+	}
+	k.seen[kind+"/"+id] = true
+}
+
+func (k *checker) listen(key, addr string) {
+	if _, err := net.ResolveTCPAddr("tcp4", addr); err != nil {
+		k.add(key, "%q: want host:port (IPv4): %w", addr, err)
+	}
+}
+
+func (c *config) problems() []error {
+	k := &checker{seen: map[string]bool{}}
+	if c.Data.Dir == "" {
+		k.add("data.dir", "missing")
+	}
+	k.listen("control.listen", c.Control.Listen)
+	if addr, err := net.ResolveTCPAddr("tcp4", c.Control.Listen); err == nil && !addr.IP.IsLoopback() {
+		k.add("control.listen", "%q: want an address of this machine only (127.0.0.1)", c.Control.Listen)
+	}
+	for i, cam := range c.Cameras {
+		cam.check(k, fmt.Sprintf("cameras[%d]", i))
+	}
+	for i, p := range c.Pillars {
+		key := fmt.Sprintf("pillars[%d]", i)
+		k.id(key+".id", "pillar", p.ID)
+		if p.Broker != "" {
+			k.err(key+".broker", pillar.CheckBroker(p.Broker))
+		}
+	}
+	for i, d := range c.Drones {
+		d.check(k, fmt.Sprintf("drones[%d]", i))
+	}
+	for i, h := range c.HQ {
+		h.check(k, fmt.Sprintf("hq[%d]", i))
+	}
+	return k.errs
+}
+
+func (c cameraConfig) check(k *checker, key string) {
+	k.id(key+".id", "camera", c.ID)
+	k.listen(key+".listen", c.Listen)
+	if c.File == "" {
+		k.add(key+".file", "missing")
+	} else if _, err := os.Stat(c.File); err != nil {
+		k.err(key+".file", err)
+	}
+	if c.Path != strings.Trim(c.Path, "/") {
+		k.add(key+".path", "%q: want it without slashes at the ends", c.Path)
+	}
+	if c.Username == "" && c.Password != "" {
+		k.add(key+".username", "missing, but there is a password")
+	}
+}
+
+func (d droneConfig) check(k *checker, key string) {
+	k.id(key+".id", "drone", d.ID)
+	if d.Target != "" {
+		k.err(key+".target", drone.CheckTarget(d.Target))
+	}
+	if d.SystemID < 1 || d.SystemID > 255 {
+		k.add(key+".system_id", "%d: want 1 to 255", d.SystemID)
+	}
+	if d.Center == (drone.Position{}) || d.Center.Lat < -85 || d.Center.Lat > 85 || d.Center.Lon < -180 || d.Center.Lon > 180 {
+		k.add(key+".center", "want {lat: -85..85, lon: -180..180}")
+	}
+	for _, v := range []struct {
+		name      string
+		value     float64
+		low, high float64
+	}{{"radius_m", d.RadiusM, 1, 10000}, {"altitude_m", d.AltitudeM, 0, 1000}, {"speed_mps", d.SpeedMPS, 0.1, 50}, {"rate_hz", d.RateHz, 0.1, 50}} {
+		if v.value < v.low || v.value > v.high {
+			k.add(key+"."+v.name, "%g: want %g to %g", v.value, v.low, v.high)
+		}
+	}
+}
+
+func (h hqConfig) check(k *checker, key string) {
+	k.id(key+".name", "hq", h.Name)
+	k.id(key+".station", key, h.Station)
+	k.id(key+".box", key+".box", h.Box)
+	k.listen(key+".mqtt.listen", h.MQTT.Listen)
+	k.listen(key+".tus.listen", h.TUS.Listen)
+	if h.Receipts != hq.ReceiptsAuto && h.Receipts != hq.ReceiptsOff {
+		k.add(key+".receipts", "%q: want auto or off", h.Receipts)
+	}
+}
