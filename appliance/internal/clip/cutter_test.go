@@ -1,0 +1,417 @@
+package clip_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+)
+
+// checkFile decodes a part and compares it with the footage: which picture it
+// presents first, how many, how long.
+func checkFile(t *testing.T, f footage, path string, first, count int, length time.Duration) {
+	t.Helper()
+	p := ffprobe(t, path)
+	require.InDelta(t, length.Seconds(), p.duration(t), 0.001)
+	sums, pts, err := framesOf(path)
+	require.NoError(t, err)
+	require.Len(t, sums, count)
+	require.InDelta(t, 0, pts[0], 0.0001, "first picture is presented at 0")
+	require.Equal(t, f.frames[first], sums[0], "first presented picture")
+	require.Equal(t, f.frames[first+count-1], sums[count-1], "last presented picture")
+}
+
+func sum(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	s := sha256.Sum256(b)
+	return hex.EncodeToString(s[:])
+}
+
+// An alert 40.02 s after the first picture: part 1 from 30 s before it, within
+// a second; the whole within half a second of the post-roll; first picture,
+// last picture and length exact.
+func TestClipIsExact(t *testing.T) {
+	for name, get := range map[string]func() footage{"plain": plain, "with B-frames": withB} {
+		for _, rec := range []clip.Record{clip.Continuous, clip.Incidents, clip.Off} {
+			t.Run(name+" "+string(rec), func(t *testing.T) {
+				f := load(t, get)
+				dir := t.TempDir()
+				var b *box
+				var alert time.Time
+				bubble(t, func(t *testing.T) {
+					b = start(t, dir)
+					s := b.hold(rec)
+					began := now()
+					go s.play(f, 0, frames)
+					alert = began.Add(40*time.Second + 20*time.Millisecond)
+					time.Sleep(time.Until(alert))
+					id, err := b.cutter.Want(t.Context(), want("01A", "a1", alert))
+					require.NoError(t, err)
+					require.Equal(t, "01A-gate-1", id)
+					time.Sleep(20 * time.Second)
+					b.close()
+				})
+				ready, empty := b.got()
+				require.Empty(t, empty)
+				require.Len(t, ready, 2)
+				one, whole := ready[0], ready[1]
+				require.Equal(t, clip.Part1, one.Part)
+				require.LessOrEqual(t, b.readyAt[0].Sub(alert), time.Second)
+				require.LessOrEqual(t, b.readyAt[1].Sub(alert.Add(10*time.Second)), 500*time.Millisecond)
+				require.Empty(t, one.Gaps)
+				require.Empty(t, whole.Gaps)
+				require.Equal(t, alert.Add(-30*time.Second), one.WantedFrom)
+				require.Equal(t, alert.Add(-30*time.Second-20*time.Millisecond), one.From)
+				require.Equal(t, alert.Add(20*time.Millisecond), one.To)
+				require.Equal(t, one.From, whole.From)
+				require.InDelta(t, 20, whole.UncertaintyMS, 0.001)
+				require.Equal(t, sum(t, whole.Path), whole.SHA256)
+				checkFile(t, f, whole.Path, 250, 1001, 40*time.Second+40*time.Millisecond)
+				require.NoFileExists(t, one.Path, "part 1 goes once the whole is told")
+				if rec == clip.Off {
+					require.Zero(t, b.store.Stats().Files[media.Spool]+b.store.Stats().Files[media.Recordings])
+				}
+			})
+		}
+	}
+}
+
+func TestPart1StaysUntilUploaded(t *testing.T) {
+	f := load(t, plain)
+	dir := t.TempDir()
+	var one, whole clip.Ready
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		b.refuse = 3
+		s := b.hold(clip.Continuous)
+		began := now()
+		go s.play(f, 0, frames)
+		time.Sleep(40 * time.Second)
+		w := want("01A", "a1", began.Add(40*time.Second))
+		w.Upload = true
+		id, err := b.cutter.Want(t.Context(), w)
+		require.NoError(t, err)
+		again, err := b.cutter.Want(t.Context(), w)
+		require.NoError(t, err)
+		require.Equal(t, id, again)
+		time.Sleep(5 * time.Second) // the journal refused three times
+		list := b.cutter.Clips("01A")
+		require.Len(t, list, 1)
+		require.Equal(t, clip.Part1, list[0].Part)
+		require.Equal(t, list[0].SHA256, sum(t, list[0].Path))
+		time.Sleep(15 * time.Second)
+		ready, _ := b.got()
+		require.Len(t, ready, 2)
+		one, whole = ready[0], ready[1]
+		require.FileExists(t, one.Path)
+		require.Equal(t, one.SHA256, sum(t, one.Path), "part 1 never changes")
+		require.Equal(t, clip.PartWhole, b.cutter.Clips("01A")[0].Part)
+		b.close()
+
+		b = start(t, dir) // the mark is set after a restart
+		require.NoError(t, b.cutter.SetUploadDone(id, clip.Part1))
+		_, err = b.cutter.Part(id, clip.Part1)
+		require.ErrorIs(t, err, media.ErrNotFound)
+		r, err := b.cutter.Part(id, clip.PartWhole)
+		require.NoError(t, err)
+		require.Equal(t, whole, r)
+		_, err = b.cutter.Want(t.Context(), w)
+		require.NoError(t, err)
+		synctest.Wait()
+		ready, _ = b.got()
+		require.Empty(t, ready, "what was told is not told again")
+		b.close()
+	})
+	require.NoFileExists(t, one.Path)
+	checkFile(t, f, whole.Path, 250, 1000, 40*time.Second)
+}
+
+func TestAlertsExtendThenCount(t *testing.T) {
+	f := load(t, plain)
+	dir := t.TempDir()
+	var ready []clip.Ready
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		s := b.hold(clip.Continuous)
+		began := now()
+		go s.play(f, 0, frames)
+		ask := func(alert string, after time.Duration) string {
+			time.Sleep(time.Until(began.Add(after)))
+			w := want("01A", alert, began.Add(after))
+			w.PostRoll = 5 * time.Second
+			id, err := b.cutter.Want(t.Context(), w)
+			require.NoError(t, err)
+			return id
+		}
+		require.Equal(t, "01A-gate-1", ask("a1", 35*time.Second))
+		require.Equal(t, "01A-gate-1", ask("a2", 39*time.Second))
+		require.Equal(t, "01A-gate-2", ask("a3", 50*time.Second))
+		time.Sleep(9 * time.Second)
+		ready, _ = b.got()
+		b.close()
+	})
+	require.Len(t, ready, 4)
+	require.Equal(t, "01A-gate-1", ready[1].ID)
+	checkFile(t, f, ready[1].Path, 125, 39*25, 39*time.Second)
+	require.Equal(t, "01A-gate-2", ready[3].ID)
+	checkFile(t, f, ready[3].Path, 500, 35*25, 35*time.Second)
+}
+
+func TestCameraHeldForLess(t *testing.T) {
+	f := load(t, plain)
+	dir := t.TempDir()
+	var ready []clip.Ready
+	var began, alert time.Time
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		s := b.hold(clip.Continuous)
+		began = now()
+		go s.play(f, 0, 500)
+		alert = began.Add(8 * time.Second)
+		time.Sleep(time.Until(alert))
+		_, err := b.cutter.Want(t.Context(), want("01A", "a1", alert))
+		require.NoError(t, err)
+		time.Sleep(15 * time.Second)
+		ready, _ = b.got()
+		b.close()
+	})
+	require.Len(t, ready, 2)
+	require.Equal(t, began.UTC(), ready[1].From)
+	require.Equal(t, alert.Add(-30*time.Second).UTC(), ready[1].WantedFrom)
+	checkFile(t, f, ready[1].Path, 0, 18*25, 18*time.Second)
+}
+
+func TestNothingHeldIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		_, err := b.cutter.Want(t.Context(), want("01A", "a1", time.Now()))
+		require.NoError(t, err)
+		time.Sleep(15 * time.Second)
+		ready, empty := b.got()
+		require.Empty(t, ready)
+		require.Len(t, empty, 2)
+		require.Equal(t, "camera is not held", empty[0].Why)
+		require.Empty(t, b.cutter.Clips("01A"))
+		b.close()
+	})
+}
+
+// The camera goes away for 4 s and comes back with another run: the picture
+// before the gap stands, so that clip time stays wall time.
+func TestGapIsStretchedAndListed(t *testing.T) {
+	f := load(t, plain)
+	dir := t.TempDir()
+	var ready []clip.Ready
+	var began time.Time
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		s := b.hold(clip.Continuous)
+		began = now()
+		go func() {
+			s.play(f, 0, 500) // to 20 s
+			s.sleep(4*time.Second - cameraLag + frameTime)
+			s.run++
+			s.play(f, 600, frames) // from 24 s
+		}()
+		time.Sleep(30 * time.Second)
+		_, err := b.cutter.Want(t.Context(), want("01A", "a1", began.Add(30*time.Second)))
+		require.NoError(t, err)
+		time.Sleep(15 * time.Second)
+		ready, _ = b.got()
+		b.close()
+	})
+	require.Len(t, ready, 2)
+	whole := ready[1]
+	require.Equal(t, []clip.Gap{{From: began.Add(20 * time.Second).UTC(), To: began.Add(24 * time.Second).UTC(), Why: "camera reconnected"}}, utc(whole.Gaps))
+	sums, pts, err := framesOf(whole.Path)
+	require.NoError(t, err)
+	require.InDelta(t, 40, ffprobe(t, whole.Path).duration(t), 0.001)
+	require.Len(t, sums, 36*25)
+	require.InDelta(t, 19.96, pts[499], 0.001)
+	require.InDelta(t, 24, pts[500], 0.001)
+	require.Equal(t, f.frames[600], sums[500])
+}
+
+func utc(gaps []clip.Gap) []clip.Gap {
+	for i := range gaps {
+		gaps[i].From, gaps[i].To = gaps[i].From.UTC(), gaps[i].To.UTC()
+	}
+	return gaps
+}
+
+// kill -9 while the clip grows, with the last fragment torn: after the start
+// the clip is whole, with the missing stretch listed.
+func TestKilledWhileGrowing(t *testing.T) {
+	for _, rec := range []clip.Record{clip.Continuous, clip.Incidents, clip.Off} {
+		t.Run(string(rec), func(t *testing.T) {
+			f := load(t, plain)
+			dir, dead := t.TempDir(), t.TempDir()
+			var ready []clip.Ready
+			var began time.Time
+			bubble(t, func(t *testing.T) {
+				b := start(t, dir)
+				s := b.hold(rec)
+				began = now()
+				go s.play(f, 0, 1125) // to 45 s
+				time.Sleep(40 * time.Second)
+				w := want("01A", "a1", began.Add(40*time.Second))
+				_, err := b.cutter.Want(t.Context(), w)
+				require.NoError(t, err)
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				copyDir(t, dead, dir)
+				b.close()
+				tear(t, dead)
+
+				b = start(t, dead)
+				s = b.hold(rec)
+				time.Sleep(time.Until(began.Add(46 * time.Second)))
+				go s.play(f, 1150, frames) // from 46 s, same run number, another boot
+				time.Sleep(10 * time.Second)
+				_, err = b.cutter.Want(t.Context(), w)
+				require.NoError(t, err)
+				ready, _ = b.got()
+				b.close()
+			})
+			require.Len(t, ready, 1, "part 1 was told before")
+			whole := ready[0]
+			require.Equal(t, clip.PartWhole, whole.Part)
+			require.InDelta(t, 40, ffprobe(t, whole.Path).duration(t), 0.001)
+			require.Len(t, whole.Gaps, 1)
+			gap := whole.Gaps[0]
+			require.Equal(t, "box was down", gap.Why)
+			require.Equal(t, began.Add(46*time.Second).UTC(), gap.To.UTC())
+			require.GreaterOrEqual(t, gap.From.Sub(began), 42*time.Second, "at most one fragment is lost")
+			sums, _, err := framesOf(whole.Path)
+			require.NoError(t, err)
+			require.Equal(t, f.frames[250], sums[0])
+			require.Equal(t, f.frames[1249], sums[len(sums)-1])
+		})
+	}
+}
+
+// tear cuts the open segment in the middle of its last fragment.
+func tear(t *testing.T, dir string) {
+	t.Helper()
+	open, err := filepath.Glob(filepath.Join(dir, "*", "gate", "*", "*.open.mp4"))
+	require.NoError(t, err)
+	require.Len(t, open, 1)
+	info, err := os.Stat(open[0])
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(open[0], info.Size()-100))
+}
+
+// The post-roll passes while the box is down: the clip is finished at once.
+func TestFinishedAtStart(t *testing.T) {
+	f := load(t, plain)
+	dir := t.TempDir()
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		s := b.hold(clip.Continuous)
+		began := now()
+		go s.play(f, 0, 1125)
+		time.Sleep(40 * time.Second)
+		_, err := b.cutter.Want(t.Context(), want("01A", "a1", began.Add(40*time.Second)))
+		require.NoError(t, err)
+		time.Sleep(5*time.Second + 200*time.Millisecond)
+		b.close()
+		time.Sleep(time.Hour)
+
+		b = start(t, dir)
+		synctest.Wait()
+		ready, _ := b.got()
+		require.Len(t, ready, 1)
+		require.Equal(t, clip.PartWhole, ready[0].Part)
+		require.Equal(t, began.Add(45*time.Second).UTC(), ready[0].To)
+		require.Len(t, ready[0].Gaps, 1)
+		b.close()
+	})
+}
+
+func TestParametersChange(t *testing.T) {
+	f, g := load(t, plain), load(t, other)
+	dir := t.TempDir()
+	var ready []clip.Ready
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		s := b.hold(clip.Continuous)
+		began := now()
+		go func() {
+			s.play(f, 0, 500)
+			s.run++
+			s.play(g, 500, frames)
+		}()
+		time.Sleep(30 * time.Second)
+		_, err := b.cutter.Want(t.Context(), want("01A", "a1", began.Add(30*time.Second)))
+		require.NoError(t, err)
+		time.Sleep(15 * time.Second)
+		ready, _ = b.got()
+		b.close()
+	})
+	require.Len(t, ready, 2)
+	p := ffprobe(t, ready[1].Path)
+	require.InDelta(t, 40, p.duration(t), 0.05)
+}
+
+func TestInterval(t *testing.T) {
+	f := load(t, withB)
+	dir := t.TempDir()
+	out := filepath.Join(t.TempDir(), "i.mp4")
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		s := b.hold(clip.Continuous)
+		began := now()
+		go s.play(f, 0, frames)
+		time.Sleep(58 * time.Second)
+		m, err := b.cutter.Interval("gate", began.Add(5*time.Second), began.Add(25*time.Second))
+		require.NoError(t, err)
+		file, err := os.Create(out)
+		require.NoError(t, err)
+		n, err := file.ReadFrom(m)
+		require.NoError(t, err)
+		require.Equal(t, m.Size(), n)
+		// Any part of it reads the same, as a range request does.
+		whole, err := os.ReadFile(out)
+		require.NoError(t, err)
+		part := make([]byte, 5000)
+		for off := int64(0); off < n; off += 7919 * 13 {
+			got, _ := m.ReadAt(part, off)
+			require.Equal(t, whole[off:off+int64(got)], part[:got])
+		}
+		require.NoError(t, m.Close())
+		require.NoError(t, file.Close())
+		for _, bad := range [][2]time.Duration{{10, 5}, {-7200, 10}, {0, 100}} {
+			_, err = b.cutter.Interval("gate", began.Add(bad[0]*time.Second), began.Add(bad[1]*time.Second))
+			require.ErrorIs(t, err, clip.ErrRefused)
+		}
+		_, err = b.cutter.Interval("gate", began.Add(-time.Hour), began.Add(-time.Minute))
+		require.ErrorIs(t, err, clip.ErrNothing)
+		b.close()
+	})
+	checkFile(t, f, out, 125, 500, 20*time.Second)
+}
+
+func TestWantRefusesWhatItCannotKeep(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := start(t, t.TempDir())
+		defer b.close()
+		_, err := b.cutter.Want(t.Context(), clip.Want{Camera: "gate"})
+		require.Error(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = b.cutter.Want(ctx, want("01A", "a1", time.Now()))
+		require.ErrorIs(t, err, context.Canceled)
+	})
+}

@@ -1,0 +1,304 @@
+package media
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/media/bmff"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// A segment is a fragmented MP4 that any player opens, with two kinds of box
+// of ours (uuid, which players skip): one behind the head with the parameters
+// as JSON, and one before every fragment with what MP4 has no place for: when
+// its first picture was captured by the box's clock, in which run of the
+// camera and of the box, and checksums, by which a torn fragment is known
+// even where the file system shows zeros.
+var (
+	uuidParams   = [16]byte{0x57, 0x50, 0x70, 0x61, 0x72, 0x61, 0x6d, 0x73, 0x8a, 0x01, 0x4e, 0x2b, 0x9c, 0x11, 0x5d, 0x01}
+	uuidFragment = [16]byte{0x57, 0x50, 0x66, 0x72, 0x61, 0x67, 0x6d, 0x74, 0x8a, 0x01, 0x4e, 0x2b, 0x9c, 0x11, 0x5d, 0x02}
+	castagnoli   = crc32.MakeTable(crc32.Castagnoli)
+)
+
+// Limits of what a reader accepts.
+const (
+	fragmentSamplesMax = 1 << 14
+	fragmentBytesMax   = 256 << 20
+	headBytesMax       = 64 << 10
+
+	uuidHead     = bmff.HeaderSize + 16
+	fragmentSize = uuidHead + 4 + 8 + 4 + 8 + 8 + 8 + 8 + 4 + 4 + 4 + 4
+	trunEntry    = 16
+	// moofFixed is moof with mfhd, tfhd, tfdt and trun without its entries.
+	moofFixed = 8 + 16 + 8 + 16 + 20 + 20
+)
+
+// ErrTorn says that a fragment is not whole: the file ends in it, or its
+// checksum is wrong. What stands before it is good.
+var ErrTorn = errors.New("torn fragment")
+
+// fragment is what one fragment's header says.
+type fragment struct {
+	boot        uint64
+	run         uint32
+	lost        bool
+	pts, dts    int64 // of the first sample
+	captured    time.Time
+	uncertainty time.Duration
+	samples     []entry
+	data        int64 // offset of the first sample's bytes
+	bytes       int64 // of all samples
+	crc         uint32
+	end         int64 // offset behind the fragment
+}
+
+type entry struct {
+	duration uint32
+	cto      int32 // PTS - DTS
+	size     uint32
+	key      bool
+}
+
+// segmentHead is what a segment begins with.
+func segmentHead(p *ingest.Params) ([]byte, error) {
+	init, err := bmff.Init(p)
+	if err != nil {
+		return nil, err
+	}
+	params, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("write parameters: %w", err)
+	}
+	var w bmff.Buffer
+	w.Put(init)
+	w.Start("uuid")
+	w.Put(uuidParams[:])
+	w.Put(params)
+	w.End()
+	return w.Bytes(), nil
+}
+
+// encodeFragment makes the bytes of one fragment. All samples are of one run;
+// next is the DTS of the unit after the last, or 0 when there is none yet;
+// base is the DTS at which the segment began; number counts from 1.
+func encodeFragment(samples []Sample, next, base int64, number uint32) ([]byte, error) {
+	var data []byte
+	var err error
+	w := &bmff.Buffer{}
+	nominal := Nominal(samples)
+	moof := encodeMoof(samples, next, base, number, nominal)
+	var total int
+	for i := range samples {
+		total += samples[i].Size
+	}
+	data = make([]byte, 0, total)
+	for i := range samples {
+		if data, err = samples[i].Append(data); err != nil {
+			return nil, err
+		}
+	}
+	first := &samples[0]
+	var flags uint32
+	if first.Lost {
+		flags = 1
+	}
+	w.Start("uuid")
+	w.Put(uuidFragment[:])
+	w.U32(flags)
+	w.U64(first.Boot)
+	w.U32(first.Run)
+	w.U64(uint64(first.PTS))
+	w.U64(uint64(first.DTS))
+	w.U64(uint64(first.Captured.UnixNano()))
+	w.U64(uint64(first.Uncertainty))
+	w.U32(uint32(len(samples)))
+	w.U32(uint32(total))
+	w.U32(crc32.Checksum(data, castagnoli))
+	w.U32(crc32.Update(crc32.Checksum(w.Bytes()[uuidHead:], castagnoli), castagnoli, moof))
+	w.End()
+	w.Put(moof)
+	w.U32(uint32(bmff.HeaderSize + total))
+	w.Put([]byte("mdat"))
+	w.Put(data)
+	return w.Bytes(), nil
+}
+
+func encodeMoof(samples []Sample, next, base int64, number uint32, nominal int64) []byte {
+	w := &bmff.Buffer{}
+	w.Start("moof")
+	w.StartFull("mfhd", 0, 0)
+	w.U32(number)
+	w.End()
+	w.Start("traf")
+	w.StartFull("tfhd", 0, 0x020000) // default-base-is-moof
+	w.U32(1)
+	w.End()
+	w.StartFull("tfdt", 1, 0)
+	w.U64(uint64(samples[0].DTS - base))
+	w.End()
+	w.StartFull("trun", 1, 0x01|0x100|0x200|0x400|0x800) // offset, duration, size, flags, composition offset
+	w.U32(uint32(len(samples)))
+	w.U32(uint32(moofFixed + trunEntry*len(samples) + bmff.HeaderSize))
+	for i := range samples {
+		s := &samples[i]
+		step := nominal
+		switch {
+		case i+1 < len(samples):
+			step = samples[i+1].DTS - s.DTS
+		case next > s.DTS:
+			step = next - s.DTS
+		}
+		w.U32(uint32(step))
+		w.U32(uint32(s.Size))
+		w.U32(sampleFlags(s.Key))
+		w.U32(uint32(int32(s.PTS - s.DTS)))
+	}
+	w.End()
+	w.End()
+	w.End()
+	return w.Bytes()
+}
+
+// sampleFlags are those of ISO/IEC 14496-12, 8.8.3.1: a picture that depends
+// on others is no sync sample.
+func sampleFlags(key bool) uint32 {
+	if key {
+		return 0x02000000
+	}
+	return 0x01010000
+}
+
+// readHead reads the parameters at the start of a segment and the offset of
+// its first fragment.
+func readHead(r io.ReaderAt, size int64) (*ingest.Params, int64, error) {
+	var off int64
+	var head [uuidHead]byte
+	for off < min(size, headBytesMax) {
+		if _, err := r.ReadAt(head[:], off); err != nil {
+			return nil, 0, fmt.Errorf("read head at %d: %w", off, ErrTorn)
+		}
+		n := int64(binary.BigEndian.Uint32(head[:]))
+		if n < bmff.HeaderSize || off+n > size || n > headBytesMax {
+			return nil, 0, fmt.Errorf("read head at %d: %w", off, ErrTorn)
+		}
+		if string(head[4:8]) == "uuid" && n > uuidHead && [16]byte(head[8:]) == uuidParams {
+			body := make([]byte, n-uuidHead)
+			if _, err := r.ReadAt(body, off+uuidHead); err != nil {
+				return nil, 0, fmt.Errorf("read parameters: %w", ErrTorn)
+			}
+			p := &ingest.Params{}
+			if err := json.Unmarshal(body, p); err != nil {
+				return nil, 0, fmt.Errorf("read parameters: %w", err)
+			}
+			return p, off + n, nil
+		}
+		off += n
+	}
+	return nil, 0, fmt.Errorf("read head: no parameters: %w", ErrTorn)
+}
+
+// readFragment reads the header of the fragment at off. It does not read the
+// pictures: see verify.
+func readFragment(r io.ReaderAt, size, off int64) (*fragment, error) {
+	torn := func(what string) error { return fmt.Errorf("read fragment at %d: %s: %w", off, what, ErrTorn) }
+	var b [fragmentSize + bmff.HeaderSize]byte
+	if off+int64(len(b)) > size {
+		return nil, torn("file ends")
+	}
+	if _, err := r.ReadAt(b[:], off); err != nil {
+		return nil, torn(err.Error())
+	}
+	be := binary.BigEndian
+	if be.Uint32(b[:]) != fragmentSize || string(b[4:8]) != "uuid" || [16]byte(b[8:24]) != uuidFragment {
+		return nil, torn("no header")
+	}
+	h := b[uuidHead:]
+	f := &fragment{
+		lost: be.Uint32(h)&1 != 0, boot: be.Uint64(h[4:]), run: be.Uint32(h[12:]),
+		pts: int64(be.Uint64(h[16:])), dts: int64(be.Uint64(h[24:])),
+		captured: time.Unix(0, int64(be.Uint64(h[32:]))).UTC(), uncertainty: time.Duration(be.Uint64(h[40:])),
+		bytes: int64(be.Uint32(h[52:])), crc: be.Uint32(h[56:]),
+	}
+	count := be.Uint32(h[48:])
+	if count == 0 || count > fragmentSamplesMax || f.bytes > fragmentBytesMax {
+		return nil, torn("absurd count")
+	}
+	moof := make([]byte, moofFixed+trunEntry*int(count))
+	f.data = off + fragmentSize + int64(len(moof)) + bmff.HeaderSize
+	f.end = f.data + f.bytes
+	if f.end > size {
+		return nil, torn("file ends")
+	}
+	if _, err := r.ReadAt(moof, off+fragmentSize); err != nil {
+		return nil, torn(err.Error())
+	}
+	if crc32.Update(crc32.Checksum(h[:60], castagnoli), castagnoli, moof) != be.Uint32(h[60:]) {
+		return nil, torn("wrong checksum")
+	}
+	return f, f.entries(moof[moofFixed:])
+}
+
+func (f *fragment) entries(b []byte) error {
+	var sum int64
+	for e := range slices.Chunk(b, trunEntry) {
+		be := binary.BigEndian
+		s := entry{
+			duration: be.Uint32(e), size: be.Uint32(e[4:]), key: be.Uint32(e[8:])&0x10000 == 0,
+			cto: int32(be.Uint32(e[12:])),
+		}
+		sum += int64(s.size)
+		f.samples = append(f.samples, s)
+	}
+	if sum != f.bytes {
+		return fmt.Errorf("read fragment: sizes do not add up: %w", ErrTorn)
+	}
+	return nil
+}
+
+// verify reads the pictures of a fragment against their checksum.
+func (f *fragment) verify(r io.ReaderAt) error {
+	h := crc32.New(castagnoli)
+	if _, err := io.Copy(h, io.NewSectionReader(r, f.data, f.bytes)); err != nil {
+		return fmt.Errorf("read pictures at %d: %w", f.data, err)
+	}
+	if h.Sum32() != f.crc {
+		return fmt.Errorf("read pictures at %d: wrong checksum: %w", f.data, ErrTorn)
+	}
+	return nil
+}
+
+// length is the sum of the fragment's durations in ticks.
+func (f *fragment) length() int64 {
+	var sum int64
+	for _, e := range f.samples {
+		sum += int64(e.duration)
+	}
+	return sum
+}
+
+// appendTo appends the fragment's samples, as they lie in src.
+func (f *fragment) appendTo(dst []Sample, p *ingest.Params, src io.ReaderAt) []Sample {
+	dts, off := f.dts, f.data
+	for i, e := range f.samples {
+		pts := dts + int64(e.cto)
+		dst = append(dst, Sample{
+			Params: p, Boot: f.boot, Run: f.run, PTS: pts, DTS: dts, Key: e.key, Lost: f.lost && i == 0,
+			Captured: f.captured.Add(Duration(pts - f.pts)), Uncertainty: f.uncertainty,
+			Size: int(e.size), src: src, offset: off,
+		})
+		dts += int64(e.duration)
+		off += int64(e.size)
+	}
+	return dst
+}
+
+func median(v []int64) int64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}

@@ -1,0 +1,207 @@
+package media
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// driftMax is how far the captured time of a fragment may be from where the
+// segment's ticks put it before a new segment begins.
+const driftMax = 500 * time.Millisecond
+
+// Recorder writes the segments of one camera. One goroutine uses it.
+type Recorder struct {
+	store  *Store
+	class  Class
+	camera string
+
+	file   *os.File
+	item   *Item
+	params *ingest.Params
+	boot   uint64
+	run    uint32
+	base   int64 // DTS at which the segment began
+	end    int64 // DTS behind the last fragment
+	size   int64
+	number uint32
+}
+
+// Recorder makes a recorder for a camera; class is Recordings or Spool. It
+// does no I/O before the first Write.
+func (s *Store) Recorder(class Class, camera string) *Recorder {
+	return &Recorder{store: s, class: class, camera: camera}
+}
+
+// Write appends samples, all of one run and one Params, as one fragment and
+// syncs it. next is the DTS of the unit that follows, 0 when it is not known.
+// After an error the segment is finished as it was before; the next Write
+// begins another.
+func (r *Recorder) Write(samples []Sample, next int64) error {
+	if r.file != nil && !r.continues(&samples[0]) {
+		if err := r.Close(); err != nil {
+			return err
+		}
+	}
+	if r.file == nil {
+		if !samples[0].Key {
+			return fmt.Errorf("record %s: not at a key unit", r.camera)
+		}
+		if err := r.begin(&samples[0]); err != nil {
+			return err
+		}
+	}
+	b, err := encodeFragment(samples, next, r.base, r.number+1)
+	if err == nil {
+		err = r.append(b)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("record %s: %w", r.camera, err), r.Close())
+	}
+	r.number++
+	r.note(samples, next, int64(len(b)))
+	return nil
+}
+
+// append leaves the file as it was when a write fails: whoever reads the
+// segment later must not meet half a fragment in its middle.
+func (r *Recorder) append(b []byte) error {
+	if _, err := r.file.WriteAt(b, r.size); err != nil {
+		return errors.Join(err, r.file.Truncate(r.size))
+	}
+	if err := datasync(r.file); err != nil {
+		return errors.Join(err, r.file.Truncate(r.size))
+	}
+	r.size += int64(len(b))
+	return nil
+}
+
+// note tells the index what the segment now holds.
+func (r *Recorder) note(samples []Sample, next, written int64) {
+	last := &samples[len(samples)-1]
+	r.end = last.DTS + Nominal(samples)
+	if next > last.DTS {
+		r.end = next
+	}
+	s := r.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to := r.item.From.Add(Duration(r.end - r.base))
+	s.count.recorded[r.camera] += to.Sub(r.item.To)
+	s.count.fragments++
+	s.count.written += written
+	r.item.To, r.item.Bytes = to, r.size
+}
+
+// continues tells whether a fragment belongs into the open segment.
+func (r *Recorder) continues(s *Sample) bool {
+	if s.Boot != r.boot || s.Run != r.run || !SameParams(s.Params, r.params) || s.DTS < r.end-ingest.ClockRate/100 {
+		return false
+	}
+	expected := r.item.From.Add(Duration(s.DTS - r.base))
+	if d := s.Captured.Add(-Duration(s.PTS - s.DTS)).Sub(expected); d > driftMax || d < -driftMax {
+		return false
+	}
+	return !s.Key || Duration(s.DTS-r.base) < r.store.opt.Segment
+}
+
+func (r *Recorder) begin(s *Sample) error {
+	if free := r.store.opt.MinFree; free > 0 {
+		if have, err := freeBytes(r.store.opt.Dir); err == nil && have < free {
+			return fmt.Errorf("record %s: %d bytes free, %d must stay free: %w", r.camera, have, free, ErrDiskFull)
+		}
+	}
+	folder, err := Folder(r.camera)
+	if err != nil {
+		return err
+	}
+	head, err := segmentHead(s.Params)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", r.camera, err)
+	}
+	from := s.Captured.Add(-Duration(s.PTS - s.DTS)).UTC()
+	f, err := create(r.store.Path(r.class, folder, from.Format(dayLayout)), from.UnixMilli())
+	if err != nil {
+		return fmt.Errorf("record %s: %w", r.camera, err)
+	}
+	if _, err := f.Write(head); err != nil {
+		return errors.Join(fmt.Errorf("record %s: %w", r.camera, err), f.Close(), os.Remove(f.Name()))
+	}
+	r.file, r.size, r.number = f, int64(len(head)), 0
+	r.params, r.boot, r.run, r.base, r.end = s.Params, s.Boot, s.Run, s.DTS, s.DTS
+	r.item = &Item{Class: r.class, Name: r.store.name(f.Name()), Owner: r.camera, From: from, To: from, Bytes: r.size, open: true}
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	r.store.add(r.item)
+	return nil
+}
+
+// create makes a new file; a clock that was set back may want a name twice.
+func create(dir string, ms int64) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	for n := ms; ; n++ {
+		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(n)+openSuffix), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+		if errors.Is(err, os.ErrExist) && n < ms+1000 {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return f, syncDir(dir)
+	}
+}
+
+// Close finishes the open segment. The recorder may be used again.
+func (r *Recorder) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	f, it := r.file, r.item
+	r.file, r.item = nil, nil
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	r.store.drop(it.Name)
+	if r.number == 0 {
+		return errors.Join(f.Close(), os.Remove(f.Name()))
+	}
+	err := errors.Join(f.Sync(), f.Close())
+	if e := r.store.finish(f.Name(), it); e != nil {
+		err = errors.Join(err, e)
+	}
+	it.open = false
+	r.store.add(it)
+	if err != nil {
+		return fmt.Errorf("record %s: %w", r.camera, err)
+	}
+	return nil
+}
+
+// scan reads all fragments of a segment: those before the first torn one, the
+// parameters, and the offset behind the last good one. With deep it reads the
+// pictures too.
+func scan(r io.ReaderAt, size int64, deep bool) ([]*fragment, *ingest.Params, int64, error) {
+	p, off, err := readHead(r, size)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	var frags []*fragment
+	for off < size {
+		f, err := readFragment(r, size, off)
+		if err == nil && deep {
+			err = f.verify(r)
+		}
+		if err != nil {
+			return frags, p, off, err
+		}
+		frags = append(frags, f)
+		off = f.end
+	}
+	return frags, p, off, nil
+}

@@ -1,0 +1,128 @@
+package media
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+const (
+	trackSuffix   = ".jsonl"
+	trackEvery    = time.Second
+	trackLineMax  = 8 << 10
+	trackPointMax = 24 * 3600 // reports that Read returns at most
+)
+
+// Track is the way of one drone: one report a second, in a file a UTC day.
+type Track struct {
+	store *Store
+	drone string
+}
+
+// Telemetry is the track of a drone.
+func (s *Store) Telemetry(drone string) *Track { return &Track{store: s, drone: drone} }
+
+// Append keeps a report unless the last one kept is less than a second older.
+// It does not sync: a power cut loses the last seconds of a track.
+func (t *Track) Append(report ingest.Telemetry) error {
+	s := t.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// 20 ms are given, so that reports at exactly 1 Hz are all kept.
+	if d := report.At.Sub(s.last[t.drone]); d >= 0 && d < trackEvery-20*time.Millisecond {
+		return nil
+	}
+	path, day, err := t.file(report.At)
+	if err != nil {
+		return fmt.Errorf("keep track of %s: %w", t.drone, err)
+	}
+	line, err := json.Marshal(report)
+	if err != nil {
+		return fmt.Errorf("keep track of %s: %w", t.drone, err)
+	}
+	n, err := appendLine(path, line)
+	if err != nil {
+		return fmt.Errorf("keep track of %s: %w", t.drone, err)
+	}
+	s.last[t.drone] = report.At
+	s.add(&Item{Class: Telemetry, Name: s.name(path), Owner: t.drone, From: day, To: day.AddDate(0, 0, 1), Bytes: n})
+	return nil
+}
+
+// Read returns the reports of an interval, by time, at most a day of them. A
+// line that a crash tore is left out.
+func (t *Track) Read(from, to time.Time) ([]ingest.Telemetry, error) {
+	var out []ingest.Telemetry
+	for day := from.UTC().Truncate(24 * time.Hour); day.Before(to); day = day.AddDate(0, 0, 1) {
+		path, _, err := t.file(day)
+		if err != nil {
+			return nil, fmt.Errorf("read track of %s: %w", t.drone, err)
+		}
+		if out, err = readTrack(out, path, from, to); err != nil {
+			return nil, fmt.Errorf("read track of %s: %w", t.drone, err)
+		}
+		if len(out) >= trackPointMax {
+			return out[:trackPointMax], nil
+		}
+	}
+	return out, nil
+}
+
+func (t *Track) file(at time.Time) (path string, day time.Time, err error) {
+	folder, err := Folder(t.drone)
+	if err != nil {
+		return "", day, err
+	}
+	day = at.UTC().Truncate(24 * time.Hour)
+	return t.store.Path(Telemetry, folder, day.Format(dayLayout)+trackSuffix), day, nil
+}
+
+// appendLine begins with a line end when the file does not end with one: what
+// a crash tore must not swallow the next report. It returns the file's size.
+func appendLine(path string, line []byte) (int64, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return 0, err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, errors.Join(err, f.Close())
+	}
+	var last [1]byte
+	if n := info.Size(); n > 0 {
+		if _, err := f.ReadAt(last[:], n-1); err == nil && last[0] != '\n' {
+			line = append([]byte{'\n'}, line...)
+		}
+	}
+	_, err = f.Write(append(line, '\n'))
+	return info.Size() + int64(len(line)) + 1, errors.Join(err, f.Close())
+}
+
+func readTrack(out []ingest.Telemetry, path string, from, to time.Time) ([]ingest.Telemetry, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return out, nil
+	} else if err != nil {
+		return out, err
+	}
+	lines := bufio.NewScanner(bytes.NewReader(b))
+	lines.Buffer(nil, trackLineMax)
+	for lines.Scan() {
+		var r ingest.Telemetry
+		if json.Unmarshal(lines.Bytes(), &r) != nil || r.At.Before(from) || !r.At.Before(to) {
+			continue
+		}
+		out = append(out, r)
+	}
+	return out, lines.Err()
+}
