@@ -90,6 +90,7 @@ const (
 	historyMax       = 1000               // lines kept in an incident's history
 	historyHead      = 100                // of which the first stay for ever
 	historyCut       = 400                // lines folded at a time
+	numberMax        = 1 << 53            // RFC 8785 numbers are IEEE 754 doubles
 	clockOffsetMinMS = 250                // a device's clock must move this far to be worth an event
 )
 

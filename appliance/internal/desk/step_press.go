@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -44,6 +45,9 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 	}
 	if len(p.AtText) > 64 {
 		return &InvalidError{"at", p.AtText[:32], "an RFC 3339 time"}
+	}
+	if p.Seq > numberMax {
+		return &InvalidError{"seq", strconv.FormatUint(p.Seq, 10), "at most 2^53: what every JSON reader can count to"}
 	}
 	priority, drill, ok := pressClass(p.Kind)
 	if !ok {

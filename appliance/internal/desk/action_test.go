@@ -1,0 +1,200 @@
+package desk_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// TestTransitions walks the whole table: every state, every verb.
+func TestTransitions(t *testing.T) {
+	reach := map[desk.IncidentState]func(*room, string){
+		desk.Open:         func(*room, string) {},
+		desk.Acknowledged: func(r *room, id string) { r.do(desk.ActionIn{Incident: id, Verb: "acknowledge", By: operator("li")}) },
+		desk.Closed: func(r *room, id string) {
+			r.do(desk.ActionIn{Incident: id, Verb: "close", Result: "false_alarm", By: operator("li")})
+		},
+	}
+	const no = desk.IncidentState("")
+	for _, c := range []struct {
+		from         desk.IncidentState
+		verb, result string
+		to           desk.IncidentState
+		events       []string
+	}{
+		{desk.Open, "claim", "", desk.Acknowledged, []string{"incident.claimed", "incident.acknowledged"}},
+		{desk.Open, "acknowledge", "", desk.Acknowledged, []string{"incident.acknowledged"}},
+		{desk.Open, "close", "resolved", no, nil},
+		{desk.Open, "close", "transferred", no, nil},
+		{desk.Open, "close", "false_alarm", desk.Closed, []string{"incident.closed"}},
+		{desk.Open, "reopen", "", no, nil},
+		{desk.Open, "note", "", desk.Open, []string{"incident.noted"}},
+		{desk.Acknowledged, "claim", "", desk.Acknowledged, []string{"incident.claimed"}},
+		{desk.Acknowledged, "acknowledge", "", no, nil},
+		{desk.Acknowledged, "close", "resolved", desk.Closed, []string{"incident.closed"}},
+		{desk.Acknowledged, "close", "transferred", desk.Closed, []string{"incident.closed"}},
+		{desk.Acknowledged, "close", "false_alarm", desk.Closed, []string{"incident.closed"}},
+		{desk.Acknowledged, "reopen", "", no, nil},
+		{desk.Acknowledged, "note", "", desk.Acknowledged, []string{"incident.noted"}},
+		{desk.Closed, "claim", "", no, nil},
+		{desk.Closed, "acknowledge", "", no, nil},
+		{desk.Closed, "close", "resolved", no, nil},
+		{desk.Closed, "close", "false_alarm", no, nil},
+		{desk.Closed, "reopen", "", desk.Acknowledged, []string{"incident.reopened"}},
+		{desk.Closed, "note", "", desk.Closed, []string{"incident.noted"}},
+	} {
+		t.Run(string(c.from)+" "+c.verb+" "+c.result, func(t *testing.T) {
+			r := newRoom(t)
+			_, answer := r.do(report(operator("li")))
+			reach[c.from](r, answer.Incident)
+			records, _, err := r.try(desk.ActionIn{Incident: answer.Incident, Verb: c.verb, Result: c.result, Note: "n", By: operator("li")})
+			inc := r.state.Incident(answer.Incident)
+			if c.to == no {
+				var illegal *desk.IllegalError
+				require.ErrorAs(t, err, &illegal)
+				require.Equal(t, c.from, illegal.State)
+				require.NotEmpty(t, illegal.Possible)
+				require.Equal(t, c.from, inc.State)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, c.events, types(records))
+			require.Equal(t, c.to, inc.State)
+			for _, rec := range records {
+				changed := data[desk.IncidentChanged](t, rec)
+				require.Equal(t, c.to, changed.State)
+				require.Equal(t, inc.Limit, changed.Limit)
+				require.Equal(t, "li", changed.By)
+			}
+			require.Equal(t, inc.State == desk.Closed, inc.Limit.IsZero())
+		})
+	}
+}
+
+func TestRoles(t *testing.T) {
+	for role, may := range map[string][]string{
+		"operator": {"claim", "acknowledge", "close", "note"},
+		"lead":     {"claim", "acknowledge", "close", "note"},
+		"admin":    {"claim", "acknowledge", "close", "note"},
+		"officer":  {"note"},
+		"wall":     {}, "kiosk": {}, "uplink": {}, "": {},
+	} {
+		require.Equal(t, may, desk.Possible(desk.Open, role), role)
+		r := newRoom(t)
+		_, answer := r.do(report(operator("li")))
+		_, _, err := r.try(desk.ActionIn{Incident: answer.Incident, Verb: "claim", By: desk.Actor{Name: "x", Role: role}})
+		var forbidden *desk.ForbiddenError
+		require.Equal(t, len(may) < 4, err != nil)
+		if err != nil {
+			require.ErrorAs(t, err, &forbidden)
+		}
+	}
+}
+
+func TestClaimHasOneWinner(t *testing.T) {
+	r := newRoom(t)
+	_, answer := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
+	id := answer.Incident
+	r.after(time.Second).do(desk.ActionIn{Incident: id, Verb: "claim", By: operator("li"), Idempotency: "k"})
+	inc := r.state.Incident(id)
+	require.Equal(t, "li", inc.ClaimedBy)
+	require.Equal(t, bridge.At(r.now), inc.AcknowledgedAt)
+	require.Equal(t, bridge.At(r.now.Add(5*time.Minute)), inc.Limit)
+
+	records, again := r.do(desk.ActionIn{Incident: id, Verb: "claim", By: operator("li"), Idempotency: "k"})
+	require.Empty(t, records)
+	require.True(t, again.Duplicate)
+
+	for _, by := range []desk.Actor{operator("wang"), lead("chen")} { // a lead without a reason neither
+		_, _, err := r.try(desk.ActionIn{Incident: id, Verb: "claim", By: by})
+		var conflict *desk.ConflictError
+		require.ErrorAs(t, err, &conflict)
+		require.Equal(t, "li", conflict.By)
+	}
+	records, _ = r.do(desk.ActionIn{Incident: id, Verb: "claim", By: lead("chen"), Reason: "交接班"})
+	require.Equal(t, []string{"incident.claimed"}, types(records))
+	require.Equal(t, "li", data[desk.IncidentChanged](t, records[0]).From)
+	require.Equal(t, "chen", r.state.Incident(id).ClaimedBy)
+}
+
+func TestDrillClosesAsDrillOnly(t *testing.T) {
+	r := newRoom(t)
+	_, answer := r.do(press("P-1", "e1", ingest.PressTest, r.now))
+	_, _, err := r.try(desk.ActionIn{Incident: answer.Incident, Verb: "close", Result: "resolved", By: operator("li")})
+	require.ErrorContains(t, err, `result "resolved": want drill`)
+	records, _ := r.do(desk.ActionIn{Incident: answer.Incident, Verb: "close", Result: "drill", By: operator("li")})
+	require.True(t, records[0].Event.Drill)
+
+	_, answer = r.do(press("P-1", "e2", ingest.PressAlarm, r.now))
+	_, _, err = r.try(desk.ActionIn{Incident: answer.Incident, Verb: "close", Result: "drill", By: operator("li")})
+	require.ErrorContains(t, err, `result "drill"`)
+}
+
+func TestReopenWithinSevenDays(t *testing.T) {
+	r := newRoom(t)
+	_, answer := r.do(report(operator("li")))
+	r.do(desk.ActionIn{Incident: answer.Incident, Verb: "claim", By: operator("li")})
+	r.do(desk.ActionIn{Incident: answer.Incident, Verb: "close", Result: "resolved", By: operator("li")})
+	require.Empty(t, r.state.OpenIncidents())
+	r.after(6*24*time.Hour).do(desk.ActionIn{Incident: answer.Incident, Verb: "reopen", Reason: "又来了", By: operator("li")})
+	inc := r.state.Incident(answer.Incident)
+	require.Equal(t, desk.Acknowledged, inc.State)
+	require.Empty(t, inc.ClaimedBy)
+	require.Empty(t, inc.Result)
+	require.Len(t, r.state.OpenIncidents(), 1)
+
+	r.do(desk.ActionIn{Incident: answer.Incident, Verb: "close", Result: "resolved", By: operator("li")})
+	_, _, err := r.after(7*24*time.Hour + time.Second).try(desk.ActionIn{Incident: answer.Incident, Verb: "reopen", By: operator("li")})
+	var illegal *desk.IllegalError
+	require.ErrorAs(t, err, &illegal)
+	require.Contains(t, illegal.Why, "7 days")
+
+	// The next event's time takes it out of the state, with all that is its.
+	r.do(desk.DeviceIn{Device: "gate", Type: "camera", State: "online", Since: r.now})
+	require.Nil(t, r.state.Incident(answer.Incident))
+	require.Empty(t, r.state.Alerts())
+}
+
+func TestEscalationGrowsAndEnds(t *testing.T) {
+	r := newRoom(t)
+	_, urgent := r.do(report(operator("li"))) // P2, first
+	_, most := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
+	records, _ := r.after(59 * time.Second).do(desk.Tick{})
+	require.Empty(t, records)
+	require.Equal(t, bridge.At(start().Add(time.Minute)), r.state.Deadline())
+
+	records, _ = r.after(15 * time.Minute).do(desk.Tick{})
+	require.Equal(t, []string{"incident.escalated", "incident.escalated"}, types(records))
+	require.Equal(t, "incidents/"+most.Incident, records[0].Event.Subject, "priority comes first")
+	require.Equal(t, "incidents/"+urgent.Incident, records[1].Event.Subject)
+	require.Equal(t, bridge.At(start().Add(time.Minute)), r.state.Incident(most.Incident).Limit, "the deadline itself stays")
+
+	var waits []time.Duration
+	last := r.now
+	for inc := r.state.Incident(most.Incident); !inc.Next.IsZero(); inc = r.state.Incident(most.Incident) {
+		waits = append(waits, inc.Next.Sub(last))
+		last = inc.Next.Time
+		r.now = last
+		r.do(desk.Tick{})
+	}
+	require.Equal(t, []time.Duration{2 * time.Minute, 4 * time.Minute}, waits)
+	require.Equal(t, 3, r.state.Incident(most.Incident).Escalated)
+
+	// A new state begins anew.
+	r.do(desk.ActionIn{Incident: most.Incident, Verb: "claim", By: operator("li")})
+	require.Equal(t, 0, r.state.Incident(most.Incident).Escalated)
+	require.Equal(t, bridge.At(r.now.Add(5*time.Minute)), r.state.Incident(most.Incident).Next)
+}
+
+func TestPillarsThatMaySpeak(t *testing.T) {
+	r := newRoom(t)
+	_, a := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
+	require.Equal(t, []string{"P-1"}, r.state.PillarsOf(a.Incident))
+	r.do(press("P-1", "e2", ingest.PressDuress, r.now))
+	require.Empty(t, r.state.PillarsOf(a.Incident), "duress: no light, no words")
+}
