@@ -1,0 +1,36 @@
+import { createRouter, createWebHistory } from 'vue-router'
+import { useSession } from '@/shared/session'
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/login', name: 'login', component: () => import('@/pages/LoginPage.vue'), meta: { open: true } },
+    { path: '/wall', name: 'wall', component: () => import('@/pages/WallPage.vue') },
+    {
+      path: '/',
+      component: () => import('./OperatorShell.vue'),
+      children: [
+        { path: '', name: 'incidents', component: () => import('@/pages/IncidentsPage.vue') },
+        { path: 'incidents/:id', name: 'incident', component: () => import('@/pages/IncidentsPage.vue') },
+        { path: 'cameras', name: 'cameras', component: () => import('@/pages/CamerasPage.vue') },
+        { path: 'map', name: 'map', component: () => import('@/pages/MapPage.vue') },
+        { path: 'devices', name: 'devices', component: () => import('@/pages/DevicesPage.vue') },
+      ],
+    },
+    { path: '/:rest(.*)*', redirect: '/' },
+  ],
+})
+
+// A silent box is not a reason to ask for a password: the page opens and says
+// that the box is silent.
+router.beforeEach(async (to) => {
+  if (to.meta.open) return true
+  const session = useSession()
+  if (session.asked && session.session) return true
+  try {
+    if (await session.ask()) return true
+  } catch {
+    return true
+  }
+  return { name: 'login', query: { to: to.fullPath } }
+})

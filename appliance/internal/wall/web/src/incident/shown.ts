@@ -1,0 +1,57 @@
+// Tells the box, once for each alert, that this screen has drawn it. Called
+// after the row is in the document; the word goes out after the paint. A hidden
+// page paints nothing and says nothing.
+import { call } from '@/shared/api'
+import { useClock } from '@/shared/clock'
+import { useRoom } from '@/shared/room'
+import type { Incident } from '@/shared/types'
+
+const screenKey = 'watchpost.screen'
+const atOnceMost = 4
+
+export function screenName(): string {
+  const asked = new URLSearchParams(location.search).get('screen')
+  const held = asked ?? sessionStorage.getItem(screenKey) ?? `web-${Math.random().toString(36).slice(2, 8)}`
+  sessionStorage.setItem(screenKey, held)
+  return held.slice(0, 64)
+}
+
+const afterPaint = () => new Promise<void>((done) => requestAnimationFrame(() => setTimeout(done, 0)))
+
+export function useShown() {
+  const room = useRoom()
+  const clock = useClock()
+  const screen = screenName()
+  const said = new Set<string>()
+  const waiting: { alert: string; at: string }[] = []
+  let busy = 0
+
+  async function drawn(incidents: Incident[]) {
+    const fresh = incidents
+      .flatMap((incident) => room.alerts.size > 0 ? room.alertsOf(incident) : [])
+      .filter((alert) => !alert.shown_at && !said.has(alert.id))
+    if (fresh.length === 0) return
+    for (const alert of fresh) said.add(alert.id)
+    await afterPaint()
+    const at = new Date(clock.now).toISOString()
+    waiting.push(...fresh.map((alert) => ({ alert: alert.id, at })))
+    void send()
+  }
+
+  async function send() {
+    while (busy < atOnceMost) {
+      const next = waiting.shift()
+      if (!next) return
+      busy++
+      call('POST', `/alerts/${next.alert}/shown`, { body: { screen, at: next.at } })
+        // Lost word: the next repaint of a still unshown alert says it again.
+        .catch(() => said.delete(next.alert))
+        .finally(() => {
+          busy--
+          void send()
+        })
+    }
+  }
+
+  return { drawn }
+}

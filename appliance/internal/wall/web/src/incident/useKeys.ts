@@ -1,0 +1,16 @@
+import { onMounted, onUnmounted } from 'vue'
+import { keyAction, type KeyAction } from './keys'
+
+// useKeys binds some actions while the component stands. An action that
+// somebody takes is not passed on.
+export function useKeys(actions: Partial<Record<KeyAction, () => unknown>>) {
+  function onKey(event: KeyboardEvent) {
+    if (event.defaultPrevented) return
+    const action = keyAction(event)
+    const handler = action && actions[action]
+    if (!handler || handler() === false) return
+    event.preventDefault()
+  }
+  onMounted(() => window.addEventListener('keydown', onKey))
+  onUnmounted(() => window.removeEventListener('keydown', onKey))
+}

@@ -1,0 +1,122 @@
+// The room as the map shows it: shapes and marked points, from the store.
+import type { Feature, LineString } from 'geojson'
+import { computed, onUnmounted, reactive, watch } from 'vue'
+import { call } from '@/shared/api'
+import { useRoom } from '@/shared/room'
+import type { Track } from '@/shared/types'
+import { useWords } from '@/shared/words'
+import { placePolygon, viewCone, type LonLat } from './geo'
+
+export interface Mark {
+  key: string
+  kind: 'camera' | 'pillar' | 'drone' | 'incident'
+  at: LonLat
+  name: string
+  state: string // device state, or an incident's priority
+  detail: string
+  turn: number // degrees clockwise from north
+  incident?: string
+}
+
+const trackPointsMost = 900
+const trackMinutes = 15
+
+export function useScene() {
+  const room = useRoom()
+  const { t, word } = useWords()
+  const tracks = reactive(new Map<string, LonLat[]>())
+  let gone = false
+  onUnmounted(() => (gone = true))
+
+  const cameraState = (id: string) => {
+    const facts = room.cameraStates.get(id)
+    return room.cut || !facts ? 'unknown' : facts.live ? 'online' : 'offline'
+  }
+  const deviceState = (type: string, id: string) => (room.cut ? 'unknown' : (room.devices.get(`${type}/${id}`)?.state ?? 'unknown'))
+
+  const cones = computed(() =>
+    [...room.cameras.values()].map((camera) => viewCone(camera, cameraState(camera.id))).filter((cone) => cone !== undefined))
+  const places = computed(() => [...room.places.values()].map(placePolygon).filter((place) => place !== undefined))
+  const trackLines = computed(() =>
+    [...tracks].filter(([, points]) => points.length > 1).map(([id, coordinates]): Feature<LineString> =>
+      ({ type: 'Feature', properties: { id }, geometry: { type: 'LineString', coordinates } })))
+
+  const marks = computed<Mark[]>(() => {
+    const list: Mark[] = []
+    for (const camera of room.cameras.values()) {
+      if (!camera.position) continue
+      const { lat, lon, bearing } = camera.position
+      const state = cameraState(camera.id)
+      list.push({ key: `camera/${camera.id}`, kind: 'camera', at: [lon, lat], name: camera.name || camera.id, state, detail: word('device', state), turn: bearing })
+    }
+    for (const pillar of room.pillars.values()) {
+      if (!pillar.position) continue
+      const state = deviceState('pillar', pillar.id)
+      list.push({ key: `pillar/${pillar.id}`, kind: 'pillar', at: [pillar.position.lon, pillar.position.lat], name: pillar.name || pillar.id, state, detail: word('device', state), turn: 0 })
+    }
+    for (const drone of room.drones.values()) {
+      const heard = room.telemetry.get(drone.id)
+      if (!heard?.position) continue
+      const state = deviceState('drone', drone.id)
+      const height = heard.height_m === undefined ? '' : t('map.height', { m: Math.round(heard.height_m) })
+      const battery = heard.battery_pct === undefined ? '' : t('map.battery', { p: Math.round(heard.battery_pct) })
+      const detail = [state === 'online' ? '' : word('device', state), height, battery].filter(Boolean).join(' · ')
+      list.push({ key: `drone/${drone.id}`, kind: 'drone', at: [heard.position.lon, heard.position.lat], name: drone.name || drone.id, state, detail, turn: heard.heading_deg ?? 0 })
+    }
+    return list
+  })
+
+  // One mark for all open incidents of one spot, the most urgent on top.
+  const incidentMarks = computed<Mark[]>(() => {
+    const spots = new Map<string, { mark: Mark; count: number }>()
+    for (const incident of room.incidents.values()) {
+      if (incident.state === 'closed' || !incident.position) continue
+      const { lat, lon } = incident.position
+      const spot = `${lat.toFixed(5)}/${lon.toFixed(5)}`
+      const held = spots.get(spot)
+      const mark: Mark = { key: `incident/${spot}`, kind: 'incident', at: [lon, lat], name: word('kind', incident.kind), state: incident.priority, detail: incident.place.name, turn: 0, incident: incident.id }
+      const count = (held?.count ?? 0) + 1
+      const urgent = !held || mark.state < held.mark.state ? mark : held.mark
+      spots.set(spot, { mark: urgent, count })
+    }
+    return [...spots.values()].map(({ mark, count }) => (count > 1 ? { ...mark, name: `${mark.name} ${t('incident.times', { n: count })}` } : mark))
+  })
+
+  // Where the drone was: what the box kept, then what it says now.
+  async function loadTrack(drone: string) {
+    const from = new Date(Date.now() - trackMinutes * 60_000).toISOString()
+    tracks.set(drone, [])
+    try {
+      const track = await call<Track>('GET', `/drones/${encodeURIComponent(drone)}/track?from=${from}`)
+      if (gone) return
+      const held = (track.points ?? []).flatMap((p): LonLat[] => (p.position ? [[p.position.lon, p.position.lat]] : []))
+      tracks.set(drone, [...held, ...(tracks.get(drone) ?? [])].slice(-trackPointsMost))
+    } catch {
+      // Without the kept track the line begins now.
+    }
+  }
+  watch(() => [...room.drones.keys()], (ids) => {
+    for (const id of ids) if (!tracks.has(id)) void loadTrack(id)
+  }, { immediate: true })
+  watch(() => [...room.telemetry.values()], (heard) => {
+    for (const telemetry of heard) {
+      if (!telemetry.position) continue
+      const line = tracks.get(telemetry.drone) ?? []
+      const last = line.at(-1)
+      const next: LonLat = [telemetry.position.lon, telemetry.position.lat]
+      if (last && last[0] === next[0] && last[1] === next[1]) continue
+      tracks.set(telemetry.drone, [...line, next].slice(-trackPointsMost))
+    }
+  })
+
+  const points = computed<LonLat[]>(() => [
+    ...marks.value.filter((m) => m.kind !== 'drone').map((m) => m.at),
+    ...cones.value.flatMap((c) => c.geometry.coordinates[0] as LonLat[]),
+    ...places.value.flatMap((p) => p.geometry.coordinates[0] as LonLat[]),
+  ])
+  const fallback = computed<LonLat[]>(() => (room.station ? [[room.station.position.lon, room.station.position.lat]] : []))
+
+  return { cones, places, trackLines, marks, incidentMarks, points: computed(() => (points.value.length ? points.value : fallback.value)) }
+}
+
+export type Scene = ReturnType<typeof useScene>

@@ -1,0 +1,124 @@
+// The room's store: what the box said, and whether it still says it.
+import { defineStore } from 'pinia'
+import { computed, reactive, ref, shallowReactive, shallowRef } from 'vue'
+import { apiBase, call, problemOf } from './api'
+import { useClock } from './clock'
+import { clipsOf, foldResource, foldRoom, foldState, type Folded } from './fold'
+import { Stream } from './stream'
+import { parseStamp } from './time'
+import type { Incident, Me, Problem, Room, Station } from './types'
+
+const retryFirstMs = 1000
+const retryMostMs = 10_000
+
+export const useRoom = defineStore('room', () => {
+  const clock = useClock()
+  const folded: Folded = {
+    incidents: shallowReactive(new Map()),
+    alerts: shallowReactive(new Map()),
+    clips: shallowReactive(new Map()),
+    devices: shallowReactive(new Map()),
+    uplinks: shallowReactive(new Map()),
+    cameras: shallowReactive(new Map()),
+    cameraStates: shallowReactive(new Map()),
+    pillars: shallowReactive(new Map()),
+    drones: shallowReactive(new Map()),
+    telemetry: shallowReactive(new Map()),
+    places: shallowReactive(new Map()),
+    warnings: shallowReactive(new Map()),
+  }
+  const station = shallowRef<Station>()
+  const me = shallowRef<Me>()
+  const phase = ref<'idle' | 'loading' | 'ready' | 'failed' | 'loggedOut'>('idle')
+  const problem = shallowRef<Problem>()
+  // line.heardAt is station time: what stands on the screen is true as of then.
+  const line = reactive({ up: false, heardAt: 0 })
+
+  const zone = computed(() => station.value?.timezone ?? 'Asia/Shanghai')
+  const cut = computed(() => phase.value === 'ready' && !line.up)
+  const mayAct = computed(() => ['operator', 'lead', 'admin'].includes(me.value?.role ?? ''))
+
+  const stream = new Stream({
+    onResource: (kind, item) => foldResource(folded, kind, item),
+    onState: (state) => {
+      const at = parseStamp(state.at)
+      if (at) clock.heard(at)
+      foldState(folded, state)
+      line.heardAt = clock.now
+    },
+    onLine: (up) => {
+      line.up = up
+      if (up) line.heardAt = clock.now
+    },
+    onGone: () => void load(),
+  })
+
+  let retry: ReturnType<typeof setTimeout> | undefined
+  let retryMs = retryFirstMs
+  let running = false
+  let turn = 0 // an answer of an earlier load is not taken
+
+  async function load() {
+    clearTimeout(retry)
+    const mine = ++turn
+    if (phase.value !== 'ready') phase.value = 'loading'
+    try {
+      const room = await call<Room>('GET', '/room')
+      if (!running || mine !== turn) return
+      take(room)
+      retryMs = retryFirstMs
+      stream.open(`${apiBase}/events?after=${encodeURIComponent(room.as_of)}`)
+    } catch (error) {
+      if (!running || mine !== turn) return
+      failed(problemOf(error))
+    }
+  }
+
+  function take(room: Room) {
+    foldRoom(folded, room)
+    station.value = room.station
+    me.value = room.me
+    const at = parseStamp(room.at)
+    if (at) clock.heard(at)
+    problem.value = undefined
+    phase.value = 'ready'
+    line.up = true
+    line.heardAt = clock.now
+  }
+
+  function failed(why: Problem) {
+    problem.value = why
+    line.up = false
+    if (why.code === 'unauthenticated') {
+      phase.value = 'loggedOut'
+      return
+    }
+    if (phase.value !== 'ready') phase.value = 'failed'
+    retry = setTimeout(() => void load(), retryMs)
+    retryMs = Math.min(retryMs * 2, retryMostMs)
+  }
+
+  function start() {
+    if (running) return
+    running = true
+    clock.start()
+    void load()
+  }
+
+  function stop() {
+    running = false
+    clearTimeout(retry)
+    stream.close()
+    phase.value = 'idle'
+    line.up = false
+  }
+
+  const cameraName = (id: string) => folded.cameras.get(id)?.name || id
+  const clipsOfIncident = (incident: Incident) => clipsOf(folded.clips.values(), incident.id)
+  const alertsOf = (incident: Incident) => incident.alerts.flatMap((id) => folded.alerts.get(id) ?? [])
+
+  return {
+    ...folded, station, me, phase, problem, line, zone, cut, mayAct, start, stop, load, cameraName, clipsOfIncident, alertsOf,
+    put: (kind: 'incident' | 'alert' | 'clip', item: unknown) => foldResource(folded, kind, item),
+  }
+})

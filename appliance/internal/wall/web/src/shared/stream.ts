@@ -1,0 +1,75 @@
+// The line to the box: server-sent events. It says what came, whether the line
+// stands, and when the room must be loaded again (the place is gone, or the
+// session is).
+import { resourceKinds, type ResourceKind } from './fold'
+import type { State } from './types'
+
+export interface StreamHandlers {
+  onResource(kind: ResourceKind, item: unknown): void
+  onState(state: State): void
+  onLine(up: boolean): void // called on every change and on every sign of life
+  onGone(): void // the browser gave up: load the room again
+}
+
+const silenceMs = 4000 // state events come about once a second
+const giveUpMs = 15_000 // a line this silent is dead whatever TCP says
+const watchMs = 500
+
+export class Stream {
+  private source: EventSource | undefined
+  private heardAt = 0
+  private watch: ReturnType<typeof setInterval> | undefined
+
+  constructor(
+    private readonly handlers: StreamHandlers,
+    private readonly connect: (url: string) => EventSource = (url) => new EventSource(url),
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  open(url: string) {
+    this.close()
+    const source = this.connect(url)
+    this.source = source
+    this.heardAt = this.now()
+    source.onopen = () => this.heard()
+    source.onerror = () => {
+      if (source !== this.source) return
+      this.handlers.onLine(false)
+      // CLOSED: the box refused (410, 401, 5xx); EventSource never comes back by itself.
+      if (source.readyState === 2) this.gone()
+    }
+    source.addEventListener('state', (event) => {
+      this.heard()
+      this.handlers.onState(JSON.parse((event as MessageEvent<string>).data) as State)
+    })
+    for (const kind of resourceKinds) {
+      source.addEventListener(kind, (event) => {
+        this.heard()
+        this.handlers.onResource(kind, JSON.parse((event as MessageEvent<string>).data))
+      })
+    }
+    this.watch = setInterval(() => this.check(), watchMs)
+  }
+
+  close() {
+    clearInterval(this.watch)
+    this.source?.close()
+    this.source = undefined
+  }
+
+  private heard() {
+    this.heardAt = this.now()
+    this.handlers.onLine(true)
+  }
+
+  private check() {
+    const silent = this.now() - this.heardAt
+    if (silent > silenceMs) this.handlers.onLine(false)
+    if (silent > giveUpMs) this.gone()
+  }
+
+  private gone() {
+    this.close()
+    this.handlers.onGone()
+  }
+}

@@ -1,0 +1,58 @@
+// Words and times for templates: ages, clocks, names of kinds. A word that the
+// language files do not know is shown as it came, never as a key.
+import { useI18n } from 'vue-i18n'
+import { useClock } from './clock'
+import { useRoom } from './room'
+import { ageParts, clockOrDate, clockTime, parseStamp } from './time'
+import type { Problem } from './types'
+
+const ageMattersMs = 24 * 3600_000
+
+export function useWords() {
+  const { t, te } = useI18n()
+  const room = useRoom()
+  const clock = useClock()
+
+  function word(group: string, code: string | undefined): string {
+    if (!code) return ''
+    const key = `${group}.${code.replaceAll('.', '_')}`
+    return te(key) ? t(key) : code
+  }
+
+  function duration(ms: number): string {
+    const { unit, d, h, m, s } = ageParts(ms)
+    const two = (n: number) => String(n).padStart(2, '0')
+    if (unit === 'seconds') return t('time.seconds', { s })
+    if (unit === 'minutes') return t('time.minutes', { m, s: two(s) })
+    if (unit === 'hours') return t('time.hours', { h, m: two(m) })
+    return t('time.days', { d, h })
+  }
+
+  const clockOf = (stamp: string | undefined): string => {
+    const ms = parseStamp(stamp)
+    return ms === undefined ? '–' : clockOrDate(ms, clock.seconds, room.zone)
+  }
+  const clockMs = (ms: number) => clockTime(ms, room.zone)
+
+  // since: an age while it matters, the clock after.
+  function since(stamp: string | undefined): string {
+    const ms = parseStamp(stamp)
+    if (ms === undefined) return '–'
+    const age = clock.seconds - ms
+    return age < ageMattersMs ? duration(age) : clockOrDate(ms, clock.seconds, room.zone)
+  }
+
+  function problemText(problem: Problem): { what: string; why: string; remedy: string } {
+    const known = te(`problem.${problem.code}.what`)
+    const seconds = problem.retry_after_s ?? 0
+    const values = { seconds, field: word('field', problem.field), state: word('state', problem.state), detail: problem.detail }
+    if (!known) return { what: problem.title, why: problem.detail, remedy: problem.remedy ?? t('problem.remedy') }
+    return {
+      what: t(`problem.${problem.code}.what`, values),
+      why: te(`problem.${problem.code}.why`) ? t(`problem.${problem.code}.why`, values) : problem.detail,
+      remedy: te(`problem.${problem.code}.remedy`) ? t(`problem.${problem.code}.remedy`, values) : t('problem.remedy'),
+    }
+  }
+
+  return { t, te, word, duration, since, clockOf, clockMs, problemText }
+}
