@@ -33,6 +33,7 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	s.line(inc, e, Step{Alert: a.ID, Note: a.Note})
 	s.putIncident(inc)
 	s.putAlert(a, inc)
+	s.ix.addPress(a)
 	if !data.Limit.IsZero() || inc.Priority != before {
 		s.ix.addDeadline(inc)
 	}

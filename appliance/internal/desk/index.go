@@ -15,7 +15,7 @@ type index struct {
 	open      map[string]struct{}                // incidents that are not closed
 	joins     map[string]map[string]bridge.Stamp // join key → open incident → its newest sign
 	sightings map[string]string                  // vision's id → alert
-	presses   map[string]string                  // pillar/id → newest alert
+	presses   map[string]int                     // pillar/id → how many alerts
 	silent    map[string]string                  // drone → its alert that has not ended
 	similar   map[string][]string                // join key → incidents by number
 	deadlines deadlines
@@ -50,7 +50,7 @@ func (k kind) String() string { return [...]string{"incident", "alert", "clip", 
 func (ix *index) build(k *kept) {
 	*ix = index{
 		open: map[string]struct{}{}, joins: map[string]map[string]bridge.Stamp{}, sightings: map[string]string{},
-		presses: map[string]string{}, silent: map[string]string{}, similar: map[string][]string{},
+		presses: map[string]int{}, silent: map[string]string{}, similar: map[string][]string{},
 	}
 	incidents := make([]*Incident, 0, len(k.Incidents))
 	for _, inc := range k.Incidents {
@@ -68,6 +68,7 @@ func (ix *index) build(k *kept) {
 		for _, id := range inc.Alerts {
 			if a := k.Alerts[id]; a != nil {
 				ix.addAlert(a, inc)
+				ix.addPress(a)
 				ix.touched = append(ix.touched, ref{a.Touched, kindAlert, a.ID})
 			}
 		}
@@ -119,9 +120,6 @@ func (ix *index) addAlert(a *Alert, inc *Incident) {
 	for _, id := range a.Past {
 		ix.sightings[id] = a.ID
 	}
-	if a.Press != "" {
-		ix.presses[a.Device+"/"+a.Press] = max(ix.presses[a.Device+"/"+a.Press], a.ID)
-	}
 	if a.Origin == "drone" && !a.Ended {
 		ix.silent[a.Device] = a.ID
 	}
@@ -138,6 +136,13 @@ func (ix *index) addAlert(a *Alert, inc *Incident) {
 		if a.To.After(ix.joins[key][inc.ID].Time) {
 			ix.joins[key][inc.ID] = a.To
 		}
+	}
+}
+
+// addPress counts a new alert of a press by the pillar's own id.
+func (ix *index) addPress(a *Alert) {
+	if a.Press != "" {
+		ix.presses[a.Device+"/"+a.Press]++
 	}
 }
 
@@ -164,8 +169,10 @@ func (ix *index) dropAlert(a *Alert) {
 			delete(ix.sightings, id)
 		}
 	}
-	if key := a.Device + "/" + a.Press; a.Press != "" && ix.presses[key] == a.ID {
-		delete(ix.presses, key)
+	if key := a.Device + "/" + a.Press; a.Press != "" {
+		if ix.presses[key]--; ix.presses[key] == 0 {
+			delete(ix.presses, key)
+		}
 	}
 	if ix.silent[a.Device] == a.ID {
 		delete(ix.silent, a.Device)

@@ -56,7 +56,7 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 	occurred, late := t.occurred(p.At, p.Received)
 	like := &Alert{Origin: "press", Device: pillar.ID, Drill: drill}
 	fact := &PressFact{Pillar: pillar.ID, ID: p.ID, Kind: string(p.Kind), At: p.AtText, Seq: p.Seq, Replayed: p.Replayed}
-	if t.s.ix.presses[pillar.ID+"/"+p.ID] != "" {
+	if t.s.ix.presses[pillar.ID+"/"+p.ID] > 0 {
 		fact.Reused = true
 		t.answer.Warning = fmt.Sprintf("pillar %s used the press id %q again with other content", pillar.ID, p.ID)
 	}

@@ -1,0 +1,512 @@
+package desk_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/bridge/journal"
+	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/vision"
+)
+
+// journals are what every test of the desk runs on.
+func journals() map[string]func(testing.TB) bridge.Appender {
+	return map[string]func(testing.TB) bridge.Appender{
+		"memory": func(testing.TB) bridge.Appender { return newMemory() },
+		"badger": func(t testing.TB) bridge.Appender {
+			j, err := journal.Open(journal.Options{Dir: t.TempDir(), Source: "/stations/test/boxes/a"})
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, j.Close()) })
+			return j
+		},
+	}
+}
+
+func onEach(t *testing.T, test func(*testing.T, bridge.Appender)) {
+	for name, open := range journals() {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+// seed is of the run's random inputs; WATCHPOST_SEED repeats one.
+func seed(t testing.TB) uint64 {
+	s := uint64(time.Now().UnixNano())
+	if text := os.Getenv("WATCHPOST_SEED"); text != "" {
+		var err error
+		s, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("WATCHPOST_SEED=%d", s)
+	return s
+}
+
+// chance makes inputs of all kinds, right and wrong ones, that often speak of
+// the same things.
+type chance struct {
+	*rand.Rand
+	clock     *hands
+	incidents []string
+	alerts    []string
+	n         int
+}
+
+func (c *chance) pick(from []string) string {
+	if len(from) == 0 || c.IntN(30) == 0 {
+		return "01J0000000000000000000NONE"
+	}
+	return from[max(0, len(from)-1-c.IntN(min(len(from), 12)))]
+}
+
+func (c *chance) actor() desk.Actor {
+	return desk.Actor{Name: fmt.Sprint("op", c.IntN(3)), Role: []string{"operator", "operator", "lead", "wall"}[c.IntN(4)]}
+}
+
+func (c *chance) input() desk.Input {
+	c.n++
+	c.clock.pass(time.Duration(c.IntN(20_000)) * time.Millisecond)
+	if c.IntN(60) == 0 {
+		c.clock.pass(time.Duration(c.IntN(72)) * time.Hour)
+	}
+	if c.IntN(40) == 0 {
+		c.clock.set(time.Duration(c.IntN(4000)-2000) * time.Millisecond)
+	}
+	now := c.clock.Wall()
+	camera := []string{"gate", "shop", "roof"}[c.IntN(3)]
+	switch c.IntN(14) {
+	case 0, 1:
+		kinds := []ingest.PressKind{ingest.PressAlarm, ingest.PressDuress, ingest.PressTalk, ingest.PressTest, "nonsense"}
+		return press([]string{"P-1", "P-2"}[c.IntN(2)], fmt.Sprint("e", c.IntN(40)), kinds[c.IntN(5)], now.Truncate(time.Minute))
+	case 2, 3, 4:
+		return sighting(fmt.Sprint("s", c.n/9), []vision.Phase{vision.Raised, vision.Updated, vision.Ended}[c.IntN(3)],
+			camera, []string{"intrusion", "loitering"}[c.IntN(2)], now.Add(-time.Duration(c.IntN(9))*time.Second), now)
+	case 5:
+		in := report(c.actor())
+		in.Idempotency = fmt.Sprint("r", c.IntN(20))
+		return in
+	case 6, 7, 8:
+		return desk.ActionIn{
+			Incident: c.pick(c.incidents), Verb: []string{"claim", "acknowledge", "close", "reopen", "note", "close"}[c.IntN(6)],
+			Result: []string{"resolved", "false_alarm", "drill"}[c.IntN(3)], Note: "n", By: c.actor(),
+			Reason: []string{"", "because"}[c.IntN(2)], Idempotency: []string{"", fmt.Sprint("a", c.IntN(50))}[c.IntN(2)],
+		}
+	case 9:
+		return desk.DeviceIn{Device: "uav-1", Type: "drone", State: []string{"online", "silent"}[c.IntN(2)], Since: now}
+	case 10:
+		in := desk.BlindIn{Camera: camera, Kind: []string{"unseen", "frozen"}[c.IntN(2)], From: now}
+		if c.IntN(2) == 0 {
+			in.To = now
+		}
+		return in
+	case 11:
+		incident := c.pick(c.incidents)
+		clip := fmt.Sprintf("%s-%s-%d", incident, camera, c.IntN(2)+1)
+		part := []string{"1", "whole"}[c.IntN(2)]
+		switch c.IntN(3) {
+		case 0:
+			return desk.ClipUploadedIn{Clip: clip, Part: part, Location: "https://hq/1"}
+		case 1:
+			return desk.ClipEvictedIn{Clip: clip, Part: part, Why: "budget"}
+		}
+		return desk.ClipIn{Clip: desk.Clip{ID: clip, Part: part, Incident: incident, Camera: camera, From: bridge.At(now), To: bridge.At(now), SHA256: "aa"}}
+	case 12:
+		return desk.ShownIn{Alert: c.pick(c.alerts), Screen: fmt.Sprint("tv", c.IntN(2)), At: now}
+	}
+	if c.IntN(8) == 0 {
+		return desk.StartedIn{Version: "1", Boot: "b", Config: "sha256:x"}
+	}
+	return desk.Tick{}
+}
+
+func (c *chance) heard(result desk.Result) {
+	if result.Incident != "" && len(result.Events) > 0 {
+		c.incidents = append(c.incidents, result.Incident)
+	}
+	if result.Alert != "" {
+		c.alerts = append(c.alerts, result.Alert)
+	}
+}
+
+// TestReplayIsLive: after any inputs, live, folded from nothing, folded from a
+// checkpoint, and opened anew are the same state byte for byte; a desk that
+// was restored decides as the one that never stopped.
+func TestReplayIsLive(t *testing.T) {
+	s := seed(t)
+	onEach(t, func(t *testing.T, j bridge.Appender) {
+		ctx := context.Background()
+		clock := newHands()
+		c := &chance{Rand: rand.New(rand.NewPCG(s, 1)), clock: clock}
+		d := openDesk(t, j, clock, rand.NewChaCha8([32]byte{2}))
+		for range 6 {
+			for range 250 {
+				result, err := d.Handle(ctx, c.input())
+				if err == nil {
+					c.heard(result)
+				}
+			}
+			live := bytesOf(t, d)
+			require.Equal(t, live, fold(t, j))
+			again := openDesk(t, j, clock, rand.NewChaCha8([32]byte{3}))
+			require.Equal(t, live, bytesOf(t, again), "the newest checkpoint and the journal after it")
+			sameDecisions(t, live, fold2(t, j), c)
+			if c.IntN(2) == 0 {
+				require.NoError(t, d.Checkpoint(ctx))
+			}
+			d = openDesk(t, j, clock, rand.NewChaCha8([32]byte{byte(c.n)}))
+		}
+		require.Greater(t, j.Last(), uint64(500))
+	})
+}
+
+// fold2 is the folded state itself.
+func fold2(t testing.TB, journal bridge.Reader) *desk.State {
+	s := desk.NewState()
+	records, err := journal.Read(0, 1<<20)
+	require.NoError(t, err)
+	for _, rec := range records {
+		require.NoError(t, s.Apply(rec))
+	}
+	return s
+}
+
+// sameDecisions: a folded state and a restored one, whose indexes were made in
+// different ways, give the same events for the same inputs.
+func sameDecisions(t *testing.T, live string, folded *desk.State, c *chance) {
+	restored, err := desk.Restore([]byte(live))
+	require.NoError(t, err)
+	rules, err := desk.NewRules(setup())
+	require.NoError(t, err)
+	require.Equal(t, folded.Deadline(), restored.Deadline())
+	for i := range 60 {
+		in, now := c.input(), bridge.At(folded.Now().Add(time.Duration(i)*time.Second))
+		a, answerA, errA := rules.Step(folded, now, [16]byte{byte(i)}, in, nil)
+		b, answerB, errB := rules.Step(restored, now, [16]byte{byte(i)}, in, nil)
+		require.Equal(t, errA, errB)
+		require.Equal(t, answerA, answerB)
+		require.Equal(t, a, b)
+	}
+}
+
+func TestTwoOperatorsClaim(t *testing.T) {
+	onEach(t, func(t *testing.T, j bridge.Appender) {
+		ctx := context.Background()
+		d := openDesk(t, j, newHands(), rand.NewChaCha8([32]byte{}))
+		pairs := 1000
+		if _, real := j.(*journal.Journal); real {
+			pairs = 100 // each is a sync
+		}
+		for range pairs {
+			opened, err := d.Handle(ctx, report(operator("x")))
+			require.NoError(t, err)
+			var wg sync.WaitGroup
+			errs := make([]error, 2)
+			for i := range 2 {
+				wg.Go(func() {
+					_, errs[i] = d.Handle(ctx, desk.ActionIn{Incident: opened.Incident, Verb: "claim", By: operator(fmt.Sprint("op", i))})
+				})
+			}
+			wg.Wait()
+			loser := 0
+			if errs[0] == nil {
+				loser = 1
+			}
+			require.NoError(t, errs[1-loser])
+			var conflict *desk.ConflictError
+			require.ErrorAs(t, errs[loser], &conflict)
+			require.Equal(t, fmt.Sprint("op", 1-loser), conflict.By, "the loser sees who won")
+		}
+	})
+}
+
+// TestNothingUnsyncedIsShown: every answer waits for what it rests on, also a
+// read, a duplicate and a refusal.
+func TestNothingUnsyncedIsShown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx := t.Context()
+		m := newMemory()
+		d := openDesk(t, m, newHands(), rand.NewChaCha8([32]byte{}))
+		opened, err := d.Handle(ctx, report(operator("x")))
+		require.NoError(t, err)
+		m.hold()
+		claim := desk.ActionIn{Incident: opened.Incident, Verb: "claim", By: operator("li"), Idempotency: "k"}
+		var answers []string
+		var mu sync.Mutex
+		answer := func(name string, f func()) {
+			go func() {
+				f()
+				mu.Lock()
+				answers = append(answers, name)
+				mu.Unlock()
+			}()
+			synctest.Wait()
+		}
+		answer("claim", func() { _, err := d.Handle(ctx, claim); require.NoError(t, err) })
+		answer("duplicate", func() {
+			result, err := d.Handle(ctx, claim)
+			require.NoError(t, err)
+			require.True(t, result.Duplicate)
+			require.Equal(t, uint64(4), result.Place)
+		})
+		answer("conflict", func() {
+			_, err := d.Handle(ctx, desk.ActionIn{Incident: opened.Incident, Verb: "claim", By: operator("wang")})
+			require.ErrorContains(t, err, "taken by li")
+		})
+		answer("view", func() { _, err := d.View(ctx, func(*desk.State) {}); require.NoError(t, err) })
+		answer("since", func() {
+			changes, asOf, err := d.Since(ctx, 2)
+			require.NoError(t, err)
+			require.Equal(t, uint64(4), asOf)
+			require.Len(t, changes, 1)
+		})
+		impatient, cancel := context.WithTimeout(ctx, time.Second)
+		_, err = d.View(impatient, func(*desk.State) {})
+		cancel()
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Empty(t, answers)
+		m.release()
+		synctest.Wait()
+		require.Len(t, answers, 5)
+	})
+}
+
+// TestCrashBetweenAppendAndApply: what the journal took and the desk never
+// folded is there after the start, and a resend is a duplicate.
+func TestCrashBetweenAppendAndApply(t *testing.T) {
+	onEach(t, func(t *testing.T, j bridge.Appender) {
+		clock := newHands()
+		d := openDesk(t, j, clock, rand.NewChaCha8([32]byte{}))
+		rules, err := desk.NewRules(setup())
+		require.NoError(t, err)
+		in := press("P-1", "e1", ingest.PressAlarm, start())
+		drafts, answer, err := rules.Step(desk.NewState(), bridge.At(start()), [16]byte{9}, in, nil)
+		require.NoError(t, err)
+		_, ticket, err := j.Append(drafts)
+		require.NoError(t, err)
+		require.NoError(t, ticket.Wait(context.Background()))
+		d = openDesk(t, j, clock, rand.NewChaCha8([32]byte{1}))
+		result, err := d.Handle(context.Background(), in)
+		require.NoError(t, err)
+		require.True(t, result.Duplicate)
+		require.Equal(t, answer.Incident, result.Incident)
+		require.Equal(t, fold(t, j), bytesOf(t, d))
+	})
+}
+
+func TestRefusalOfTheJournalChangesNothing(t *testing.T) {
+	ctx := context.Background()
+	m := newMemory()
+	d := openDesk(t, m, newHands(), rand.NewChaCha8([32]byte{}))
+	before := bytesOf(t, d)
+	full := errors.New("disk below its reserve")
+	m.setRefuse(full)
+	in := press("P-1", "e1", ingest.PressAlarm, start())
+	_, err := d.Handle(ctx, in)
+	require.ErrorIs(t, err, full)
+	require.Equal(t, before, bytesOf(t, d))
+	m.setRefuse(nil)
+	result, err := d.Handle(ctx, in)
+	require.NoError(t, err)
+	require.False(t, result.Duplicate)
+}
+
+func TestFailedSyncEndsTheDesk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		d := openDesk(t, m, newHands(), rand.NewChaCha8([32]byte{}))
+		ran := make(chan error, 1)
+		go func() { ran <- d.Run(context.Background()) }()
+		m.hold()
+		broken := errors.New("input/output error")
+		m.breakSync(broken)
+		_, err := d.Handle(t.Context(), press("P-1", "e1", ingest.PressAlarm, start()))
+		require.ErrorIs(t, err, broken)
+		require.ErrorIs(t, <-ran, broken)
+		_, err = d.Handle(t.Context(), desk.Tick{})
+		require.ErrorIs(t, err, broken)
+		_, err = d.View(t.Context(), func(*desk.State) {})
+		require.ErrorIs(t, err, broken)
+	})
+}
+
+// TestRun: deadlines are met without anybody asking, and stopping leaves a
+// checkpoint of everything.
+func TestRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		d := openDesk(t, m, desk.SystemClock(), rand.NewChaCha8([32]byte{}))
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := make(chan error, 1)
+		go func() { ran <- d.Run(ctx) }()
+		began := time.Now()
+		result, err := d.Handle(ctx, press("P-1", "e1", ingest.PressAlarm, began))
+		require.NoError(t, err)
+		time.Sleep(time.Minute - time.Second) // virtual
+		synctest.Wait()
+		require.Equal(t, uint64(2), m.Last())
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.Equal(t, uint64(3), m.Last())
+		_, err = d.View(ctx, func(s *desk.State) {
+			inc := s.Incident(result.Incident)
+			require.Equal(t, 1, inc.Escalated)
+			require.WithinDuration(t, began.Add(time.Minute), inc.History[2].At.Time, 10*time.Millisecond)
+		})
+		require.NoError(t, err)
+
+		place, _, _ := m.Newest()
+		require.Zero(t, place)
+		time.Sleep(11 * time.Minute)
+		synctest.Wait()
+		place, _, _ = m.Newest()
+		require.NotZero(t, place, "every 10 minutes")
+		_, err = d.Handle(ctx, report(operator("li")))
+		require.NoError(t, err)
+		cancel()
+		require.NoError(t, <-ran)
+		place, saved, _ := m.Newest()
+		require.Equal(t, m.Last(), place)
+		require.Equal(t, fold(t, m), string(saved))
+	})
+}
+
+func TestClockSteps(t *testing.T) {
+	ctx := context.Background()
+	m, clock := newMemory(), newHands()
+	d := openDesk(t, m, clock, rand.NewChaCha8([32]byte{}))
+	recorded := func(n int) (names []string, now time.Time) {
+		records, err := m.Read(m.Last()-uint64(n), n)
+		require.NoError(t, err)
+		return types(records), records[n-1].Event.RecordedTime.Time
+	}
+	handle := func() {
+		_, err := d.Handle(ctx, report(operator("li")))
+		require.NoError(t, err)
+	}
+	handle()
+	clock.pass(time.Second)
+	clock.set(400 * time.Millisecond) // too little to tell
+	handle()
+	_, now := recorded(2)
+	require.Equal(t, start().Add(time.Second), now)
+
+	clock.set(time.Hour) // forward: at once
+	handle()
+	names, now := recorded(3)
+	require.Equal(t, []string{"clock.stepped", "incident.opened", "alert.raised"}, names)
+	require.Equal(t, start().Add(time.Hour+1400*time.Millisecond), now)
+
+	clock.set(-time.Minute) // backward: a millisecond a step until the wall has caught up
+	before := now
+	for i := range 3 {
+		handle()
+		_, now = recorded(2)
+		require.Equal(t, before.Add(time.Duration(i+2)*time.Millisecond), now)
+	}
+	clock.pass(2 * time.Minute)
+	handle()
+	_, now = recorded(2)
+	require.Equal(t, clock.Wall(), now)
+
+	// It went back while the box was down: said at the first event.
+	clock.set(-time.Hour)
+	d = openDesk(t, m, clock, rand.NewChaCha8([32]byte{1}))
+	handle()
+	names, after := recorded(3)
+	require.Equal(t, "clock.stepped", names[0])
+	require.True(t, after.After(now))
+}
+
+func TestSince(t *testing.T) {
+	ctx := context.Background()
+	m, clock := newMemory(), newHands()
+	d := openDesk(t, m, clock, rand.NewChaCha8([32]byte{}))
+	first, err := d.Handle(ctx, press("P-1", "e1", ingest.PressAlarm, clock.Wall()))
+	require.NoError(t, err)
+	changes, asOf, err := d.Since(ctx, 0)
+	require.NoError(t, err)
+	require.Equal(t, uint64(2), asOf)
+	require.Equal(t, []string{"incident", "alert"}, []string{changes[0].Kind, changes[1].Kind})
+	require.Equal(t, []bool{false, true}, []bool{changes[0].Last, changes[1].Last}, "both were touched at place 2")
+	kept := changes[0].Resource.(*desk.Incident)
+
+	changed := d.Changed()
+	_, err = d.Handle(ctx, desk.ActionIn{Incident: first.Incident, Verb: "claim", By: operator("li")})
+	require.NoError(t, err)
+	<-changed
+	changes, asOf, err = d.Since(ctx, 2)
+	require.NoError(t, err)
+	require.Len(t, changes, 1)
+	require.Equal(t, uint64(4), asOf)
+	require.Equal(t, "li", changes[0].Resource.(*desk.Incident).ClaimedBy)
+	require.Empty(t, kept.ClaimedBy, "what was handed out never changes")
+	require.Len(t, kept.History, 2)
+
+	changes, _, err = d.Since(ctx, 4)
+	require.NoError(t, err)
+	require.Empty(t, changes)
+	_, _, err = d.Since(ctx, 5)
+	require.ErrorIs(t, err, desk.ErrGone, "of another epoch")
+
+	_, err = d.Handle(ctx, desk.ActionIn{Incident: first.Incident, Verb: "close", Result: "resolved", By: operator("li")})
+	require.NoError(t, err)
+	clock.pass(8 * 24 * time.Hour)
+	_, err = d.Handle(ctx, report(operator("li")))
+	require.NoError(t, err)
+	_, _, err = d.Since(ctx, 4)
+	require.ErrorIs(t, err, desk.ErrGone, "its closing can no longer be told")
+	changes, _, err = d.Since(ctx, 5)
+	require.NoError(t, err)
+	require.Len(t, changes, 2)
+}
+
+// TestFloodsStayBounded: the touched log and an incident's history do not grow
+// with what happened, only with what there is.
+func TestFloodsStayBounded(t *testing.T) {
+	r := newRoom(t)
+	_, answer := r.do(report(operator("li")))
+	before, err := r.state.Bytes()
+	require.NoError(t, err)
+	for range 3000 {
+		drafts, _, err := r.rules.Step(r.state, bridge.At(r.now), [16]byte{}, desk.ActionIn{Incident: answer.Incident, Verb: "note", Note: "n", By: operator("li")}, nil)
+		require.NoError(t, err)
+		records, _, err := r.m.Append(drafts)
+		require.NoError(t, err)
+		require.NoError(t, r.state.Apply(records[0]))
+	}
+	inc := r.state.Incident(answer.Incident)
+	require.LessOrEqual(t, len(inc.History), 1000)
+	require.Equal(t, 3002, len(inc.History)+inc.HistoryFolded)
+	require.Equal(t, "incident.opened", inc.History[0].Type)
+	require.Equal(t, r.m.Last(), inc.History[len(inc.History)-1].Place)
+	after, err := r.state.Bytes()
+	require.NoError(t, err)
+	require.Less(t, len(after), len(before)+1000*400)
+}
+
+func TestUnusableCheckpointIsFoldedAnew(t *testing.T) {
+	m, clock := newMemory(), newHands()
+	d := openDesk(t, m, clock, rand.NewChaCha8([32]byte{}))
+	_, err := d.Handle(context.Background(), report(operator("li")))
+	require.NoError(t, err)
+	want := bytesOf(t, d)
+	require.NoError(t, m.Checkpoint(1, []byte(`{"version":99}`)))
+	var logged bytes.Buffer
+	d, err = desk.New(setup(), m, clock, slog.New(slog.NewTextHandler(&logged, nil)), rand.NewChaCha8([32]byte{}))
+	require.NoError(t, err)
+	require.NoError(t, d.Open(context.Background()))
+	require.Equal(t, want, bytesOf(t, d))
+	require.Contains(t, logged.String(), "version 99, want 1")
+}
