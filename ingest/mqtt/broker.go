@@ -114,7 +114,7 @@ func New(opts Options) *Broker {
 	b := &Broker{opts: opts, log: opts.Logger, conns: newConns(opts.ClientsMax + 64), idle: make(chan struct{})}
 	b.refusals.log = opts.Logger
 	b.work, b.stopWork = context.WithCancel(context.Background())
-	b.hook = &hook{broker: b, current: make(map[string]*mochi.Client)}
+	b.hook = &hook{broker: b, current: make(map[string]*mochi.Client), working: make(map[*mochi.Client]bool)}
 	return b
 }
 

@@ -27,6 +27,7 @@ type hook struct {
 
 	mu      sync.Mutex
 	current map[string]*mochi.Client // by session: whose Will still counts
+	working map[*mochi.Client]bool   // whose publish was begun and not ended
 }
 
 func (h *hook) ID() string { return "watchpost" }
@@ -34,7 +35,7 @@ func (h *hook) ID() string { return "watchpost" }
 func (h *hook) Provides(b byte) bool {
 	switch b {
 	case mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnConnect, mochi.OnSessionEstablished,
-		mochi.OnDisconnect, mochi.OnPacketRead, mochi.OnPublish, mochi.OnPublishDropped, mochi.OnWill:
+		mochi.OnDisconnect, mochi.OnPacketRead, mochi.OnPublish, mochi.OnPacketProcessed, mochi.OnPublishDropped, mochi.OnWill:
 		return true
 	}
 	return false
@@ -152,7 +153,9 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 		cl.Stop(errNotTaken)
 		return pk, packets.ErrRejectPacket
 	}
-	defer b.end()
+	h.mu.Lock()
+	h.working[cl] = true
+	h.mu.Unlock()
 	if pk.FixedHeader.Retain && atomic.LoadInt64(&b.server.Info.Retained) >= retainedMax {
 		h.refuse(cl, fmt.Sprintf("more than %d retained topics", retainedMax))
 		cl.Stop(errNotTaken)
@@ -167,6 +170,21 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	b.messages.Add(1)
 	return pk, nil
+}
+
+// OnPacketProcessed comes after PUBACK was written: what was taken is
+// acknowledged before the broker stops.
+func (h *hook) OnPacketProcessed(cl *mochi.Client, pk packets.Packet, _ error) {
+	if pk.FixedHeader.Type != packets.Publish {
+		return
+	}
+	h.mu.Lock()
+	working := h.working[cl]
+	delete(h.working, cl)
+	h.mu.Unlock()
+	if working {
+		h.broker.end()
+	}
 }
 
 func (h *hook) OnPublishDropped(*mochi.Client, packets.Packet) { h.broker.dropped.Add(1) }
