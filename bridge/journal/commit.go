@@ -56,9 +56,9 @@ func (j *Journal) commitForming() bool {
 // It reports false after a failure, which it has told to everybody.
 func (j *Journal) commit(g *group) bool {
 	j.mu.Lock()
-	dirty := j.dirty
-	if len(dirty) > 0 {
-		j.dirty = map[string]uint64{}
+	var dirty map[string]uint64
+	if len(j.dirty) > 0 {
+		dirty, j.dirty = j.dirty, map[string]uint64{}
 	}
 	j.mu.Unlock()
 	if g == nil && len(dirty) == 0 {

@@ -1,0 +1,141 @@
+package bridge
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+)
+
+// handler is a line as its session sees it.
+type handler struct{ line *line }
+
+var _ Handler = handler{}
+
+// Presence implements Handler.
+func (h handler) Presence(listening bool) {
+	h.line.change(func() { h.line.listening = listening })
+	h.line.log.Info("headquarters", "listening", listening)
+}
+
+// Receive implements Handler.
+func (h handler) Receive(ctx context.Context, kind MessageKind, payload []byte) error {
+	l := h.line
+	switch kind {
+	case KindReceipt:
+		receipt, err := DecodeReceipt(payload)
+		if err != nil {
+			return l.malformed(kind, err)
+		}
+		return l.receipt(ctx, receipt, payload)
+	case KindReplay:
+		request, err := DecodeReplay(payload)
+		if err != nil {
+			return l.malformed(kind, err)
+		}
+		l.queueReplay(request)
+		return nil
+	case KindTask, KindIncident:
+		if !json.Valid(payload) {
+			return l.malformed(kind, fmt.Errorf("not JSON"))
+		}
+		return l.options.Down(ctx, Message{Uplink: l.config.Name, Kind: kind, Payload: payload})
+	}
+	return l.malformed(kind, fmt.Errorf("unknown kind"))
+}
+
+// malformed counts what cannot be read. It would not be read the next time
+// either, so it is acknowledged.
+func (l *line) malformed(kind MessageKind, why error) error {
+	l.change(func() { l.known.Malformed++ })
+	l.log.Warn("message from above cannot be read", "kind", kind, "err", why)
+	return nil
+}
+
+// DecodeReceipt reads a receipt: by id, or by epoch, lane and through.
+func DecodeReceipt(b []byte) (Receipt, error) {
+	var r Receipt
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Receipt{}, fmt.Errorf("decode receipt: %w", err)
+	}
+	if r.Result != Received && r.Result != Accepted && r.Result != Rejected {
+		return Receipt{}, fmt.Errorf("decode receipt: result %q", r.Result)
+	}
+	if r.ID == "" && (r.Epoch == "" || r.Lane.Code() == 0 || r.Through == 0) {
+		return Receipt{}, fmt.Errorf("decode receipt: want an id, or epoch, lane and through")
+	}
+	return r, nil
+}
+
+// DecodeReplay reads a request for a range.
+func DecodeReplay(b []byte) (Replay, error) {
+	var r Replay
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Replay{}, fmt.Errorf("decode replay: %w", err)
+	}
+	if !r.Lane.Forwarded() || r.From == 0 || r.To < r.From {
+		return Replay{}, fmt.Errorf("decode replay: lane %q, from %d to %d", r.Lane, r.From, r.To)
+	}
+	return r, nil
+}
+
+func (l *line) queueReplay(r Replay) {
+	if r.Epoch != l.epoch || l.window.lane(r.Lane) == nil {
+		l.log.Warn("replay of what this uplink does not carry", "epoch", r.Epoch, "lane", r.Lane)
+		l.change(func() { l.known.Refused++ })
+		return
+	}
+	select {
+	case l.replays <- r:
+	default: // headquarters asks again
+		l.change(func() { l.known.Refused++ })
+	}
+}
+
+// receipt moves the cursor, marks the event, and hands a person's word to the
+// room.
+func (l *line) receipt(ctx context.Context, r Receipt, payload []byte) error {
+	if r.Epoch != "" && r.Epoch != l.epoch {
+		return nil // of an epoch that this journal no longer is
+	}
+	var moved *laneWindow
+	l.change(func() { moved = l.mark(r) })
+	if moved != nil {
+		if err := l.save(moved); err != nil {
+			return err
+		}
+	}
+	if r.Result == Received {
+		return nil
+	}
+	return l.options.Down(ctx, Message{Uplink: l.config.Name, Kind: KindReceipt, Receipt: &r, Payload: payload})
+}
+
+// mark takes a receipt into window and marks and gives the lane whose cursor
+// moved. l.mu is held.
+func (l *line) mark(r Receipt) *laneWindow {
+	now := l.options.Now()
+	if r.Result == Rejected {
+		l.known.Rejected++
+	}
+	if r.ID != "" {
+		l.marks.received(r.ID, now)
+		if r.Result != Received {
+			l.marks.judged(r, now)
+		}
+		return l.window.confirmID(r.ID)
+	}
+	lane := l.window.lane(r.Lane)
+	if lane == nil {
+		return nil
+	}
+	through := min(r.Through, l.journal.LastSequence(r.Lane))
+	for i := range lane.flight {
+		if lane.flight[i].sequence <= through {
+			l.marks.received(lane.flight[i].id, now)
+		}
+	}
+	if lane.confirm(through) {
+		return lane
+	}
+	return nil
+}

@@ -1,0 +1,166 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// now sends every P0 at once, beside its lane: the same bytes, seen and stored
+// by headquarters before the lane's copy comes in its order.
+func (l *line) now(ctx context.Context, session Session) error {
+	if l.window.lane(Alarm) == nil {
+		return nil
+	}
+	cursor := l.config.Name + "/now"
+	var after uint64
+	for wasReady := false; ; {
+		changed := l.journal.Changed()
+		l.mu.Lock()
+		ready, kick := l.ready(), l.kick
+		l.mu.Unlock()
+		if ready && !wasReady {
+			from, err := l.nowFrom(cursor)
+			if err != nil {
+				return err
+			}
+			after = from
+		}
+		wasReady = ready
+		if !ready || after >= l.journal.LastSequence(Alarm) {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-changed:
+			case <-kick:
+			}
+			continue
+		}
+		records, err := l.journal.ReadLane(Alarm, after, batchEventsMax)
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			return fmt.Errorf("journal has nothing after %d in lane %s", after, Alarm)
+		}
+		if err := l.sendNow(ctx, session, records); err != nil {
+			return err
+		}
+		if after, err = SequenceNumber(records[len(records)-1].Event.Sequence); err != nil {
+			return err
+		}
+		if err := l.journal.SaveCursor(cursor, Alarm, after); err != nil {
+			return err
+		}
+	}
+}
+
+// nowFrom is where to begin: what is confirmed needs no second copy, and after
+// a long outage what is old comes with the drain.
+func (l *line) nowFrom(cursor string) (uint64, error) {
+	after, err := l.journal.Cursor(cursor, Alarm)
+	if err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	after = max(after, l.window.lane(Alarm).cursor)
+	if last := l.journal.LastSequence(Alarm); last > nowScanMax {
+		after = max(after, last-nowScanMax)
+	}
+	return after, nil
+}
+
+func (l *line) sendNow(ctx context.Context, session Session, records []Record) error {
+	var urgent []Record
+	for _, record := range records {
+		if record.Event.Severity == "P0" && l.wants(&record.Event) {
+			urgent = append(urgent, record)
+		}
+	}
+	if len(urgent) == 0 {
+		return nil
+	}
+	out, err := l.outgoing(urgent)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	for i := range out {
+		l.window.sentNow(out[i].ID)
+	}
+	l.mu.Unlock()
+	ticket, err := session.Send(ctx, Batch{Way: WayNow, Lane: Alarm, Events: out})
+	var refused *EventError
+	if errors.As(err, &refused) {
+		l.log.Error("event refused on now", "event", out[0].ID, "reason", refused.Reason)
+		return nil // its lane sets it aside
+	}
+	if err == nil {
+		err = ticket.Wait(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("send now: %w", err)
+	}
+	l.change(func() {
+		for i := range out {
+			l.marks.sent(out[i].ID, l.options.Now())
+		}
+	})
+	return nil
+}
+
+// replay answers requests for a range, one after the other, never faster than
+// its rate: what happens now goes before what is asked for again.
+func (l *line) replay(ctx context.Context, session Session) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case request := <-l.replays:
+			if err := l.answer(ctx, session, request); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (l *line) answer(ctx context.Context, session Session, r Replay) error {
+	pace := time.NewTicker(time.Second * batchEventsMax / replayPerSecond)
+	defer pace.Stop()
+	to := min(r.To, l.journal.LastSequence(r.Lane))
+	for after := r.From - 1; after < to; {
+		records, err := l.journal.ReadLane(r.Lane, after, int(min(batchEventsMax, to-after)))
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			return nil
+		}
+		out, err := l.outgoing(records)
+		if err != nil {
+			return err
+		}
+		ticket, err := session.Send(ctx, Batch{Way: WayReplay, Lane: r.Lane, Request: r.Request, Events: out})
+		var refused *EventError
+		if errors.As(err, &refused) {
+			l.log.Error("replay refused", "lane", r.Lane, "after", after, "reason", refused.Reason)
+			return nil
+		}
+		if err == nil {
+			err = ticket.Wait(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("send replay of %s after %d: %w", r.Lane, after, err)
+		}
+		after = out[len(out)-1].Sequence
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pace.C:
+		}
+	}
+	l.log.Info("replay sent", "request", r.Request, "lane", r.Lane, "from", r.From, "to", to)
+	return nil
+}
