@@ -79,6 +79,11 @@ func TestClipIsExact(t *testing.T) {
 				require.Equal(t, sum(t, whole.Path), whole.SHA256)
 				checkFile(t, f, whole.Path, 250, 1001, 40*time.Second+40*time.Millisecond)
 				require.NoFileExists(t, one.Path, "part 1 goes once the whole is told")
+				segments, err := filepath.Glob(filepath.Join(dir, "recordings", "gate", "*", "*.mp4"))
+				require.NoError(t, err)
+				for _, path := range segments {
+					ffprobe(t, path)
+				}
 				if rec == clip.Off {
 					require.Zero(t, b.store.Stats().Files[media.Spool]+b.store.Stats().Files[media.Recordings])
 				}

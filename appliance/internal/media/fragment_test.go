@@ -1,0 +1,81 @@
+package media
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// segment is a small one: two fragments, the first with a picture reordered.
+func segment(t testing.TB) []byte {
+	p := &ingest.Params{
+		Codec: ingest.H264, Width: 320, Height: 180, FPS: 25, PPS: []byte{0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0},
+		SPS: []byte{0x67, 0x64, 0, 0x0d, 0xac, 0xd9, 0x41, 0x41, 0x96, 0x0f, 0x3f, 1, 0, 0, 3, 0, 1, 0, 0, 3, 0, 0x3c, 0x0f, 0x14, 0x29, 0x96},
+	}
+	b, err := segmentHead(p)
+	require.NoError(t, err)
+	var all []Sample
+	for i, pts := range []int64{0, 7200, 3600, 10800} {
+		u := &ingest.Unit{Params: p, PTS: pts, DTS: int64(i)*3600 - 3600, Key: i == 0, NALs: [][]byte{{0x65, byte(i)}}, Captured: time.Unix(0, Duration(pts).Nanoseconds())}
+		all = append(all, FromUnit(u, 9, i == 0))
+	}
+	for n, part := range [][]Sample{all[:3], all[3:]} {
+		frag, err := encodeFragment(part, 0, -3600, uint32(n+1))
+		require.NoError(t, err)
+		b = append(b, frag...)
+	}
+	return b
+}
+
+func TestFragmentsComeBack(t *testing.T) {
+	b := segment(t)
+	frags, p, end, err := scan(bytes.NewReader(b), int64(len(b)), true)
+	require.NoError(t, err)
+	require.EqualValues(t, len(b), end)
+	require.Len(t, frags, 2)
+	src := bytes.NewReader(b)
+	got := frags[1].appendTo(frags[0].appendTo(nil, p, src), p, src)
+	require.Len(t, got, 4)
+	for i, pts := range []int64{0, 7200, 3600, 10800} {
+		require.Equal(t, pts, got[i].PTS)
+		require.Equal(t, int64(i)*3600-3600, got[i].DTS)
+		require.Equal(t, Duration(pts).Nanoseconds(), got[i].Captured.UnixNano())
+		require.Equal(t, i == 0, got[i].Lost)
+		raw, err := got[i].Append(nil)
+		require.NoError(t, err)
+		require.Equal(t, []byte{0, 0, 0, 2, 0x65, byte(i)}, raw)
+	}
+}
+
+// Whatever stands in a segment: no panic, no sample outside the file, and what
+// is whole is found again when the file is cut behind it.
+func FuzzScan(f *testing.F) {
+	b := segment(f)
+	f.Add(b)
+	f.Add(b[:len(b)-3])
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := bytes.NewReader(b)
+		frags, p, end, err := scan(r, int64(len(b)), true)
+		if err == nil {
+			require.EqualValues(t, len(b), end)
+		}
+		var all []Sample
+		for _, frag := range frags {
+			all = frag.appendTo(all, p, r)
+		}
+		for i := range all {
+			_, err := all[i].Append(nil)
+			require.NoError(t, err)
+		}
+		if len(frags) > 0 {
+			again, _, _, err := scan(bytes.NewReader(b[:end]), end, true)
+			require.NoError(t, err)
+			require.Len(t, again, len(frags))
+		}
+	})
+}
