@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -122,6 +123,7 @@ func (s *sim) get(keys ...string) any {
 
 func TestWholeStation(t *testing.T) {
 	path := writeConfig(t, sampleConfig)
+	goroutines := runtime.NumGoroutine()
 	s := startSim(t, path)
 	require.Equal(t, 7.0, s.get("seed"))
 	require.Equal(t, true, s.get("cameras", "gate-east", "running"))
@@ -173,6 +175,17 @@ func TestWholeStation(t *testing.T) {
 	require.Equal(t, before.Cameras, again.addr.Cameras)
 	require.Equal(t, before.HQ, again.addr.HQ)
 	require.Len(t, again.get("pillars", "P-001", "pending"), 1)
+	for range 5 {
+		for _, device := range []string{"camera/yard", "hq/hq", "pillar/P-001", "drone/uav-1"} {
+			for _, verb := range []string{"kill", "start", "stop", "start"} {
+				status, out := again.call(http.MethodPost, "/"+device+"/"+verb, "")
+				require.Equal(t, http.StatusOK, status, out)
+			}
+		}
+	}
+	again.stopped()
+	http.DefaultClient.CloseIdleConnections()
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= goroutines+2 }, 5*time.Second, 20*time.Millisecond, "goroutines were left behind")
 }
 
 func TestControlExplainsRefusals(t *testing.T) {

@@ -154,7 +154,7 @@ func (s *station) Run(ctx context.Context) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove old addresses: %w", err) // nobody may take them for ours
 	}
-	ln, err := net.Listen("tcp4", s.conf.Control.Listen)
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp4", s.conf.Control.Listen)
 	if err != nil {
 		return fmt.Errorf("open control (control.listen): %w", err)
 	}

@@ -146,9 +146,7 @@ func (f *Footage) add(au [][]byte, duration int64) {
 func (f *Footage) withParameterSets(au [][]byte) [][]byte {
 	out := [][]byte{f.SPS, f.PPS}
 	for _, nalu := range au {
-		switch naluType(nalu) {
-		case h264.NALUTypeSPS, h264.NALUTypePPS:
-		default:
+		if kind := naluType(nalu); kind != h264.NALUTypeSPS && kind != h264.NALUTypePPS {
 			out = append(out, nalu)
 		}
 	}

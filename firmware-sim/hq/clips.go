@@ -192,10 +192,10 @@ func sumFile(path string) (sum string, size int64, err error) {
 
 // close ends all uploads: killed ones are reset, others may finish within
 // moments. What arrived stays.
-func (c *clips) close(killed bool) error {
+func (c *clips) close(ctx context.Context, killed bool) error {
 	if !killed {
-		ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-		_ = c.server.Shutdown(ctx) // who is not done by then is cut off below
+		patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		_ = c.server.Shutdown(patience) // who is not done by then is cut off below
 		cancel()
 	}
 	err := c.server.Close()

@@ -166,7 +166,7 @@ func (h *HQ) Open() (err error) {
 	if s.clips, err = openClips(h.conf.Dir, h.tus, h.log); err != nil {
 		return err
 	}
-	undo = append(undo, func() { _ = s.clips.close(true) })
+	undo = append(undo, func() { _ = s.clips.close(context.Background(), true) })
 	h.session = s
 	if err := s.connect(password); err != nil {
 		return fmt.Errorf("connect to our own broker: %w", err)
@@ -199,7 +199,7 @@ func (h *HQ) Run(ctx context.Context) error {
 			s.leave(true)
 		}
 		s.attending.Wait()
-		return errors.Join(s.clips.close(killed), h.broker.Close(), s.ledger.close())
+		return errors.Join(s.clips.close(ctx, killed), h.broker.Close(), s.ledger.close())
 	})
 	err := g.Wait()
 	h.mu.Lock()

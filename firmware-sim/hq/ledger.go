@@ -12,7 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// rawJSON is JSON that is kept byte for byte.
+// rawJSON is JSON that is kept as it came, but for white space: no line break
+// gets into the ledger.
 type rawJSON = json.RawMessage
 
 const (
