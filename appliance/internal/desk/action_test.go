@@ -141,7 +141,7 @@ func TestReopenWithinSevenDays(t *testing.T) {
 	r.do(desk.ActionIn{Incident: answer.Incident, Verb: "claim", By: operator("li")})
 	r.do(desk.ActionIn{Incident: answer.Incident, Verb: "close", Result: "resolved", By: operator("li")})
 	require.Empty(t, r.state.OpenIncidents())
-	r.after(6*24*time.Hour).do(desk.ActionIn{Incident: answer.Incident, Verb: "reopen", Reason: "又来了", By: operator("li")})
+	r.after(6 * 24 * time.Hour).do(desk.ActionIn{Incident: answer.Incident, Verb: "reopen", Reason: "又来了", By: operator("li")})
 	inc := r.state.Incident(answer.Incident)
 	require.Equal(t, desk.Acknowledged, inc.State)
 	require.Empty(t, inc.ClaimedBy)

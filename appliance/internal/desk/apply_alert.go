@@ -26,8 +26,8 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	if a.Snapshot != "" {
 		inc.Snapshot = a.Snapshot
 	}
-	if a.From.Before(inc.OccurredAt.Time) {
-		inc.OccurredAt = a.From
+	if e.Time.Before(inc.OccurredAt.Time) {
+		inc.OccurredAt = e.Time
 	}
 	inc.Cameras = union(inc.Cameras, data.Cameras)
 	s.line(inc, e, Step{Alert: a.ID, Note: a.Note})
@@ -46,7 +46,7 @@ func origin(a *Alert, data *AlertRaised) {
 		a.Origin, a.Press, a.Ended = "press", data.Press.ID, true
 	case data.Sighting != nil:
 		f := data.Sighting
-		a.Origin, a.To, a.Confidence, a.Snapshot = "sighting", f.To, f.Confidence, f.Snapshot
+		a.Origin, a.From, a.To, a.Confidence, a.Snapshot = "sighting", f.From, f.To, f.Confidence, f.Snapshot
 		a.Rule, a.Zone, a.Line, a.Direction = f.Rule, f.Zone, f.Line, f.Direction
 		if f.ID != "" {
 			a.Sightings = []string{f.ID}

@@ -16,7 +16,8 @@ import (
 const (
 	checkpointEvents = 50_000
 	checkpointEvery  = 10 * time.Minute
-	foldBatch        = 4096 // records read at a time at the start
+	checkpointRetry  = time.Minute // after one that could not be written
+	foldBatch        = 4096        // records read at a time at the start
 )
 
 // Desk is the state, its journal and the lock around both. All methods may be

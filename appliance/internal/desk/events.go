@@ -285,3 +285,32 @@ func decode[T any](e *bridge.Event) (*T, error) {
 	}
 	return data, nil
 }
+
+// DataTypes gives an empty value of the data of every type of event that the
+// desk writes: what JSON Schemas are made from.
+func DataTypes() map[string]any {
+	types := map[string]any{
+		TypeAlertRaised: AlertRaised{}, TypeAlertUpdated: AlertUpdated{}, TypeAlertEnded: AlertUpdated{}, TypeAlertShown: AlertShown{},
+		TypeIncidentOpened: IncidentOpened{}, TypeBlindOpened: BlindChanged{}, TypeBlindClosed: BlindChanged{},
+		TypeReceiptAccepted: ReceiptFact{}, TypeReceiptRejected: ReceiptFact{}, TypeUplinkSetAside: SetAsideFact{},
+		TypeClockStepped: ClockStepped{}, TypeBoxStarted: BoxStarted{},
+	}
+	for _, t := range []string{TypeIncidentClaimed, TypeIncidentAcknowledged, TypeIncidentClosed, TypeIncidentReopened, TypeIncidentEscalated, TypeIncidentNoted} {
+		types[t] = IncidentChanged{}
+	}
+	for _, t := range []string{TypeDeviceOnline, TypeDeviceOffline, TypeDeviceSilent, TypeDeviceDegraded, TypeDeviceTampered, TypeDeviceClock} {
+		types[t] = DeviceChanged{}
+	}
+	for _, t := range []string{TypeClipReady, TypeClipUploaded, TypeClipEvicted} {
+		types[t] = ClipChanged{}
+	}
+	for _, kind := range accessKinds() {
+		types[accessPrefix+kind] = AccessFact{}
+	}
+	return types
+}
+
+// accessKinds are what people do that is told in lane local.
+func accessKinds() []string {
+	return []string{"login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user"}
+}

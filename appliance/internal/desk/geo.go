@@ -52,9 +52,9 @@ func (r *Rules) sees(c *Camera, at ingest.Position) bool {
 	return math.Abs(off) <= c.FOV/2
 }
 
-// nearest gives the cameras for a place: those that see it, nearest first, up
+// Nearest gives the cameras for a place: those that see it, nearest first, up
 // to NearestMax; and when fewer than two see it the nearest of the others.
-func (r *Rules) nearest(at ingest.Position) []string {
+func (r *Rules) Nearest(at ingest.Position) []string {
 	type candidate struct {
 		id   string
 		sees bool
@@ -96,7 +96,7 @@ func (r *Rules) around(c *Camera) []string {
 	if reach := c.RangeM; reach > 0 && c.FOV > 0 && c.FOV < 360 {
 		spot = ahead(spot, c.Bearing, reach/2)
 	}
-	for _, id := range r.nearest(spot) {
+	for _, id := range r.Nearest(spot) {
 		if id != c.ID && len(ids) < r.setup.NearestMax && r.sees(r.cameras[id], spot) {
 			ids = append(ids, id)
 		}

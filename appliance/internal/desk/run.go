@@ -14,7 +14,7 @@ const clockEvery = time.Second
 // has failed, and then the process must end. No input may come after it has
 // returned, or the last checkpoint lags behind; nothing is lost by that.
 func (d *Desk) Run(ctx context.Context) error {
-	last := d.time.clock.Elapsed()
+	written, retry := d.time.clock.Elapsed(), time.Duration(0)
 	for {
 		changed := d.Changed()
 		timer := time.NewTimer(d.untilTick())
@@ -32,16 +32,23 @@ func (d *Desk) Run(ctx context.Context) error {
 				return err
 			}
 		}
-		d.mu.RLock()
-		events := d.state.k.Place - d.checkpointed
-		d.mu.RUnlock()
-		if events >= checkpointEvents || events > 0 && d.time.clock.Elapsed()-last >= checkpointEvery {
+		if now := d.time.clock.Elapsed(); d.checkpointDue(now-written) && now >= retry {
 			if err := d.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 				d.log.Error("checkpoint not written, the next start takes longer", "err", err)
+				retry = now + checkpointRetry
+			} else {
+				written = now
 			}
-			last = d.time.clock.Elapsed()
 		}
 	}
+}
+
+// checkpointDue: every 50,000 events or 10 minutes, when anything happened.
+func (d *Desk) checkpointDue(since time.Duration) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	events := d.state.k.Place - d.checkpointed
+	return events >= checkpointEvents || events > 0 && since >= checkpointEvery
 }
 
 // tick hands in a Tick when one is due, and looks at the clock in any case. A

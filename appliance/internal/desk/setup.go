@@ -1,7 +1,9 @@
 package desk
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -82,6 +84,8 @@ const (
 	lateAfter        = 10 * time.Second   // an alert recorded later than this says so
 	escalationsMax   = 3                  // then the lead has been told often enough
 	tickEventsMax    = 64                 // escalations in one step; the rest follow at once
+	startEventsMax   = 500                // sightings that a start ends
+	updateMin        = time.Second        // a stay must have grown by this to be worth an event
 	camerasMin       = 2                  // bound to a place where there are 2
 	similarMax       = 5                  // similar incidents named in incident.opened
 	screensMax       = 32                 // screens remembered per alert
@@ -129,6 +133,7 @@ func NewRules(setup Setup) (*Rules, error) {
 	}
 	for i := range r.setup.Pillars {
 		p := &r.setup.Pillars[i]
+		p.Name = cmp.Or(p.Name, p.ID)
 		if err := put(r.pillars, "pillar", p.ID, p); err != nil {
 			return nil, err
 		}
@@ -139,7 +144,7 @@ func NewRules(setup Setup) (*Rules, error) {
 		}
 		r.bound[p.ID] = p.Cameras
 		if len(p.Cameras) == 0 && p.Position != nil {
-			r.bound[p.ID] = r.nearest(*p.Position)
+			r.bound[p.ID] = r.Nearest(*p.Position)
 		}
 	}
 	return r, nil
@@ -170,9 +175,13 @@ func (r *Rules) complete() {
 		}
 	}
 	s.Limits = limits
-	s.Cameras = append([]Camera(nil), s.Cameras...)
+	s.Cameras, s.Pillars, s.Drones = slices.Clone(s.Cameras), slices.Clone(s.Pillars), slices.Clone(s.Drones)
+	for i := range s.Drones {
+		s.Drones[i].Name = cmp.Or(s.Drones[i].Name, s.Drones[i].ID)
+	}
 	for i := range s.Cameras {
 		c := &s.Cameras[i]
+		c.Name = cmp.Or(c.Name, c.ID)
 		if c.PreRoll <= 0 {
 			c.PreRoll = 30 * time.Second
 		}

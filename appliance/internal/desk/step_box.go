@@ -10,7 +10,7 @@ import (
 
 // access records who looked, logged in or was refused: lane local.
 func (t *step) access(in AccessIn) error {
-	if err := oneOf("kind", in.Kind, "login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user"); err != nil {
+	if err := oneOf("kind", in.Kind, accessKinds()...); err != nil {
 		return err
 	}
 	if err := texts("by", in.By.Name, "remote", in.Remote, "why", in.Why, "camera", in.Camera); err != nil {
@@ -84,7 +84,7 @@ func (t *step) started(in StartedIn) error {
 		}
 	}
 	slices.SortFunc(going, func(a, b *Alert) int { return strings.Compare(a.ID, b.ID) })
-	for _, a := range going[:min(len(going), tickEventsMax)] {
+	for _, a := range going[:min(len(going), startEventsMax)] {
 		t.update(TypeAlertEnded, a.Incident, a.Priority, AlertUpdated{
 			Alert: a.ID, From: a.From, To: a.To, Count: a.Count, Confidence: a.Confidence,
 		})

@@ -95,7 +95,7 @@ func (t *step) drone(in DeviceIn, name string, since bridge.Stamp) {
 	place := t.r.spot(name, at)
 	var cameras []string
 	if at != nil {
-		cameras = t.r.nearest(*at)
+		cameras = t.r.Nearest(*at)
 	}
 	like := &Alert{Origin: "drone", Device: in.Device, Kind: "drone_silent"}
 	t.raise(raising{

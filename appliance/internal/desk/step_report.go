@@ -34,7 +34,7 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 	}
 	var cameras []string
 	if in.Position != nil {
-		cameras = t.r.nearest(*in.Position)
+		cameras = t.r.Nearest(*in.Position)
 	}
 	about := in.Kind
 	if about == "" {

@@ -42,16 +42,16 @@ func (t *step) sighting(in SightingIn) error {
 	join := t.s.joinable(like, fact.From, t.r.setup.Window)
 	if join != nil {
 		if a := t.s.repeated(join, like, fact.From, t.r.setup.Window); a != nil {
-			t.repeat(a, fact, sg.Phase)
+			t.repeat(a, fact, sg)
 			return nil
 		}
 	}
 	t.raise(raising{
 		data: AlertRaised{
 			Kind: sg.Kind, Priority: sg.Priority, Place: place, Position: camera.Position, Device: camera.ID,
-			Late: t.now.Sub(fact.From.Time) > lateAfter && sg.Phase == vision.Raised, Cameras: []string{camera.ID}, Sighting: fact,
+			Late: t.now.Sub(fact.To.Time) > lateAfter, Cameras: []string{camera.ID}, Sighting: fact,
 		},
-		occurred: fact.From, about: sg.Kind, bound: t.r.around(camera), like: like,
+		occurred: t.met(sg), about: sg.Kind, bound: t.r.around(camera), like: like,
 	}, join)
 	if sg.Phase == vision.Ended {
 		t.update(TypeAlertEnded, t.answer.Incident, sg.Priority, AlertUpdated{
@@ -60,6 +60,17 @@ func (t *step) sighting(in SightingIn) error {
 		})
 	}
 	return nil
+}
+
+// met is when the rule was met: the frame's time, which for a rule with a
+// dwell is later than the beginning of the stay.
+func (t *step) met(sg vision.Sighting) bridge.Stamp {
+	at := sg.FrameAt
+	if at.IsZero() {
+		at = sg.From
+	}
+	stamp, _ := t.occurred(at, sg.ReceivedAt)
+	return stamp
 }
 
 func (t *step) sightingFact(in SightingIn) *SightingFact {
@@ -93,7 +104,7 @@ func (t *step) known(a *Alert, fact *SightingFact, phase vision.Phase) {
 		typ = TypeAlertEnded
 	}
 	data := extended(a, fact)
-	if !ended && data.To.Equal(a.To.Time) && data.Confidence == a.Confidence && (data.Snapshot == "" || data.Snapshot == a.Snapshot) {
+	if !ended && data.To.Sub(a.To.Time) < updateMin && (data.Snapshot == "" || data.Snapshot == a.Snapshot) {
 		return
 	}
 	data.Count, data.Ended = a.Count, ended
@@ -101,11 +112,11 @@ func (t *step) known(a *Alert, fact *SightingFact, phase vision.Phase) {
 }
 
 // repeat counts a new sighting into the alert it repeats.
-func (t *step) repeat(a *Alert, fact *SightingFact, phase vision.Phase) {
+func (t *step) repeat(a *Alert, fact *SightingFact, sg vision.Sighting) {
 	t.answer.Incident, t.answer.Alert = a.Incident, a.ID
 	data := extended(a, fact)
-	data.Count, data.Ended = a.Count+1, phase == vision.Ended
-	data.Clips = t.r.clips([]string{a.Device}, fact.From)
+	data.Count, data.Ended = a.Count+1, sg.Phase == vision.Ended
+	data.Clips = t.r.clips([]string{a.Device}, t.met(sg))
 	typ := TypeAlertUpdated
 	if data.Ended && len(a.Sightings) == 0 {
 		typ = TypeAlertEnded
