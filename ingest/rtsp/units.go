@@ -1,0 +1,272 @@
+package rtsp
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h265"
+
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// Why an access unit makes no Unit.
+var (
+	errNoPicture = errors.New("access unit without a picture")
+	errNoParams  = errors.New("no parameter sets yet")
+)
+
+// Limits within which timestamps continue.
+const (
+	jumpMax = 2 * ingest.ClockRate // forward, beyond what has passed on the box's clock
+	backMax = 1 * ingest.ClockRate // backward: reordered pictures stay well below
+)
+
+// role is what a NAL unit is to us.
+type role int
+
+const (
+	roleOther   role = iota // stays in the Unit
+	roleDrop                // delimiters, filler: nothing a decoder needs
+	roleVPS                 // goes to Params
+	roleSPS                 //
+	rolePPS                 //
+	rolePicture             // a slice
+	roleKey                 // a slice of a random access picture
+)
+
+func roleH264(nal []byte) role {
+	switch h264.NALUType(nal[0] & 0x1F) {
+	case h264.NALUTypeAccessUnitDelimiter, h264.NALUTypeFillerData:
+		return roleDrop
+	case h264.NALUTypeSPS:
+		return roleSPS
+	case h264.NALUTypePPS:
+		return rolePPS
+	case h264.NALUTypeIDR:
+		return roleKey
+	case h264.NALUTypeNonIDR, h264.NALUTypeDataPartitionA:
+		return rolePicture
+	}
+	return roleOther
+}
+
+func roleH265(nal []byte) role {
+	switch typ := h265.NALUType(nal[0] >> 1 & 0x3F); {
+	case typ == h265.NALUType_AUD_NUT, typ == h265.NALUType_FD_NUT:
+		return roleDrop
+	case typ == h265.NALUType_VPS_NUT:
+		return roleVPS
+	case typ == h265.NALUType_SPS_NUT:
+		return roleSPS
+	case typ == h265.NALUType_PPS_NUT:
+		return rolePPS
+	case typ >= h265.NALUType_BLA_W_LP && typ <= h265.NALUType_CRA_NUT:
+		return roleKey
+	case typ < h265.NALUType_VPS_NUT:
+		return rolePicture
+	}
+	return roleOther
+}
+
+// extractor computes decoding times (mediacommon's h264 and h265).
+type extractor interface {
+	Extract(au [][]byte, pts int64) (int64, error)
+}
+
+// assembler turns access units as they come from RTP into Units. It lives as
+// long as its camera and is used by one goroutine at a time.
+type assembler struct {
+	camera ingest.CameraID
+	codec  ingest.Codec
+
+	vps, sps, pps []byte
+	params        *ingest.Params
+
+	run      uint32
+	began    bool // a Unit of this session was made
+	base     int64
+	lastRaw  int64
+	lastMono time.Duration
+	lastDTS  int64
+	dts      extractor // nil until the first key unit of a Run
+	clock    clock
+}
+
+// session begins a new connection: timestamps do not continue. What the
+// description says of parameter sets may be empty.
+func (a *assembler) session(codec ingest.Codec, vps, sps, pps []byte) error {
+	a.began = false
+	if codec != a.codec {
+		a.codec, a.params, a.vps, a.sps, a.pps = codec, nil, nil, nil, nil
+	}
+	return a.learn(vps, sps, pps)
+}
+
+// learn takes parameter sets, of which some may be empty; a change makes new
+// Params once all are known.
+func (a *assembler) learn(vps, sps, pps []byte) error {
+	changed := false
+	for _, set := range []struct {
+		old *[]byte
+		now []byte
+	}{{&a.vps, vps}, {&a.sps, sps}, {&a.pps, pps}} {
+		if len(set.now) > 0 && !bytes.Equal(*set.old, set.now) {
+			*set.old = bytes.Clone(set.now)
+			changed = true
+		}
+	}
+	if !changed || a.sps == nil || a.pps == nil || a.codec == ingest.H265 && a.vps == nil {
+		return nil
+	}
+	p := &ingest.Params{Codec: a.codec, VPS: a.vps, SPS: a.sps, PPS: a.pps}
+	var err error
+	if a.codec == ingest.H265 {
+		var sps h265.SPS
+		if err = sps.Unmarshal(a.sps); err == nil {
+			p.Width, p.Height, p.FPS = sps.Width(), sps.Height(), sps.FPS()
+		}
+	} else {
+		var sps h264.SPS
+		if err = sps.Unmarshal(a.sps); err == nil {
+			p.Width, p.Height, p.FPS = sps.Width(), sps.Height(), sps.FPS()
+		}
+	}
+	if err == nil && (p.Width <= 0 || p.Height <= 0) {
+		err = fmt.Errorf("picture of %d×%d", p.Width, p.Height)
+	}
+	if err != nil {
+		a.sps = nil // the same bytes are looked at again, and counted again
+		return fmt.Errorf("read sequence parameter set: %w", err)
+	}
+	a.params = p
+	return nil
+}
+
+// unit makes the Unit of one access unit. raw is its presentation time in
+// ticks, on the session's clock; mono is received on the monotonic clock.
+func (a *assembler) unit(au [][]byte, raw int64, received time.Time, mono time.Duration, ntp time.Time) (*ingest.Unit, error) {
+	nals, key, err := a.sort(au)
+	if err != nil {
+		return nil, err
+	}
+	if a.params == nil {
+		return nil, errNoParams
+	}
+	if !a.continues(raw, mono) {
+		a.run++
+		a.base, a.dts, a.lastDTS = raw, nil, -1<<62
+		a.clock.restart()
+	}
+	a.began, a.lastRaw, a.lastMono = true, raw, mono
+	pts := raw - a.base
+	dts := a.decodingTime(nals, key, pts)
+	u := &ingest.Unit{
+		Camera: a.camera, Params: a.params, Run: a.run, PTS: max(pts, dts), DTS: dts, Key: key,
+		NALs: nals, Received: received,
+	}
+	for _, nal := range nals {
+		u.Bytes += len(nal)
+	}
+	u.Captured, u.Uncertainty = a.clock.observe(received, mono, ticks(pts), ntp)
+	return u, nil
+}
+
+// sort takes parameter sets out of an access unit, and what no decoder needs.
+// A further picture parameter set (another id) stays: Params has room for one.
+func (a *assembler) sort(au [][]byte) (nals [][]byte, key bool, err error) {
+	var vps, sps, pps []byte
+	picture := false
+	nals = make([][]byte, 0, len(au))
+	for _, nal := range au {
+		if len(nal) == 0 || a.codec == ingest.H265 && len(nal) < 2 {
+			continue
+		}
+		r := roleH264(nal)
+		if a.codec == ingest.H265 {
+			r = roleH265(nal)
+		}
+		switch r {
+		case roleDrop:
+			continue
+		case roleVPS:
+			vps = nal
+			continue
+		case roleSPS:
+			sps = nal
+			continue
+		case rolePPS:
+			if pps == nil || bytes.Equal(pps, nal) {
+				pps = nal
+				continue
+			}
+		case roleKey:
+			key, picture = true, true
+		case rolePicture:
+			picture = true
+		}
+		nals = append(nals, nal)
+	}
+	if err := a.learn(vps, sps, pps); err != nil {
+		return nil, false, err
+	}
+	if !picture {
+		return nil, false, errNoPicture
+	}
+	return nals, key, nil
+}
+
+// continues tells whether raw follows the last unit on the same clock. A gap
+// that has also passed on the box's clock is a gap, not a jump.
+func (a *assembler) continues(raw int64, mono time.Duration) bool {
+	if !a.began {
+		return false
+	}
+	step := raw - a.lastRaw
+	passed := int64((mono - a.lastMono).Seconds() * ingest.ClockRate)
+	return step >= -backMax && (step <= jumpMax || step-passed <= jumpMax)
+}
+
+// decodingTime is strictly rising within a Run. Where the order of pictures
+// cannot be told it is the presentation time, which is right without B-frames.
+func (a *assembler) decodingTime(nals [][]byte, key bool, pts int64) int64 {
+	dts := pts
+	if key && a.dts == nil {
+		a.dts = newExtractor(a.codec)
+	}
+	if a.dts != nil {
+		au := nals
+		if key {
+			au = make([][]byte, 0, len(nals)+3)
+			if a.codec == ingest.H265 {
+				au = append(au, a.vps)
+			}
+			au = append(append(au, a.sps, a.pps), nals...)
+		}
+		if t, err := a.dts.Extract(au, pts); err == nil {
+			dts = t
+		}
+	}
+	dts = max(dts, a.lastDTS+1)
+	a.lastDTS = dts
+	return dts
+}
+
+func newExtractor(codec ingest.Codec) extractor {
+	if codec == ingest.H265 {
+		e := &h265.DTSExtractor{}
+		e.Initialize()
+		return e
+	}
+	e := &h264.DTSExtractor{}
+	e.Initialize()
+	return e
+}
+
+// ticks turns ticks of the RTP clock into time without overflow.
+func ticks(n int64) time.Duration {
+	const rate = ingest.ClockRate
+	return time.Duration(n/rate)*time.Second + time.Duration(n%rate)*time.Second/rate
+}
