@@ -43,7 +43,7 @@ func actions() map[string]map[string]action {
 		"hq": {
 			"accept": receiptOf("accepted"), "reject": receiptOf("rejected"),
 			"incident": order("incident", "id"), "task": order("task", "id"), "replay": order("replay", "request"),
-			"receipts": (*station).setReceipts,
+			"receipts": (*station).setReceipts, "listen": (*station).listen,
 		},
 	}
 }
@@ -221,6 +221,16 @@ func (s *station) setReceipts(name string, body io.Reader) (any, error) {
 		return nil, refusal{http.StatusBadRequest, err}
 	}
 	return in, nil
+}
+
+func (s *station) listen(name string, body io.Reader) (any, error) {
+	in := struct {
+		On bool `json:"on"`
+	}{true}
+	if err := read(body, &in); err != nil {
+		return nil, err
+	}
+	return in, s.hq[name].Listen(in.On)
 }
 
 // receiptOf answers one event by hand.

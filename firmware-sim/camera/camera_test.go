@@ -178,6 +178,7 @@ func TestTimestampsRiseOverTheLoop(t *testing.T) {
 }
 
 func TestStoppedCameraRefusesAndComesBackAtItsAddress(t *testing.T) {
+	t.Parallel()
 	cam := startCamera(t, camera.Config{})
 	address := cam.URL()
 	for _, cause := range []error{nil, fault.ErrKilled} {
@@ -205,6 +206,7 @@ func TestStoppedCameraRefusesAndComesBackAtItsAddress(t *testing.T) {
 }
 
 func TestCredentials(t *testing.T) {
+	t.Parallel()
 	cam := startCamera(t, camera.Config{Username: "viewer", Password: "secret"})
 	_, err := watch(cam.URL(), gortsplib.TransportTCP)
 	require.ErrorContains(t, err, "401")
@@ -269,6 +271,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestFFprobeReadsIt(t *testing.T) {
+	t.Parallel()
 	cam := startCamera(t, camera.Config{Username: "viewer", Password: "secret"})
 	u := strings.Replace(cam.URL(), "rtsp://", "rtsp://viewer:secret@", 1)
 	out, err := exec.Command("ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-read_intervals", "%+1.5", "-show_entries", "stream=codec_name,width,height:frame=pts_time", "-of", "csv", u).CombinedOutput()
@@ -278,6 +281,7 @@ func TestFFprobeReadsIt(t *testing.T) {
 }
 
 func TestFootage(t *testing.T) {
+	t.Parallel()
 	mp4, err := camera.LoadFootage(makeFootage(t, "a.mp4"))
 	require.NoError(t, err)
 	annexB, err := camera.LoadFootage(makeFootage(t, "a.h264"))

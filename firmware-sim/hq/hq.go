@@ -235,6 +235,24 @@ func (h *HQ) SetReceipts(mode string) error {
 	return nil
 }
 
+// Listen makes headquarters look away while its broker goes on, or look again.
+func (h *HQ) Listen(on bool) error {
+	h.mu.Lock()
+	s, running := h.session, h.state.Running
+	h.mu.Unlock()
+	if !running {
+		return fmt.Errorf("listen at hq %s: %w", h.conf.Name, ErrOff)
+	}
+	if on {
+		s.attend()
+		return nil
+	}
+	if err := s.lookAway(); err != nil {
+		return fmt.Errorf("look away at hq %s: %w", h.conf.Name, err)
+	}
+	return nil
+}
+
 // Order sends fields down to the box on a topic below down/ (incident, task,
 // receipt, replay), with an id where it has none, and waits for our broker.
 func (h *HQ) Order(leaf string, fields map[string]any) (map[string]any, error) {

@@ -195,6 +195,23 @@ func TestReceiptsOffAndOrders(t *testing.T) {
 	require.ErrorIs(t, err, hq.ErrOff)
 }
 
+func TestLookingAwayLosesNothing(t *testing.T) {
+	r := start(t)
+	b := r.dial(t)
+	c := newChain("alarm")
+	missed := c.next(t)
+	require.NoError(t, r.Listen(false))
+	eventually(t, func() bool { p := b.got("presence"); return len(p) > 0 && p[len(p)-1]["listening"] == false })
+	b.up(t, "alarm", missed) // the broker says PUBACK, and nobody has it
+	require.NoError(t, r.Listen(true))
+	eventually(t, func() bool { p := b.got("presence"); return p[len(p)-1]["listening"] == true })
+	b.up(t, "alarm", c.next(t))
+	eventually(t, func() bool { return len(b.got("replay")) == 1 })
+	require.Zero(t, b.through("alarm"))
+	b.up(t, "replay/alarm", missed)
+	eventually(t, func() bool { return b.through("alarm") == 2 })
+}
+
 func TestManyEventsShareSyncs(t *testing.T) {
 	r := start(t)
 	b := r.dial(t)

@@ -69,7 +69,10 @@ func (s *session) connect(password string) error {
 // attend runs at every connect: subscribe, then say that we listen, then
 // repeat how far we got, since receipts may have been lost meanwhile.
 func (s *session) attend() {
-	filters := map[string]byte{s.hq.topic("up/+"): 1, s.hq.topic("up/replay/+"): 1, s.hq.topic("state"): 1}
+	filters := map[string]byte{}
+	for _, filter := range s.filters() {
+		filters[filter] = 1
+	}
 	token := s.client.SubscribeMultiple(filters, nil)
 	s.attending.Go(func() { // a connect handler must not wait for the client it holds up
 		if err := wait(token); err != nil {
@@ -80,6 +83,19 @@ func (s *session) attend() {
 		s.repeatReceipts()
 		s.hq.setListening(true)
 	})
+}
+
+func (s *session) filters() []string {
+	return []string{s.hq.topic("up/+"), s.hq.topic("up/replay/+"), s.hq.topic("state")}
+}
+
+// lookAway stops listening: the broker stays, but takes events for nobody.
+func (s *session) lookAway() error {
+	s.hq.setListening(false)
+	if err := wait(s.client.Publish(s.hq.topic("down/presence"), 1, true, []byte(`{"listening":false}`))); err != nil {
+		return err
+	}
+	return wait(s.client.Unsubscribe(s.filters()...))
 }
 
 func (s *session) receive(_ mqtt.Client, m mqtt.Message) {
