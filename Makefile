@@ -5,8 +5,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-export MODELS_DIR ?= $(wildcard ../shared/models)
-export WATCHPOST_SHARED ?= $(wildcard ../shared)
+export MODELS_DIR ?= $(abspath $(wildcard ../shared/models))
+export WATCHPOST_SHARED ?= $(abspath $(wildcard ../shared))
 WEB := appliance/internal/wall/web
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 GO_TEST := go test -timeout 10m

@@ -97,7 +97,7 @@ type WebRTC struct {
 
 // Detector chooses the object detector.
 type Detector struct {
-	Backend string `yaml:"backend"` // auto, onnx, dnn, hog
+	Backend string `yaml:"backend"` // auto, onnxruntime, dnn, hog
 	Model   string `yaml:"model"`
 	SHA256  string `yaml:"sha256"`
 	Library string `yaml:"library"`

@@ -72,7 +72,7 @@ func (c *Config) validateStation(ps *Problems) {
 			ps.add(key+".max_age", "is zero; nothing could be kept")
 		}
 	}
-	oneOf("detector.backend", c.Detector.Backend, []string{"auto", "onnx", "dnn", "hog"}, ps)
+	oneOf("detector.backend", c.Detector.Backend, []string{"auto", "onnxruntime", "dnn", "hog"}, ps)
 	if c.Detector.SHA256 != "" && !shaPattern.MatchString(c.Detector.SHA256) {
 		ps.add("detector.sha256", "%q; write 64 hexadecimal digits, lower case", c.Detector.SHA256)
 	}
@@ -159,7 +159,7 @@ func (r *Rule) validate(key string, cam *Camera, can Supported, ps *Problems) {
 		ps.add(key+".dwell", "is zero; loitering needs how long, like 60s")
 	}
 	if r.Direction != "" {
-		oneOf(key+".direction", r.Direction, []string{"left_to_right", "right_to_left", "both"}, ps)
+		oneOf(key+".direction", r.Direction, []string{"left_to_right", "right_to_left"}, ps)
 	}
 	objects(key+".objects", r.Objects, ps)
 	if r.Schedule != "" && !schedule.MatchString(r.Schedule) {

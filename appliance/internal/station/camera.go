@@ -1,0 +1,225 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/ingest/feed"
+	"github.com/watchpost-edge/watchpost/ingest/rtsp"
+	"github.com/watchpost-edge/watchpost/vision"
+)
+
+const (
+	staleAfter    = 2 * time.Second        // without a picture: then the tile says so
+	watchEvery    = 250 * time.Millisecond // how often that is looked at
+	analysisUnits = 75                     // 3 s at 25 fps: an analyzer that is further behind drops
+	gopUnitsMax   = 600                    // kept for a first picture at once
+)
+
+// camera is one camera: source → feed → clip holder, analyzer and viewers.
+type camera struct {
+	station  *Station
+	cfg      config.Camera
+	feed     *feed.Feed[*ingest.Unit]
+	source   *rtsp.Source
+	analyzer *vision.Analyzer // nil: not analysed
+
+	mu       sync.Mutex
+	gop      []*ingest.Unit // newest key unit and what followed
+	last     time.Time      // Received of the newest unit
+	rate     rate
+	live     bool
+	since    time.Time // of live, or of the silence
+	recorder error     // why recording fails
+	still    still
+	behind   lagging // asked by health only, one at a time
+}
+
+func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
+	c := &camera{station: s, cfg: cfg, feed: feed.New[*ingest.Unit]()}
+	c.source = rtsp.New(rtsp.Config{
+		Camera: ingest.CameraID(cfg.ID), URL: cfg.Streams.Main, Username: cfg.Username, Password: cfg.Password,
+		Transport: cfg.Transport, Logger: s.log, Deliver: c.deliver,
+	})
+	if cfg.Analyze.Enabled {
+		a, err := vision.NewAnalyzer(visionConfig(s.cfg, &cfg), vision.Parts{
+			Decoder: s.leaves.Decoder, Motion: s.leaves.Motion, Objects: s.leaves.Objects, Stills: s.leaves.Stills,
+			Sink: c.sighting, Log: s.log,
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.analyzer = a
+	}
+	return c, nil
+}
+
+// deliver runs under the reader's lock of the RTSP client: it never waits.
+func (c *camera) deliver(u *ingest.Unit) {
+	c.mu.Lock()
+	c.last = u.Received
+	c.rate.tick(u.Received)
+	switch {
+	case u.Key:
+		c.gop = append(make([]*ingest.Unit, 0, max(64, cap(c.gop))), u)
+	case len(c.gop) > 0 && len(c.gop) < gopUnitsMax:
+		c.gop = append(c.gop, u)
+	default:
+		c.gop = nil // a GOP without a key, or one too long to be a first picture
+	}
+	c.mu.Unlock()
+	c.feed.Publish(u)
+}
+
+func key(u *ingest.Unit) bool { return u.Key }
+
+// hold keeps the pre-roll and records.
+func (c *camera) hold(ctx context.Context) error {
+	reader := c.feed.Subscribe(clip.FeedSize, key)
+	defer reader.Close()
+	return c.station.cutter.Hold(ctx, clip.Camera{
+		ID: c.cfg.ID, Record: clip.Record(c.cfg.Record), PreRoll: time.Duration(c.cfg.PreRoll),
+	}, reader)
+}
+
+func (c *camera) analyze(ctx context.Context) error {
+	if c.analyzer == nil {
+		<-ctx.Done()
+		return nil
+	}
+	reader := c.feed.Subscribe(analysisUnits, key)
+	defer reader.Close()
+	return c.analyzer.Run(ctx, reader)
+}
+
+func (c *camera) pull(ctx context.Context) error {
+	ingest.Keep(ctx, c.station.log.With("camera", c.cfg.ID), ingest.DefaultPace(), c.source.Run)
+	return nil
+}
+
+// sighting keeps the still and tells the desk. The analyzer waits meanwhile,
+// dropping frames and counting them.
+func (c *camera) sighting(ctx context.Context, seen vision.Sighting) {
+	s := c.station
+	hash := ""
+	if len(seen.Snapshot) > 0 {
+		var err error
+		if hash, err = s.store.PutSnapshot(seen.Snapshot); err != nil {
+			s.log.Error("snapshot not kept", "camera", c.cfg.ID, "sighting", seen.ID, "err", err)
+		}
+	}
+	seen.Snapshot = nil
+	if _, err := s.desk.Handle(ctx, desk.SightingIn{Sighting: seen, Snapshot: hash}); err != nil {
+		s.counts.sightingsLost.Add(1)
+		s.log.Error("sighting not recorded", "camera", c.cfg.ID, "sighting", seen.ID, "phase", seen.Phase, "err", err)
+	}
+}
+
+// watch tells the desk when the camera is seen and when it is not: a device
+// fact and a blind interval, from the newest picture on.
+func (c *camera) watch(ctx context.Context) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	started := time.Now()
+	told := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now, since, why := c.look(started)
+		if now == told || now == "" {
+			continue
+		}
+		if persist(ctx, c.station.log.With("camera", c.cfg.ID), func() error { return c.tell(ctx, now, since, why) }) != nil {
+			return nil
+		}
+		told = now
+	}
+}
+
+// look is what the camera is now, since when and why; "" while it has not had
+// the time to be anything.
+func (c *camera) look(started time.Time) (state string, since time.Time, why string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	switch fresh := !c.last.IsZero() && now.Sub(c.last) < staleAfter; {
+	case fresh && !c.live:
+		c.live, c.since = true, c.last
+	case !fresh && c.live:
+		c.live, c.since = false, c.last
+	case !fresh && c.since.IsZero():
+		if now.Sub(started) < staleAfter {
+			return "", time.Time{}, ""
+		}
+		c.since = started
+	}
+	if c.live {
+		return "online", c.since, ""
+	}
+	return "offline", c.since, c.why()
+}
+
+// why is the reason that no picture comes, in words.
+func (c *camera) why() string {
+	st := c.source.Stats()
+	if st.LastError != nil {
+		return st.LastError.Error()
+	}
+	return "the camera sends no picture"
+}
+
+func (c *camera) tell(ctx context.Context, state string, since time.Time, why string) error {
+	d := c.station.desk
+	if _, err := d.Handle(ctx, desk.DeviceIn{Device: c.cfg.ID, Type: "camera", State: state, Since: since, Why: why}); err != nil {
+		return err
+	}
+	blind := desk.BlindIn{Camera: c.cfg.ID, Kind: "unseen", From: since, Why: why}
+	if state == "online" {
+		blind.To = since
+		blind.From = time.Time{}
+		if !c.blind(ctx) {
+			return nil
+		}
+	}
+	if _, err := d.Handle(ctx, blind); err != nil {
+		return fmt.Errorf("tell blind interval of camera %s: %w", c.cfg.ID, err)
+	}
+	return nil
+}
+
+// blind reports whether the desk has an open blind interval of the camera.
+func (c *camera) blind(ctx context.Context) bool {
+	open := false
+	_, err := c.station.desk.View(ctx, func(s *desk.State) {
+		if d := s.Device(c.cfg.ID); d != nil && d.Blind != nil {
+			open = true
+		}
+	})
+	return err == nil && open
+}
+
+// rate is pictures per second over the last whole seconds.
+type rate struct {
+	from time.Time
+	n    int
+	fps  float64
+}
+
+func (r *rate) tick(at time.Time) {
+	r.n++
+	if d := at.Sub(r.from); d >= time.Second {
+		if d < 3*time.Second {
+			r.fps = float64(r.n) / d.Seconds()
+		}
+		r.from, r.n = at, 0
+	}
+}

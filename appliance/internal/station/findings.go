@@ -1,0 +1,156 @@
+package station
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+)
+
+// codes are the warnings that this box can show.
+func codes() []health.Code {
+	return []health.Code{
+		{ID: "camera_lost", Title: "camera gives no picture", Severity: health.Bad, After: 3 * time.Second},
+		{ID: "recording_failed", Title: "camera is not recorded", Severity: health.Critical},
+		{ID: "analysis_behind", Title: "pictures are skipped by the analysis", Severity: health.Bad, After: 10 * time.Second},
+		{ID: "rule_blind", Title: "a rule cannot be met in full", Severity: health.Info},
+		{ID: "detector_reduced", Title: "a weaker object detector is in use", Severity: health.Info},
+		{ID: "detector_missing", Title: "no object detector", Severity: health.Bad},
+		{ID: "pillar_never_heard", Title: "pillar was never heard", Severity: health.Info, After: 30 * time.Second},
+		{ID: "pillar_odd_press", Title: "a press came twice with other content", Severity: health.Bad},
+		{ID: "pillar_refused", Title: "a device was refused by the broker", Severity: health.Bad},
+		{ID: "drone_silent", Title: "drone is silent", Severity: health.Bad},
+		{ID: "uplink_down", Title: "no line to headquarters", Severity: health.Bad, After: 5 * time.Second},
+		{ID: "uplink_unheard", Title: "headquarters does not listen", Severity: health.Bad, After: 5 * time.Second},
+		{ID: "uplink_set_aside", Title: "headquarters refused events", Severity: health.Bad},
+		{ID: "upload_failing", Title: "clips cannot be sent", Severity: health.Bad, After: 10 * time.Second},
+		{ID: "upload_refused", Title: "headquarters refused a clip", Severity: health.Bad},
+		{ID: "sighting_lost", Title: "sightings could not be recorded", Severity: health.Critical},
+	}
+}
+
+// refusedShown is how long a refusal at the broker stays a warning.
+const refusedShown = 10 * time.Minute
+
+func (s *Station) cameraFindings() []health.Finding {
+	var list []health.Finding
+	for _, cfg := range s.cfg.Cameras {
+		c := s.cameras[cfg.ID]
+		state := c.state()
+		if !state.Live && !state.Since.IsZero() {
+			list = append(list, health.Finding{Code: "camera_lost", Subject: cfg.ID, Text: state.Why})
+		}
+		c.mu.Lock()
+		recorder := c.recorder
+		c.mu.Unlock()
+		if recorder != nil {
+			list = append(list, health.Finding{Code: "recording_failed", Subject: cfg.ID, Text: recorder.Error()})
+		}
+		if c.analyzer == nil {
+			continue
+		}
+		st := c.analyzer.Stats()
+		for _, w := range st.Warnings {
+			list = append(list, health.Finding{Code: "rule_blind", Subject: cfg.ID, Text: w})
+		}
+		if c.behind.grew(st.Skipped+st.Dropped, st.Analysed) {
+			list = append(list, health.Finding{Code: "analysis_behind", Subject: cfg.ID, Text: "more than a fifth of the pictures due are skipped: lower analyze.fps or analyse fewer cameras"})
+		}
+	}
+	return list
+}
+
+// lagging tells whether a share of work is skipped now, from two counters.
+type lagging struct {
+	at            time.Time
+	skipped, done uint64
+	behind        bool
+}
+
+func (l *lagging) grew(skipped, done uint64) bool {
+	if now := time.Now(); now.Sub(l.at) >= 2*time.Second {
+		dSkipped, dDone := skipped-l.skipped, done-l.done
+		l.behind = !l.at.IsZero() && dSkipped*5 > dSkipped+dDone
+		l.at, l.skipped, l.done = now, skipped, done
+	}
+	return l.behind
+}
+
+func (s *Station) detectorFindings() []health.Finding {
+	switch d := s.leaves.Detector; {
+	case s.leaves.Objects == nil:
+		return []health.Finding{{Code: "detector_missing", Text: d.Why}}
+	case d.Why != "":
+		return []health.Finding{{Code: "detector_reduced", Subject: d.Backend, Text: d.Why}}
+	}
+	return nil
+}
+
+func (s *Station) pillarFindings() []health.Finding {
+	var list []health.Finding
+	s.pillars.mu.Lock()
+	for id, why := range s.pillars.odd {
+		list = append(list, health.Finding{Code: "pillar_odd_press", Subject: id, Text: why})
+	}
+	s.pillars.mu.Unlock()
+	for _, p := range s.cfg.Pillars {
+		if _, heard := s.pillars.adapter.Heard(p.ID); !heard {
+			list = append(list, health.Finding{Code: "pillar_never_heard", Subject: p.ID, Text: "since the box started; check its power, network and password"})
+		}
+	}
+	seen := map[string]bool{}
+	for _, r := range s.pillars.broker.Refusals() {
+		if time.Since(r.Last) < refusedShown && !seen[r.User] {
+			seen[r.User] = true
+			list = append(list, health.Finding{Code: "pillar_refused", Subject: r.User, Text: r.Why})
+		}
+	}
+	return list
+}
+
+func (s *Station) droneFindings() []health.Finding {
+	var list []health.Finding
+	for _, d := range s.drones {
+		d.mu.Lock()
+		seen := d.seen
+		d.mu.Unlock()
+		if !seen.IsZero() && time.Since(seen) >= silentAfter {
+			list = append(list, health.Finding{Code: "drone_silent", Subject: d.cfg.ID, Text: "last heard at " + seen.In(s.cfg.Location()).Format(time.TimeOnly)})
+		}
+	}
+	return list
+}
+
+func (s *Station) uplinkFindings() []health.Finding {
+	var list []health.Finding
+	for _, st := range s.forwarder.Status() {
+		waiting := uint64(0)
+		for _, n := range st.Lag {
+			waiting += n
+		}
+		switch {
+		case !st.Connected:
+			list = append(list, health.Finding{Code: "uplink_down", Subject: st.Name, Text: fmt.Sprintf("%d events wait here and are not lost; %s", waiting, st.LastError)})
+		case !st.Listening:
+			list = append(list, health.Finding{Code: "uplink_unheard", Subject: st.Name, Text: fmt.Sprintf("the broker is there, its subscriber is not; %d events wait here and are not lost", waiting)})
+		}
+		if st.SetAside > 0 {
+			list = append(list, health.Finding{Code: "uplink_set_aside", Subject: st.Name, Text: fmt.Sprintf("%d events since the start", st.SetAside)})
+		}
+	}
+	if n := s.counts.sightingsLost.Load(); n > 0 {
+		list = append(list, health.Finding{Code: "sighting_lost", Text: fmt.Sprintf("%d since the start; the log says why", n)})
+	}
+	if s.uploader == nil {
+		return list
+	}
+	s.uploader.mu.Lock()
+	defer s.uploader.mu.Unlock()
+	if s.uploader.failing != nil {
+		list = append(list, health.Finding{Code: "upload_failing", Text: "they stay here and are sent later; " + s.uploader.failing.Error()})
+	}
+	for clip, why := range s.uploader.refused {
+		list = append(list, health.Finding{Code: "upload_refused", Subject: clip, Text: why})
+	}
+	return list
+}

@@ -1,0 +1,60 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// stage is one part of the box at work. run returns when its context has ended
+// and all its goroutines have, or when it can go on no more.
+type stage struct {
+	name string
+	run  func(context.Context) error
+}
+
+// stageSlow is when a stage that does not end is worth a line in the log.
+const stageSlow = 10 * time.Second
+
+// runStages starts the stages in order and, when ctx ends or one of them
+// fails, stops them in the opposite order, each after the one started behind
+// it has ended: data runs dry from the sources on. It returns the first error.
+func runStages(ctx context.Context, log *slog.Logger, stages []stage) error {
+	type running struct {
+		stage
+		cancel context.CancelFunc
+		ended  chan struct{}
+	}
+	failed := make(chan error, len(stages))
+	var all []running
+	for _, s := range stages {
+		own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		r := running{stage: s, cancel: cancel, ended: make(chan struct{})}
+		all = append(all, r)
+		go func() {
+			defer close(r.ended)
+			err := r.run(own)
+			if own.Err() == nil {
+				if err == nil {
+					err = fmt.Errorf("ended by itself")
+				}
+				failed <- fmt.Errorf("run %s: %w", r.name, err)
+			}
+		}()
+	}
+	var first error
+	select {
+	case <-ctx.Done():
+		log.Info("stopping")
+	case first = <-failed:
+		log.Error("a part of the box cannot go on, stopping all", "err", first)
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		all[i].cancel()
+		slow := time.AfterFunc(stageSlow, func() { log.Warn("still waiting for a part to end", "part", all[i].name) })
+		<-all[i].ended
+		slow.Stop()
+	}
+	return first
+}

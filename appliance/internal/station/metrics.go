@@ -1,0 +1,115 @@
+package station
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// collector turns the parts' own counters into metrics when they are asked for.
+type collector struct{ s *Station }
+
+type gatherer struct {
+	out chan<- prometheus.Metric
+}
+
+func (g gatherer) add(kind prometheus.ValueType, name, help string, value float64, labels ...string) {
+	var names, values []string
+	for i := 0; i+1 < len(labels); i += 2 {
+		names, values = append(names, labels[i]), append(values, labels[i+1])
+	}
+	g.out <- prometheus.MustNewConstMetric(prometheus.NewDesc("watchpost_"+name, help, names, nil), kind, value, values...)
+}
+
+// Describe implements prometheus.Collector: the set of metrics follows the
+// configuration, so it is unchecked.
+func (c *collector) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	g := gatherer{out}
+	c.cameras(g)
+	c.uplinks(g)
+	c.devices(g)
+	c.files(g)
+	g.add(prometheus.GaugeValue, "journal_place", "Newest synced place of the journal.", float64(c.s.journal.Last()))
+	g.add(prometheus.CounterValue, "sightings_lost_total", "Sightings that the journal did not take.", float64(c.s.counts.sightingsLost.Load()))
+	g.add(prometheus.CounterValue, "clips_empty_total", "Wanted parts of clips of which nothing was held.", float64(c.s.counts.clipsEmpty.Load()))
+	g.add(prometheus.CounterValue, "evictions_untold_total", "Evictions that did not become events.", float64(c.s.counts.evictionsUntold.Load()))
+	g.add(prometheus.CounterValue, "down_refused_total", "Messages of headquarters that were refused.", float64(c.s.counts.downRefused.Load()))
+}
+
+func (c *collector) cameras(g gatherer) {
+	for id, cam := range c.s.cameras {
+		st, state := cam.source.Stats(), cam.state()
+		live := 0.0
+		if state.Live {
+			live = 1
+		}
+		g.add(prometheus.GaugeValue, "camera_live", "1 while pictures come.", live, "camera", id)
+		g.add(prometheus.GaugeValue, "camera_picture_age_seconds", "Age of the newest picture; -0.001: none yet.", float64(state.AgeMS)/1000, "camera", id)
+		g.add(prometheus.CounterValue, "camera_units_total", "Access units received.", float64(st.Units), "camera", id)
+		g.add(prometheus.CounterValue, "camera_bytes_total", "Bytes of access units received.", float64(st.Bytes), "camera", id)
+		g.add(prometheus.CounterValue, "camera_packets_lost_total", "RTP packets that did not arrive.", float64(st.LostPackets), "camera", id)
+		g.add(prometheus.CounterValue, "camera_reconnects_total", "Sessions after the first.", float64(st.Reconnects), "camera", id)
+		g.add(prometheus.GaugeValue, "camera_clock_offset_seconds", "Camera's clock minus the box's.", st.ClockOffset.Seconds(), "camera", id)
+		if cam.analyzer == nil {
+			continue
+		}
+		a := cam.analyzer.Stats()
+		g.add(prometheus.CounterValue, "analysis_decoded_total", "Pictures decoded.", float64(a.Decoded), "camera", id)
+		g.add(prometheus.CounterValue, "analysis_analysed_total", "Pictures compared for motion.", float64(a.Analysed), "camera", id)
+		g.add(prometheus.CounterValue, "analysis_detected_total", "Pictures the object detector saw.", float64(a.Detected), "camera", id)
+		g.add(prometheus.CounterValue, "analysis_skipped_total", "Pictures due but left out.", float64(a.Skipped), "camera", id)
+		g.add(prometheus.CounterValue, "analysis_dropped_total", "Units lost because analysis was behind.", float64(a.Dropped), "camera", id)
+		g.add(prometheus.CounterValue, "analysis_errors_total", "Pictures that could not be decoded or looked at.", float64(a.DecodeErrors+a.DetectErrors), "camera", id)
+		g.add(prometheus.CounterValue, "sightings_total", "Sightings raised.", float64(a.Raised), "camera", id)
+		g.add(prometheus.GaugeValue, "detector_milliseconds", "Smoothed time of one look.", a.DetectorMS, "camera", id)
+	}
+}
+
+func (c *collector) uplinks(g gatherer) {
+	for _, st := range c.s.forwarder.Status() {
+		connected := 0.0
+		if st.Connected {
+			connected = 1
+		}
+		g.add(prometheus.GaugeValue, "uplink_connected", "1 while the line stands.", connected, "uplink", st.Name)
+		for lane, n := range st.Lag {
+			g.add(prometheus.GaugeValue, "uplink_lag_events", "Events that are not confirmed.", float64(n), "uplink", st.Name, "lane", string(lane))
+		}
+		age := 0.0
+		if !st.OldestUnreceived.IsZero() {
+			age = time.Since(st.OldestUnreceived.Time).Seconds()
+		}
+		g.add(prometheus.GaugeValue, "uplink_oldest_unreceived_seconds", "Age of the oldest alarm that is not confirmed; 0: none.", age, "uplink", st.Name)
+		g.add(prometheus.CounterValue, "uplink_sent_total", "Events sent in lanes, repeated ones too.", float64(st.Sent), "uplink", st.Name)
+		g.add(prometheus.CounterValue, "uplink_set_aside_total", "Events that headquarters refused.", float64(st.SetAside), "uplink", st.Name)
+	}
+}
+
+func (c *collector) devices(g gatherer) {
+	p := c.s.pillars.adapter.Stats()
+	for result, n := range map[string]uint64{"stored": p.Stored, "duplicate": p.Duplicate, "rejected": p.Rejected, "failed": p.Failed} {
+		g.add(prometheus.CounterValue, "presses_total", "Presses by answer; failed ones come again.", float64(n), "result", result)
+	}
+	b := c.s.pillars.broker.Stats()
+	g.add(prometheus.GaugeValue, "broker_clients", "Connected pillars.", float64(b.Clients))
+	g.add(prometheus.CounterValue, "broker_refused_total", "Connections and topics refused.", float64(b.Refused))
+	g.add(prometheus.CounterValue, "broker_dropped_total", "Messages to a client that did not take them.", float64(b.Dropped))
+}
+
+func (c *collector) files(g gatherer) {
+	st := c.s.store.Stats()
+	for class, bytes := range st.Bytes {
+		g.add(prometheus.GaugeValue, "files_bytes", "Bytes kept.", float64(bytes), "class", string(class))
+	}
+	for class, n := range st.Evicted {
+		g.add(prometheus.CounterValue, "files_evicted_total", "Files deleted by budget, age or space.", float64(n), "class", string(class))
+	}
+	for id, stats := range c.s.cutter.Stats().Cameras {
+		held := stats.Held
+		g.add(prometheus.GaugeValue, "preroll_seconds", "How far back the camera is held.", held.To.Sub(held.From).Seconds(), "camera", id)
+		g.add(prometheus.GaugeValue, "preroll_bytes", "Memory of the pre-roll.", float64(held.Bytes), "camera", id)
+	}
+}

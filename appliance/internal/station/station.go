@@ -1,0 +1,316 @@
+// Package station is the whole box: it opens the parts in the order in which
+// they depend on each other, wires and adapts them, runs them and stops them
+// in the direction in which data flows.
+//
+// It owns no decision about alerts or incidents (package desk) and nothing
+// about wires (ingest, bridge): what stands here is the joint between two
+// packages that must not know each other. It fails fast at Open, with a
+// message that names the path or the port; once it runs, only the loss of the
+// journal, the broker or the wall ends it.
+package station
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
+	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/bridge/journal"
+	mqttuplink "github.com/watchpost-edge/watchpost/bridge/uplink/mqtt"
+	"github.com/watchpost-edge/watchpost/bridge/upload"
+	"github.com/watchpost-edge/watchpost/vision"
+)
+
+// Leaves are the parts that need cgo. main makes them, so that everything else
+// builds and tests without a C library.
+type Leaves struct {
+	Decoder  func() vision.Decoder
+	Motion   func(masks [][]vision.Point) vision.MotionDetector
+	Objects  vision.ObjectDetector // nil: none could be had
+	Stills   vision.Snapshotter
+	Detector Detector
+}
+
+// Detector is which object detector was chosen.
+type Detector struct {
+	Backend string
+	Why     string // why not a better one; empty when it is the best
+}
+
+// Options of a station.
+type Options struct {
+	Config  *config.Config
+	Version string
+	Log     *slog.Logger
+	Leaves  Leaves
+}
+
+// Station is one box.
+type Station struct {
+	cfg     *config.Config
+	version string
+	log     *slog.Logger
+	leaves  Leaves
+
+	journal   *journal.Journal
+	desk      *desk.Desk
+	store     *media.Store
+	cutter    *clip.Cutter
+	pillars   *pillars
+	forwarder *bridge.Forwarder
+	uploader  *uploader // nil: clips are not sent
+	sessions  *access.Sessions
+	wall      *wall.Server
+	board     *health.Board
+	registry  *prometheus.Registry
+	cameras   map[string]*camera
+	drones    []*uav
+	evicted   chan media.Eviction
+	running   atomic.Bool
+	counts    counts
+}
+
+// counts are what the joints themselves lose or refuse.
+type counts struct {
+	sightingsLost, downRefused, clipsEmpty, evictionsUntold atomic.Uint64
+}
+
+// New makes a station. It does no I/O.
+func New(o Options) *Station {
+	return &Station{
+		cfg: o.Config, version: o.Version, log: o.Log, leaves: o.Leaves,
+		board: health.NewBoard(codes()...), registry: prometheus.NewRegistry(),
+		cameras: map[string]*camera{}, evicted: make(chan media.Eviction, evictionsMax),
+	}
+}
+
+// Open opens journal, desk, files, broker and wall, and makes the rest. After
+// an error everything is closed again.
+func (s *Station) Open(ctx context.Context) (err error) {
+	if err := os.MkdirAll(s.cfg.Data.Dir, 0o700); err != nil {
+		return fmt.Errorf("make data directory: %w", err)
+	}
+	s.journal, err = journal.Open(journal.Options{
+		Dir: s.cfg.Data.Journal.Dir, Source: fmt.Sprintf("/stations/%s/boxes/%s", s.cfg.Station.ID, s.cfg.Station.Box), Logger: s.log,
+		Fatal: func(err error) {
+			s.log.Error("the journal cannot be written: the process ends, nothing acknowledged is lost", "err", err)
+			os.Exit(2)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.journal.Close())
+		}
+	}()
+	if s.desk, err = desk.New(deskSetup(s.cfg), s.journal, desk.SystemClock(), s.log, rand.Reader); err != nil {
+		return err
+	}
+	if err := s.desk.Open(ctx); err != nil {
+		return fmt.Errorf("open desk: %w", err)
+	}
+	for _, open := range []func() error{s.openFiles, s.makeDevices, s.makeBridge, s.openWall} {
+		if err := open(); err != nil {
+			return err
+		}
+	}
+	s.board.Watch(s.cameraFindings)
+	s.board.Watch(s.detectorFindings)
+	s.board.Watch(s.pillarFindings)
+	s.board.Watch(s.droneFindings)
+	s.board.Watch(s.uplinkFindings)
+	if err := s.registry.Register(&collector{s}); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	_, err = s.desk.Handle(ctx, desk.StartedIn{Version: s.version, Boot: rand.Text(), Config: s.cfg.Digest()})
+	if err != nil {
+		return fmt.Errorf("record start: %w", err)
+	}
+	// The broker is last: from here on presses come in.
+	return s.pillars.broker.Open()
+}
+
+func (s *Station) openFiles() error {
+	budget := func(r config.Retention) media.Budget {
+		return media.Budget{Bytes: int64(r.Budget), Age: time.Duration(r.MaxAge)}
+	}
+	s.store = media.New(media.Options{
+		Dir: s.cfg.Data.Dir, Log: s.log, Evicted: s.noteEviction, Held: func(it media.Item) bool { return s.cutter.Needs(it) },
+		Budgets: map[media.Class]media.Budget{
+			media.Recordings: budget(s.cfg.Data.Recordings), media.Clips: budget(s.cfg.Data.Clips), media.Snapshots: budget(s.cfg.Data.Snapshots),
+			media.Telemetry: {Age: time.Duration(s.cfg.Data.Telemetry.MaxAge)},
+		},
+	})
+	if err := s.store.Open(); err != nil {
+		return err
+	}
+	s.cutter = clip.New(clip.Options{
+		Store: s.store, Log: s.log, Ready: s.clipReady, Empty: s.clipEmpty, Clock: s.clockOf, Trouble: s.recordingTrouble,
+	})
+	return s.cutter.Open()
+}
+
+func (s *Station) makeDevices() error {
+	s.pillars = s.newPillars()
+	for _, cfg := range s.cfg.Cameras {
+		c, err := s.newCamera(cfg)
+		if err != nil {
+			return err
+		}
+		s.cameras[cfg.ID] = c
+	}
+	for _, cfg := range s.cfg.Drones {
+		s.drones = append(s.drones, s.newDrone(cfg))
+	}
+	return nil
+}
+
+func (s *Station) makeBridge() error {
+	o := bridge.Options{Journal: s.journal, Version: s.version, Logger: s.log, Down: s.down, SetAside: s.setAside}
+	for _, u := range s.cfg.Uplinks {
+		up, err := mqttuplink.New(mqttuplink.Options{
+			URL: u.URL, Station: s.cfg.Station.ID, Box: s.cfg.Station.Box, Username: u.Username, PasswordFile: u.PasswordFile,
+			CAFile: u.CAFile, CertFile: u.CertFile, KeyFile: u.KeyFile, Logger: s.log.With("uplink", u.Name),
+		})
+		if err != nil {
+			return fmt.Errorf("make uplink %s: %w", u.Name, err)
+		}
+		c := bridge.UplinkConfig{
+			Name: u.Name, Uplink: up, Confirm: bridge.Confirm(u.Confirm), ReceiptWithin: time.Duration(u.ReceiptWithin), Drills: u.Drills,
+		}
+		for _, lane := range u.Lanes {
+			c.Lanes = append(c.Lanes, bridge.Lane(lane))
+		}
+		o.Uplinks = append(o.Uplinks, c)
+	}
+	var err error
+	if s.forwarder, err = bridge.NewForwarder(o); err != nil {
+		return err
+	}
+	if s.cfg.Upload.URL != "" {
+		s.uploader = &uploader{station: s, refused: map[string]string{}, client: upload.New(upload.Options{
+			URL: s.cfg.Upload.URL, Dir: filepath.Join(s.cfg.Data.Dir, "uploads"), Rate: int64(s.cfg.Upload.RateLimit),
+		})}
+	}
+	return nil
+}
+
+func (s *Station) openWall() error {
+	users, err := access.OpenUsers(s.cfg.Data.Dir)
+	if err != nil {
+		return err
+	}
+	if s.sessions, err = access.OpenSessions(s.cfg.Data.Dir, users, time.Now); err != nil {
+		return err
+	}
+	st := s.cfg.Station
+	s.wall, err = wall.New(wall.Options{
+		Listen: s.cfg.HTTP.Listen, Insecure: s.cfg.HTTP.Insecure, AnonymousWall: s.cfg.Auth.AnonymousWall,
+		UDP: s.cfg.WebRTC.UDP, TCP: s.cfg.WebRTC.TCP, Version: s.version,
+		Station: wall.Station{ID: st.ID, Box: st.Box, Name: st.Name, Language: st.Language, Timezone: st.Timezone, Position: wallPosition(st.Position)},
+		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Video: s, Files: wallFiles{s}, Warnings: s.board,
+		Users: users, Sessions: s.sessions, Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	return s.wall.Open()
+}
+
+// ready says why the box does not take presses yet; nil when it does.
+func (s *Station) ready() error {
+	if !s.running.Load() {
+		return errors.New("starting")
+	}
+	return nil
+}
+
+// access records who logged in, was refused, looked.
+func (s *Station) access(in desk.AccessIn) {
+	ctx, cancel := context.WithTimeout(context.Background(), accessWithin)
+	defer cancel()
+	if _, err := s.desk.Handle(ctx, in); err != nil {
+		s.log.Error("access not recorded", "kind", in.Kind, "by", in.By.Name, "err", err)
+	}
+}
+
+const accessWithin = 10 * time.Second
+
+// Run runs the box until ctx ends, and closes the journal.
+func (s *Station) Run(ctx context.Context) error {
+	stages := []stage{
+		{"desk", s.desk.Run},
+		{"files", s.store.Run},
+		{"evictions", s.tellEvictions},
+		{"sessions", s.sessions.Run},
+		{"broker", s.pillars.broker.Run},
+		{"wall", s.wall.Run},
+		{"forwarder", s.forwarder.Run},
+	}
+	if s.uploader != nil {
+		stages = append(stages, stage{"uploads", s.uploader.run})
+	}
+	stages = append(stages,
+		stage{"clips", s.cutter.Run},
+		stage{"clip wishes", func(ctx context.Context) error { return follow(ctx, s.log, s.journal, "clips", s.wantClips) }},
+		stage{"pillar lights", func(ctx context.Context) error { return follow(ctx, s.log, s.journal, "lights", s.pillars.light) }},
+		stage{"pillars", func(ctx context.Context) error { return s.pillars.run(ctx, s) }},
+	)
+	for _, cfg := range s.cfg.Cameras {
+		c := s.cameras[cfg.ID]
+		stages = append(stages,
+			stage{"watch of camera " + cfg.ID, c.watch},
+			stage{"hold of camera " + cfg.ID, c.hold},
+			stage{"analysis of camera " + cfg.ID, c.analyze},
+			stage{"camera " + cfg.ID, c.pull},
+		)
+	}
+	for _, d := range s.drones {
+		stages = append(stages, stage{"watch of drone " + d.cfg.ID, d.watch}, stage{"drone " + d.cfg.ID, d.listen})
+	}
+	stages = append(stages, stage{"addresses", s.announce})
+	err := runStages(ctx, s.log, stages)
+	return errors.Join(err, s.journal.Close())
+}
+
+// announce says that the box is ready, and takes that back at the end.
+func (s *Station) announce(ctx context.Context) error {
+	udp, tcp := s.wall.WebRTCPorts()
+	a := addresses{
+		HTTP: s.wall.Addr().String(), MQTT: s.pillars.broker.Addr(), WebRTC: map[string]int{"udp": udp, "tcp": tcp},
+		Drones: map[string]string{}, PID: os.Getpid(),
+	}
+	for _, d := range s.drones {
+		address, err := d.source.Wait(ctx)
+		if err != nil {
+			s.log.Warn("drone's port is not open yet", "drone", d.cfg.ID, "err", err)
+			continue
+		}
+		a.Drones[d.cfg.ID] = address
+	}
+	s.running.Store(true)
+	if err := a.write(s.cfg.Data.Dir); err != nil {
+		return err
+	}
+	s.log.Info("ready", "http", a.HTTP, "mqtt", a.MQTT, "cameras", len(s.cameras), "pillars", len(s.cfg.Pillars), "journal", s.journal.Last())
+	<-ctx.Done()
+	s.running.Store(false)
+	return nil
+}

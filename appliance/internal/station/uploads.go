@@ -1,0 +1,188 @@
+package station
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/bridge/upload"
+)
+
+const (
+	uploadRetryMin = time.Second
+	uploadRetryMax = 15 * time.Second
+)
+
+// uploader sends the clips that the desk has and headquarters has not: part 1
+// of a P0 before all else. What is due is read from the desk's state each
+// time, so there is no queue to lose.
+type uploader struct {
+	station *Station
+	client  *upload.Client
+
+	mu      sync.Mutex
+	refused map[string]string // clip/part → the receiver's reason
+	failing error             // of the newest attempt
+	since   time.Time
+}
+
+// run sends one clip at a time. A more urgent one interrupts; what was
+// interrupted goes on at its offset.
+func (u *uploader) run(ctx context.Context) error {
+	wait := uploadRetryMin
+	for ctx.Err() == nil {
+		changed := u.station.desk.Changed()
+		due, err := u.due(ctx)
+		if err != nil {
+			return nil // ctx has ended, or the desk has: its own stage says why
+		}
+		if len(due) == 0 {
+			select {
+			case <-ctx.Done():
+			case <-changed:
+			}
+			continue
+		}
+		switch err := u.interruptible(ctx, due[0]); {
+		case err == nil, errors.Is(err, errOvertaken):
+			wait = uploadRetryMin
+		case ctx.Err() == nil:
+			u.note(err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
+			}
+			wait = min(wait*2, uploadRetryMax)
+		}
+	}
+	return nil
+}
+
+// due lists the parts to send, most urgent first.
+func (u *uploader) due(ctx context.Context) ([]dueClip, error) {
+	var list []dueClip
+	_, err := u.station.desk.View(ctx, func(s *desk.State) {
+		for _, c := range s.NotUploaded() {
+			incident := s.Incident(c.Incident)
+			if incident == nil || !u.station.uploads(incident.Priority) {
+				continue
+			}
+			whole := s.Clip(c.ID, clip.PartWhole)
+			list = append(list, dueClip{Clip: *c, priority: incident.Priority, superseded: c.Part == clip.Part1 && whole != nil})
+		}
+	})
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	list = slices.DeleteFunc(list, func(c dueClip) bool { _, refused := u.refused[c.key()]; return refused })
+	slices.SortFunc(list, func(a, b dueClip) int {
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.ReadyAt.Compare(b.ReadyAt.Time))
+	})
+	return list, err
+}
+
+type dueClip struct {
+	desk.Clip
+	priority   string
+	superseded bool // part 1 whose whole is ready: after an outage it need not go twice
+}
+
+func (c dueClip) key() string { return c.ID + "/" + c.Part }
+
+// rank sorts: the seconds before a P0, then by priority, part 1 first.
+func (c dueClip) rank() string {
+	if c.Part == clip.Part1 {
+		return c.priority + "a"
+	}
+	if c.priority == "P0" {
+		return "P0z"
+	}
+	return c.priority + "b"
+}
+
+var errOvertaken = errors.New("a more urgent clip goes first")
+
+// interruptible sends one clip unless a more urgent one comes up.
+func (u *uploader) interruptible(ctx context.Context, c dueClip) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- u.send(ctx, c) }()
+	for {
+		changed := u.station.desk.Changed()
+		select {
+		case err := <-done:
+			if context.Cause(ctx) == errOvertaken {
+				return errOvertaken
+			}
+			return err
+		case <-changed:
+			if due, err := u.due(ctx); err == nil && len(due) > 0 && due[0].rank() < c.rank() {
+				cancel(errOvertaken)
+			}
+		}
+	}
+}
+
+func (u *uploader) send(ctx context.Context, c dueClip) error {
+	s := u.station
+	if c.superseded {
+		if err := s.cutter.SetUploadDone(c.ID, c.Part); err != nil {
+			return err
+		}
+		_, err := s.desk.Handle(ctx, desk.ClipEvictedIn{Clip: c.ID, Part: c.Part, Why: "the whole clip was ready before this part was sent"})
+		return err
+	}
+	part, err := s.cutter.Part(c.ID, c.Part)
+	if errors.Is(err, media.ErrNotFound) || errors.Is(err, os.ErrNotExist) {
+		_, err = s.desk.Handle(ctx, desk.ClipEvictedIn{Clip: c.ID, Part: c.Part, Why: "its file is not kept any more"})
+		return err
+	} else if err != nil {
+		return err
+	}
+	location, err := u.client.Send(ctx, upload.Job{ID: c.key(), Path: part.Path, Metadata: map[string]string{
+		"id": c.ID, "part": c.Part, "incident": c.Incident, "camera": c.Camera,
+		"from": c.From.String(), "to": c.To.String(), "sha256": c.SHA256, "filename": c.ID + "-" + c.Part + ".mp4", "filetype": "video/mp4",
+	}})
+	var refused *upload.Refused
+	switch {
+	case errors.As(err, &refused):
+		u.mu.Lock()
+		u.refused[c.key()] = refused.Error()
+		u.mu.Unlock()
+		s.log.Error("headquarters refuses a clip", "clip", c.ID, "part", c.Part, "err", err)
+		return nil
+	case err != nil:
+		return err
+	}
+	if _, err := s.desk.Handle(ctx, desk.ClipUploadedIn{Clip: c.ID, Part: c.Part, Location: location}); err != nil {
+		return err
+	}
+	u.recovered()
+	return s.cutter.SetUploadDone(c.ID, c.Part)
+}
+
+func (u *uploader) note(err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.failing == nil {
+		u.since = time.Now()
+		u.station.log.Warn("clips cannot be sent, trying again", "err", err)
+	}
+	u.failing = err
+}
+
+func (u *uploader) recovered() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.failing != nil {
+		u.station.log.Info("clips are sent again", "after", time.Since(u.since).Round(time.Second))
+	}
+	u.failing = nil
+}

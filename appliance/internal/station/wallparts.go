@@ -1,0 +1,171 @@
+package station
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// What the wall asks of the station, answered from the parts.
+
+// wallDevices are the configured devices with their live facts.
+type wallDevices struct{ *Station }
+
+// Cameras implements wall's devices.
+func (s wallDevices) Cameras() []wall.Camera {
+	list := make([]wall.Camera, 0, len(s.cfg.Cameras))
+	for _, cfg := range s.cfg.Cameras {
+		c := wall.Camera{
+			ID: cfg.ID, Name: cfg.Name, Record: cfg.Record, Analyze: cfg.Analyze.Enabled,
+			Zones: map[string][][2]float64{}, Live: s.cameras[cfg.ID].state(),
+		}
+		if p := cfg.Position; p.Lat != 0 || p.Lon != 0 {
+			c.Position = &wall.View{Lat: p.Lat, Lon: p.Lon, Bearing: p.Bearing, FOV: p.FOV, RangeM: p.RangeM}
+		}
+		for name, zone := range cfg.Zones {
+			for _, corner := range zone {
+				c.Zones[name] = append(c.Zones[name], corner)
+			}
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// state is the camera's live facts.
+func (c *camera) state() wall.CameraState {
+	st := c.source.Stats()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := wall.CameraState{
+		ID: c.cfg.ID, Live: c.live, Since: bridge.At(c.since), AgeMS: -1,
+		Recording: c.live && c.cfg.Record == "continuous" && c.recorder == nil,
+	}
+	if !c.last.IsZero() {
+		out.AgeMS = time.Since(c.last).Milliseconds()
+	}
+	if p := st.Params; p != nil {
+		out.Width, out.Height, out.Codec = p.Width, p.Height, string(p.Codec)
+	}
+	if c.live {
+		out.FPS = c.rate.fps
+	} else if !c.since.IsZero() {
+		out.Why = c.why()
+	}
+	return out
+}
+
+// Pillars implements wall's devices.
+func (s wallDevices) Pillars() []wall.Pillar {
+	list := make([]wall.Pillar, 0, len(s.cfg.Pillars))
+	for _, p := range s.cfg.Pillars {
+		list = append(list, wall.Pillar{
+			ID: p.ID, Name: p.Name, Position: position(p.Position.Lat, p.Position.Lon), Cameras: append([]string{}, p.Cameras...),
+			Status: s.pillars.Status(p.ID),
+		})
+	}
+	return list
+}
+
+// Drones implements wall's devices.
+func (s wallDevices) Drones() []wall.Drone {
+	list := make([]wall.Drone, 0, len(s.cfg.Drones))
+	for i, d := range s.cfg.Drones {
+		list = append(list, wall.Drone{ID: d.ID, Name: d.Name, Kind: d.Kind, Telemetry: s.drones[i].Telemetry()})
+	}
+	return list
+}
+
+// Uplinks implements wall's devices.
+func (s wallDevices) Uplinks() []wall.Uplink {
+	list := make([]wall.Uplink, 0, len(s.cfg.Uplinks))
+	for i, st := range s.forwarder.Status() {
+		list = append(list, wall.Uplink{
+			Name: st.Name, Kind: s.cfg.Uplinks[i].Kind, Connected: st.Connected, Listening: st.Listening, Since: st.Since,
+			Lag: st.Lag, Oldest: st.OldestUnreceived, SetAside: int(st.SetAside), Why: st.LastError,
+		})
+	}
+	return list
+}
+
+// Places implements wall's devices.
+func (s wallDevices) Places() []wall.Place {
+	list := make([]wall.Place, 0, len(s.cfg.Places))
+	for _, p := range s.cfg.Places {
+		list = append(list, wall.Place{ID: p.ID, Name: p.Name, AddressCode: p.AddressCode, Beat: p.Beat, Polygon: append([][2]float64{}, p.Polygon...)})
+	}
+	return list
+}
+
+// Live gives a camera's video to a viewer (whep's source).
+func (s *Station) Live(id string) (whep.Video, bool) {
+	c := s.cameras[id]
+	if c == nil {
+		return whep.Video{}, false
+	}
+	st := c.source.Stats()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.live || st.Params == nil {
+		return whep.Video{}, false
+	}
+	return whep.Video{Feed: c.feed, Params: st.Params, GOP: c.gop}, true
+}
+
+// wallFiles are what the station keeps on disk.
+type wallFiles struct{ *Station }
+
+// Picture implements wall's files.
+func (s wallFiles) Picture(ctx context.Context, id string) ([]byte, error) {
+	c := s.cameras[id]
+	if c == nil {
+		return nil, fmt.Errorf("snapshot of %s: %w", id, media.ErrNotFound)
+	}
+	jpeg, _, err := c.Still(ctx)
+	return jpeg, err
+}
+
+// Snapshot implements wall's files.
+func (s wallFiles) Snapshot(hash string) ([]byte, error) { return s.store.Snapshot(hash) }
+
+// Clip implements wall's files.
+func (s wallFiles) Clip(id, part string) (wall.File, error) {
+	r, err := s.cutter.Part(id, part)
+	if err != nil {
+		return wall.File{}, err
+	}
+	f, err := os.Open(r.Path)
+	if err != nil {
+		return wall.File{}, fmt.Errorf("open clip %s part %s: %w", id, part, err)
+	}
+	return wall.File{Body: f, Size: r.Bytes, ETag: r.SHA256}, nil
+}
+
+// Cut implements wall's files.
+func (s wallFiles) Cut(_ context.Context, id string, from, to time.Time) (wall.File, error) {
+	if s.cameras[id] == nil {
+		return wall.File{}, fmt.Errorf("cut %s: %w", id, media.ErrNotFound)
+	}
+	m, err := s.cutter.Interval(id, from, to)
+	if err != nil {
+		return wall.File{}, err
+	}
+	return wall.File{Body: m, Size: m.Size()}, nil
+}
+
+// Track implements wall's files.
+func (s wallFiles) Track(id string, from, to time.Time) ([]ingest.Telemetry, error) {
+	for _, d := range s.cfg.Drones {
+		if d.ID == id {
+			return s.store.Telemetry(id).Read(from, to)
+		}
+	}
+	return nil, fmt.Errorf("track of %s: %w", id, media.ErrNotFound)
+}

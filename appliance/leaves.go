@@ -1,0 +1,31 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
+	"github.com/watchpost-edge/watchpost/appliance/internal/station"
+	"github.com/watchpost-edge/watchpost/vision"
+	"github.com/watchpost-edge/watchpost/vision/avcodec"
+	"github.com/watchpost-edge/watchpost/vision/detect"
+)
+
+// openLeaves makes the parts that need cgo. A backend that was named and
+// cannot be had is an error; auto takes what there is and says so.
+func openLeaves(cfg *config.Config, log *slog.Logger) (station.Leaves, func(), error) {
+	detector, info, err := detect.Open(detect.Options{
+		Backend: cfg.Detector.Backend, Model: cfg.Detector.Model, SHA256: cfg.Detector.SHA256, Library: cfg.Detector.Library, Dirs: modelDirs(cfg),
+	})
+	if err != nil {
+		return station.Leaves{}, nil, errors.Join(errors.New("open object detector"), err)
+	}
+	log.Info("object detector", "backend", info.Backend, "model", info.Model, "finds", info.Classes, "why_no_better", info.Why)
+	return station.Leaves{
+		Decoder:  func() vision.Decoder { return avcodec.New(avcodec.Options{}) },
+		Motion:   func(masks [][]vision.Point) vision.MotionDetector { return detect.NewMotion(masks) },
+		Objects:  detector,
+		Stills:   detect.Stills{},
+		Detector: station.Detector{Backend: info.Backend, Why: info.Why},
+	}, detector.Close, nil
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# A whole station on this machine: makes the footage, starts firmware-sim
+# (cameras, pillar, drone, headquarters) and watchpost on it, prints the wall's
+# address and a login made for this run. Ctrl-C stops everything. Called by
+# `make demo`, which has built the programs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+demo=.demo
+mkdir -p "$demo/footage" "$demo/secrets"
+pids=()
+
+say() { printf '==> %s\n' "$*"; }
+fail() { printf '\nmake demo: %s\n' "$*" >&2; exit 1; }
+
+stop() {
+  trap - EXIT INT TERM
+  [ ${#pids[@]} -eq 0 ] || { echo; say "stopping"; kill -TERM "${pids[@]}" 2>/dev/null || true; wait "${pids[@]}" 2>/dev/null || true; }
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Encodes once: NAME INPUT [ffmpeg input options…]. 25 pictures a second, a key
+# frame every 2 s, no B-frames: what cameras send.
+footage() {
+  local out="$demo/footage/$1.mp4" input=$2
+  shift 2
+  [ -s "$out" ] && return
+  say "making $out (once)"
+  ffmpeg -nostdin -v error -stats "$@" -i "$input" -an -vf fps=25,scale=768:-2 -c:v libx264 -preset veryfast -profile:v main \
+    -bf 0 -g 50 -keyint_min 50 -sc_threshold 0 -b:v 2M -maxrate 2M -bufsize 4M -pix_fmt yuv420p -movflags +faststart "$out.part.mp4"
+  mv "$out.part.mp4" "$out"
+}
+
+vtest=$(dpkg -L opencv-doc 2>/dev/null | grep -E '/vtest\.avi$' | head -1 || true)
+[ -n "$vtest" ] || fail "vtest.avi of Debian's opencv-doc is not there; run: make deps"
+footage yard "$vtest"
+walk=${WATCHPOST_SHARED:-../shared}/footage/one-by-one-person-detection.mp4
+if [ -s "$walk" ]; then footage gate "$walk"; else footage gate "$vtest" -ss 40; fi
+
+# Passwords of this machine's demo devices; made once, never committed.
+for name in P-001 P-002 camera hq; do
+  [ -s "$demo/secrets/$name" ] || (umask 077; head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$demo/secrets/$name")
+done
+
+# A port that is taken is named before anything starts.
+port() {
+  if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+    fail "port $1 ($2) is taken. See what holds it with: ss -ltnp 'sport = :$1'; stop that, or change the port in $3"
+  fi
+}
+port 8080 "the wall" configs/demo.yaml
+port 1883 "the pillars' broker" configs/demo.yaml
+port 18554 "camera gate-east" configs/demo-sim.yaml
+port 18555 "camera yard" configs/demo-sim.yaml
+port 18883 "headquarters' broker" configs/demo-sim.yaml
+port 18890 "headquarters' clips" configs/demo-sim.yaml
+port 18900 "firmware-sim's control" configs/demo-sim.yaml
+
+# A login of this run. Any user of an earlier run is kept, with its new password.
+password=$(head -c 6 /dev/urandom | od -An -tx1 | tr -d ' \n')
+if bin/watchpost user list -config configs/demo.yaml 2>/dev/null | grep -q '^demo '; then verb=passwd; else verb="add -role lead"; fi
+# shellcheck disable=SC2086
+echo "$password" | bin/watchpost user ${verb%% *} -config configs/demo.yaml ${verb#"${verb%% *}"} demo || fail "could not make the login"
+
+# Waits until a file appears: FILE PID WHAT LOG
+ready() {
+  for _ in $(seq 1 300); do
+    [ -s "$1" ] && return
+    kill -0 "$2" 2>/dev/null || { tail -20 "$4" >&2; fail "$3 ended; its log is $4"; }
+    sleep 0.1
+  done
+  tail -20 "$4" >&2
+  fail "$3 was not ready within 30 s; its log is $4"
+}
+
+rm -f "$demo/sim/addresses.json" "$demo/data/addresses.json"
+say "starting firmware-sim: 2 cameras, 2 pillars, a drone, headquarters"
+bin/firmware-sim -config configs/demo-sim.yaml >"$demo/sim.log" 2>&1 &
+pids+=($!)
+ready "$demo/sim/addresses.json" $! firmware-sim "$demo/sim.log"
+
+say "starting watchpost"
+bin/watchpost run -config configs/demo.yaml >"$demo/watchpost.log" 2>&1 &
+pids+=($!)
+ready "$demo/data/addresses.json" $! watchpost "$demo/watchpost.log"
+grep -m1 -o 'object detector.*' "$demo/watchpost.log" || true
+
+cat <<EOF
+
+    The wall      http://127.0.0.1:8080/        (wall display: /wall)
+    Login         demo / $password
+
+    Press a pillar       curl -X POST http://127.0.0.1:18900/pillar/P-001/press -d '{"kind":"alarm"}'
+    Stop a camera        curl -X POST http://127.0.0.1:18900/camera/yard/stop         (…/start)
+    Cut the line up      curl -X POST http://127.0.0.1:18900/hq/hq/stop               (…/start)
+    What hq has got      curl http://127.0.0.1:18900/hq/ledger
+    Logs                 $demo/watchpost.log  $demo/sim.log
+
+    Ctrl-C stops everything.
+EOF
+
+wait -n "${pids[@]}" || true
+fail "a program ended by itself; see $demo/watchpost.log and $demo/sim.log"
