@@ -70,6 +70,7 @@ type Analyzer struct {
 	watch    *watch
 	decoding spell
 	seeing   spell
+	wanted   []Class // what some rule, or the camera, is about
 
 	mu     sync.Mutex
 	stats  Stats
@@ -99,6 +100,10 @@ func NewAnalyzer(cfg Config, parts Parts) (*Analyzer, error) {
 	}
 	a := &Analyzer{cfg: cfg, parts: parts, log: parts.Log.With("camera", cfg.Camera), watch: w, gate: newGate(cfg.FPS)}
 	a.stats.Mode = Quiet
+	a.wanted = slices.Clone(cfg.Objects)
+	for _, r := range cfg.Rules {
+		a.wanted = append(a.wanted, r.Objects...)
+	}
 	var finds []Class
 	if parts.Objects != nil {
 		finds = parts.Objects.Classes()
@@ -194,32 +199,29 @@ func (a *Analyzer) picture(ctx context.Context, f *Frame) {
 		a.tell(ctx, f, a.watch.expire(m.at))
 		return
 	}
-	if dets, ok := a.objects(ctx, m, f); ok {
+	if dets, took, ok := a.objects(ctx, f); ok {
 		tracks := a.tracker.Update(m.at, dets)
+		a.gate.detected(m.at, took, a.tracker.Tentative() > 0)
 		a.publish(tracks)
 		a.tell(ctx, f, a.watch.observe(m, tracks))
 	}
 }
 
-// objects asks the detector, and keeps what the camera's rules are about.
-func (a *Analyzer) objects(ctx context.Context, m moment, f *Frame) ([]Detection, bool) {
+// objects asks the detector, and keeps what the camera's rules are about. It
+// also returns how long that took on this box, as far as it matters.
+func (a *Analyzer) objects(ctx context.Context, f *Frame) ([]Detection, time.Duration, bool) {
 	began := time.Now()
 	dets, err := a.parts.Objects.Detect(ctx, f, Look{Masks: a.cfg.Masks, MinScore: scoreMaybe})
 	took := time.Since(began)
 	switch {
 	case errors.Is(err, ErrBusy):
 		a.note(func(s *Stats) { s.Skipped++ })
-		return nil, false
+		return nil, 0, false
 	case ctx.Err() != nil:
-		return nil, false
+		return nil, 0, false
 	case err != nil:
 		a.trouble("object detector failed", err)
-		return nil, false
-	}
-	if a.cfg.MaxLag > 0 { // footage that is not live is analysed whole, however long it takes
-		a.gate.detected(m.at, took)
-	} else {
-		a.gate.detected(m.at, 0)
+		return nil, 0, false
 	}
 	if n, over := a.seeing.fine(); over {
 		a.log.Info("analysing again", "errors", n)
@@ -232,16 +234,11 @@ func (a *Analyzer) objects(ctx context.Context, m moment, f *Frame) ([]Detection
 		}
 		s.DetectorMS += (ms - s.DetectorMS) / 10
 	})
-	return slices.DeleteFunc(dets, func(d Detection) bool { return !slices.Contains(a.wanted(), d.Class) }), true
-}
-
-// wanted is every class that some rule, or the camera, is about.
-func (a *Analyzer) wanted() []Class {
-	want := slices.Clone(a.cfg.Objects)
-	for _, r := range a.cfg.Rules {
-		want = append(want, r.Objects...)
+	dets = slices.DeleteFunc(dets, func(d Detection) bool { return !slices.Contains(a.wanted, d.Class) })
+	if a.cfg.MaxLag < 0 { // footage that is not live takes as long as it takes
+		took = 0
 	}
-	return want
+	return dets, took, true
 }
 
 func (a *Analyzer) trouble(what string, err error) {

@@ -71,7 +71,15 @@ func (g *gate) detect(at time.Duration, tracks int) bool {
 }
 
 // detected takes how long the detector took: one that is slow for this box is
-// asked less often.
-func (g *gate) detected(at, took time.Duration) {
-	g.nextDetect = at + max(g.every, dutyMax*took)
+// asked less often. While somebody new waits to be confirmed, a fast one is
+// asked twice as often.
+func (g *gate) detected(at, took time.Duration, someoneNew bool) {
+	pause := g.every
+	if someoneNew {
+		pause /= 2
+	}
+	g.nextDetect = at + max(pause, dutyMax*took)
+	if someoneNew && g.nextDetect < g.nextLook {
+		g.nextLook = g.nextDetect
+	}
 }

@@ -71,6 +71,17 @@ func (k *Tracker) Update(at time.Duration, dets []Detection) []*Track {
 // Live is the number of tracks, unconfirmed ones included.
 func (k *Tracker) Live() int { return len(k.tracks) }
 
+// Tentative is the number of tracks that wait to be confirmed.
+func (k *Tracker) Tentative() int {
+	n := 0
+	for _, t := range k.tracks {
+		if !t.Confirmed {
+			n++
+		}
+	}
+	return n
+}
+
 type pair struct {
 	track, det int
 	fit        float64

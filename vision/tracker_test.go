@@ -1,0 +1,106 @@
+package vision_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/vision"
+)
+
+const step = 200 * time.Millisecond // 5 pictures a second
+
+func person(x, y, score float64) vision.Detection {
+	return vision.Detection{Class: vision.Person, Score: score, Box: vision.Box{X: x, Y: y, W: 0.04, H: 0.15}}
+}
+
+func TestTrackIsConfirmedAndKeepsItsIdentityOverAnOcclusion(t *testing.T) {
+	var k vision.Tracker
+	var id uint64
+	for i := range 40 {
+		at := time.Duration(i) * step
+		x := 0.1 + 0.01*float64(i) // 0.05 of the picture a second
+		var dets []vision.Detection
+		if i < 15 || i >= 22 { // 1.4 s behind a pillar
+			dets = append(dets, person(x, 0.4, 0.7))
+		}
+		tracks := k.Update(at, dets)
+		switch {
+		case i == 0:
+			require.Empty(t, tracks)
+		case i == 1:
+			require.Len(t, tracks, 1)
+			id = tracks[0].ID
+		default:
+			require.Len(t, tracks, 1)
+			require.Equal(t, id, tracks[0].ID, "frame %d", i)
+			require.Equal(t, len(dets) == 1, tracks[0].Seen)
+		}
+	}
+	require.Empty(t, k.Update(60*step, nil), "lost for too long")
+	require.Zero(t, k.Live())
+}
+
+func TestTwoWhoMeetKeepTheirIdentities(t *testing.T) {
+	var k vision.Tracker
+	ids := map[uint64]float64{} // direction
+	for i := range 40 {
+		right, left := 0.2+0.012*float64(i), 0.68-0.012*float64(i)
+		dets := []vision.Detection{person(right, 0.4, 0.7), person(left, 0.43, 0.7)}
+		if math.Abs(right-left) < 0.02 { // one hides the other
+			dets = dets[1:]
+		}
+		for _, tr := range k.Update(time.Duration(i)*step, dets) {
+			if i == 1 {
+				ids[tr.ID] = tr.Box.X
+			}
+			require.Contains(t, ids, tr.ID, "frame %d", i)
+			if i == 39 && ids[tr.ID] < 0.5 {
+				require.InDelta(t, right, tr.Box.X, 0.02)
+			} else if i == 39 {
+				require.InDelta(t, left, tr.Box.X, 0.02)
+			}
+		}
+	}
+	require.Len(t, ids, 2)
+}
+
+func TestUnsureDetectionsContinueTracksButBeginNone(t *testing.T) {
+	var k vision.Tracker
+	for i := range 5 {
+		require.Empty(t, k.Update(time.Duration(i)*step, []vision.Detection{person(0.5, 0.5, 0.2)}))
+	}
+	for i := range 3 {
+		k.Update(time.Duration(10+i)*step, []vision.Detection{person(0.5, 0.5, 0.6)})
+	}
+	for i := range 10 {
+		tracks := k.Update(time.Duration(13+i)*step, []vision.Detection{person(0.5, 0.5, 0.2)})
+		require.Len(t, tracks, 1)
+		require.True(t, tracks[0].Seen)
+	}
+}
+
+func TestAFlashIsNoTrack(t *testing.T) {
+	var k vision.Tracker
+	require.Empty(t, k.Update(0, []vision.Detection{person(0.5, 0.5, 0.9)}))
+	for i := 1; i < 4; i++ {
+		require.Empty(t, k.Update(time.Duration(i)*step, nil))
+	}
+	require.Zero(t, k.Live())
+}
+
+func TestACarIsNotContinuedByAPerson(t *testing.T) {
+	var k vision.Tracker
+	car := person(0.5, 0.5, 0.8)
+	car.Class = vision.Car
+	for i := range 3 {
+		k.Update(time.Duration(i)*step, []vision.Detection{car})
+	}
+	truck := car
+	truck.Class = vision.Truck
+	tracks := k.Update(3*step, []vision.Detection{person(0.5, 0.5, 0.8), truck})
+	require.Len(t, tracks, 1)
+	require.Equal(t, 2, k.Live())
+}
