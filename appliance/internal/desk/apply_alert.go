@@ -8,7 +8,7 @@ import (
 
 func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	inc := s.change(data.Incident)
-	if inc == nil {
+	if inc == nil || data.Alert == "" || s.k.Alerts[data.Alert] != nil {
 		return
 	}
 	a := &Alert{

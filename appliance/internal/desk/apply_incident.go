@@ -7,6 +7,9 @@ import (
 )
 
 func (s *State) incidentOpened(e *bridge.Event, data *IncidentOpened) {
+	if data.Incident == "" || s.k.Incidents[data.Incident] != nil {
+		return // ids are given once: this is no event of a desk
+	}
 	s.k.Number++
 	inc := &Incident{
 		ID: data.Incident, Number: s.k.Number, State: Open, Priority: data.Priority, Kind: data.Kind, Drill: e.Drill,
