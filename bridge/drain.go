@@ -1,0 +1,246 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// sent is a batch whose transport has not confirmed yet.
+type sent struct {
+	ticket  Ticket
+	lane    *laneWindow
+	through uint64
+	ids     []string
+}
+
+// drain sends the lanes in order, a higher one first, as far as the window
+// has room.
+func (l *line) drain(ctx context.Context, session Session, tickets chan<- sent) error {
+	size := batchEventsMax
+	for {
+		changed := l.journal.Changed()
+		lane, after, limit, kick := l.nextBatch(size)
+		if lane == nil {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-changed:
+			case <-kick:
+			}
+			continue
+		}
+		records, err := l.journal.ReadLane(lane.lane, after, limit)
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			return fmt.Errorf("journal has nothing after %d in lane %s", after, lane.lane)
+		}
+		out, err := l.outgoing(records)
+		if err != nil {
+			return err
+		}
+		if !l.take(lane, after, out) {
+			continue // rewound meanwhile
+		}
+		ticket, err := session.Send(ctx, Batch{Way: WayLane, Lane: lane.lane, Events: out})
+		var refused *EventError
+		switch {
+		case errors.As(err, &refused):
+			if err := l.refused(ctx, lane, after, records, refused); err != nil {
+				return err
+			}
+			size = max(1, len(records)/2)
+			continue
+		case err != nil:
+			return fmt.Errorf("send %s after %d: %w", lane.lane, after, err)
+		}
+		size = min(batchEventsMax, 2*size)
+		through := out[len(out)-1].Sequence
+		select {
+		case tickets <- sent{ticket, lane, through, ids(out)}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (l *line) nextBatch(size int) (lane *laneWindow, after uint64, limit int, kick <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.ready() {
+		return nil, 0, 0, l.kick
+	}
+	lane, room := l.window.next(l.journal.LastSequence)
+	if lane == nil {
+		return nil, 0, 0, l.kick
+	}
+	return lane, lane.sent, min(size, room), l.kick
+}
+
+// take puts the events into the window before they are sent, so that no
+// receipt can come too early.
+func (l *line) take(lane *laneWindow, after uint64, out []Outgoing) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if lane.sent != after || !l.ready() {
+		return false
+	}
+	now := l.options.Now()
+	for i := range out {
+		lane.add(flight{sequence: out[i].Sequence, id: out[i].ID, at: now})
+	}
+	l.known.Sent += uint64(len(out))
+	return true
+}
+
+// refused narrows a batch that cannot be taken down to one event, and sets
+// that one aside: the lane goes on without it.
+func (l *line) refused(ctx context.Context, lane *laneWindow, after uint64, records []Record, why *EventError) error {
+	if len(records) > 1 {
+		l.change(func() { lane.unsend(after) })
+		return nil
+	}
+	event := records[0].Event
+	l.log.Error("event set aside", "event", event.ID, "reason", why.Reason)
+	if l.options.SetAside != nil {
+		if err := l.options.SetAside(ctx, l.config.Name, event, why.Reason); err != nil {
+			return fmt.Errorf("set event %s aside: %w", event.ID, err)
+		}
+	}
+	moved := false
+	l.change(func() {
+		l.known.SetAside++
+		for i := range lane.flight {
+			if lane.flight[i].id == event.ID {
+				lane.flight[i].confirmed = true
+			}
+		}
+		moved = lane.advance()
+	})
+	if moved {
+		return l.save(lane)
+	}
+	return nil
+}
+
+// confirm waits for the transport, batch by batch in the order of sending.
+func (l *line) confirm(ctx context.Context, tickets <-chan sent) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case batch := <-tickets:
+			if err := batch.ticket.Wait(ctx); err != nil {
+				return fmt.Errorf("send %s up to %d: %w", batch.lane.lane, batch.through, err)
+			}
+			if err := l.delivered(batch); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (l *line) delivered(batch sent) error {
+	moved := false
+	l.change(func() {
+		now := l.options.Now()
+		for _, id := range batch.ids {
+			l.marks.sent(id, now)
+			if l.config.Confirm == ByTransport {
+				l.marks.received(id, now)
+			}
+		}
+		if l.config.Confirm == ByTransport {
+			moved = batch.lane.confirm(batch.through)
+		}
+	})
+	if moved {
+		return l.save(batch.lane)
+	}
+	return nil
+}
+
+// save keeps the cursor; the journal writes it within 100 ms.
+func (l *line) save(lane *laneWindow) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.journal.SaveCursor(l.config.Name, lane.lane, lane.cursor)
+}
+
+// watchReceipts sends again what got no receipt in time.
+func (l *line) watchReceipts(ctx context.Context) error {
+	if l.config.Confirm != ByReceipt {
+		return nil
+	}
+	tick := time.NewTicker(min(confirmEvery, l.config.ReceiptWithin/4))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		l.mu.Lock()
+		moved, late := l.window.overdue(l.options.Now().Add(-l.config.ReceiptWithin))
+		l.mu.Unlock()
+		for _, lane := range moved {
+			if err := l.save(lane); err != nil {
+				return err
+			}
+		}
+		for _, lane := range late {
+			err := fmt.Errorf("no receipt within %s for %s after %d", l.config.ReceiptWithin, lane.lane, lane.cursor)
+			l.log.Warn("receipt is overdue: sending again", "err", err)
+			l.failed(err)
+			l.change(func() {
+				l.known.Overdue++
+				lane.rewind()
+			})
+		}
+	}
+}
+
+// outgoing encodes records for this uplink: what it did not ask for goes
+// without data.
+func (l *line) outgoing(records []Record) ([]Outgoing, error) {
+	out := make([]Outgoing, len(records))
+	for i := range records {
+		event := records[i].Event
+		if !l.wants(&event) {
+			event = event.Withheld()
+		}
+		wire, err := event.Encode()
+		if err != nil {
+			return nil, err
+		}
+		sequence, err := SequenceNumber(event.Sequence)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = Outgoing{ID: event.ID, Epoch: event.Epoch, Lane: event.Lane, Sequence: sequence, Wire: wire}
+	}
+	return out, nil
+}
+
+// wants reports whether the uplink gets the event's data.
+func (l *line) wants(e *Event) bool {
+	if e.Drill && !l.config.Drills {
+		return false
+	}
+	if len(l.config.Types) > 0 && !slices.Contains(l.config.Types, e.Type) {
+		return false
+	}
+	return len(l.config.Priorities) == 0 || slices.Contains(l.config.Priorities, e.Severity)
+}
+
+func ids(out []Outgoing) []string {
+	all := make([]string, len(out))
+	for i := range out {
+		all[i] = out[i].ID
+	}
+	return all
+}
