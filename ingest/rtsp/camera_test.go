@@ -1,0 +1,215 @@
+package rtsp_test
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bluenviron/gortsplib/v4"
+	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/description"
+	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/pion/rtp"
+	"github.com/stretchr/testify/require"
+)
+
+const soon = 10 * time.Second
+
+// footage is two seconds of H.264: access units without delimiters, a key unit
+// every second, parameter sets in front of it.
+type footage struct {
+	units    [][][]byte
+	sps, pps []byte
+}
+
+func film(t *testing.T, size string, args ...string) *footage {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "film.h264")
+	cmd := append([]string{"-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=" + size + ":rate=25:duration=2", "-c:v", "libx264",
+		"-preset", "ultrafast", "-g", "25", "-x264-params", "aud=1:repeat-headers=1:scenecut=0", "-pix_fmt", "yuv420p"}, args...)
+	out, err := exec.Command("ffmpeg", append(cmd, "-f", "h264", file)...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return readFilm(t, file)
+}
+
+func readFilm(t *testing.T, file string) *footage {
+	t.Helper()
+	raw, err := exec.Command("cat", file).Output()
+	require.NoError(t, err)
+	// mediacommon reads an access unit at a time: cut at the delimiters.
+	delimiter := []byte{0, 0, 0, 1, 9}
+	f := &footage{}
+	for _, part := range bytes.Split(raw, delimiter)[1:] {
+		var nals h264.AnnexB
+		require.NoError(t, nals.Unmarshal(append(bytes.Clone(delimiter), part...)))
+		for _, nal := range nals[1:] {
+			switch h264.NALUType(nal[0] & 0x1F) {
+			case h264.NALUTypeSPS:
+				f.sps = nal
+			case h264.NALUTypePPS:
+				f.pps = nal
+			}
+		}
+		f.units = append(f.units, nals[1:])
+	}
+	require.Len(t, f.units, 50)
+	require.NotEmpty(t, f.sps)
+	require.NotEmpty(t, f.pps)
+	return f
+}
+
+// camera is a real RTSP server with footage in a loop.
+type camera struct {
+	t        *testing.T
+	film     *footage
+	sdp      bool // parameter sets in the description, and only there
+	password string
+	udp      bool
+	noTCP    bool // refuses TCP
+	address  string
+	mute     atomic.Bool  // sends nothing
+	ahead    atomic.Int64 // added to RTP timestamps
+
+	teardowns, asked atomic.Int64
+
+	mu     sync.Mutex
+	server *gortsplib.Server
+	stream *gortsplib.ServerStream
+	stop   chan struct{}
+	group  sync.WaitGroup
+}
+
+func (c *camera) url() string { return "rtsp://" + c.address + "/main" }
+
+// start serves, at the same address as before if there was one.
+func (c *camera) start() {
+	c.t.Helper()
+	if c.address == "" {
+		c.address = "127.0.0.1:0"
+	}
+	server := &gortsplib.Server{Handler: c, RTSPAddress: c.address, Listen: func(network, _ string) (net.Listener, error) {
+		l, err := net.Listen(network, c.address)
+		if err == nil {
+			c.address = l.Addr().String()
+		}
+		return l, err
+	}}
+	media := &description.Media{Type: description.MediaTypeVideo}
+	avc := &format.H264{PayloadTyp: 96, PacketizationMode: 1}
+	if c.sdp {
+		avc.SPS, avc.PPS = c.film.sps, c.film.pps
+	}
+	media.Formats = []format.Format{avc}
+	c.listen(server)
+	stream := &gortsplib.ServerStream{Server: server, Desc: &description.Session{Medias: []*description.Media{media}}}
+	require.NoError(c.t, stream.Initialize())
+	encoder, err := avc.CreateEncoder()
+	require.NoError(c.t, err)
+	c.mu.Lock()
+	c.server, c.stream, c.stop = server, stream, make(chan struct{})
+	c.mu.Unlock()
+	c.group.Go(func() { c.play(c.stop, stream, media, encoder.Encode) })
+}
+
+// listen starts the server, with a pair of free UDP ports if it speaks UDP.
+func (c *camera) listen(server *gortsplib.Server) {
+	var err error
+	for range 50 {
+		if c.udp {
+			pc, err := net.ListenPacket("udp", "127.0.0.1:0")
+			require.NoError(c.t, err)
+			port := pc.LocalAddr().(*net.UDPAddr).Port &^ 1
+			require.NoError(c.t, pc.Close())
+			server.UDPRTPAddress, server.UDPRTCPAddress = fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("127.0.0.1:%d", port+1)
+		}
+		if err = server.Start(); err == nil {
+			return
+		}
+	}
+	require.NoError(c.t, err)
+}
+
+func (c *camera) play(stop chan struct{}, stream *gortsplib.ServerStream, media *description.Media, encode func([][]byte) ([]*rtp.Packet, error)) {
+	tick := time.NewTicker(40 * time.Millisecond)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		if c.mute.Load() {
+			continue
+		}
+		var au [][]byte
+		for _, nal := range c.film.units[n%len(c.film.units)] {
+			if typ := h264.NALUType(nal[0] & 0x1F); !c.sdp || typ != h264.NALUTypeSPS && typ != h264.NALUTypePPS {
+				au = append(au, nal)
+			}
+		}
+		packets, err := encode(au)
+		if err != nil {
+			panic(err)
+		}
+		for _, p := range packets {
+			p.Timestamp += uint32(n*3600) + uint32(c.ahead.Load())
+			_ = stream.WritePacketRTP(media, p)
+		}
+	}
+}
+
+func (c *camera) close() {
+	c.mu.Lock()
+	server, stream := c.server, c.stream
+	c.server, c.stream = nil, nil
+	c.mu.Unlock()
+	if server == nil {
+		return
+	}
+	close(c.stop)
+	c.group.Wait()
+	stream.Close()
+	server.Close()
+}
+
+func (c *camera) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {
+	if _, ok := ctx.Error.(liberrors.ErrServerSessionTornDown); ok {
+		c.teardowns.Add(1)
+	}
+}
+
+func (c *camera) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	c.asked.Add(1)
+	if c.password != "" && !ctx.Conn.VerifyCredentials(ctx.Request, "viewer", c.password) {
+		return &base.Response{StatusCode: base.StatusUnauthorized}, nil, liberrors.ErrServerAuth{}
+	}
+	return c.answer()
+}
+
+func (c *camera) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
+	if c.noTCP && ctx.Transport == gortsplib.TransportTCP {
+		return &base.Response{StatusCode: base.StatusUnsupportedTransport}, nil, nil
+	}
+	return c.answer()
+}
+
+func (c *camera) answer() (*base.Response, *gortsplib.ServerStream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stream == nil {
+		return &base.Response{StatusCode: base.StatusNotFound}, nil, nil
+	}
+	return &base.Response{StatusCode: base.StatusOK}, c.stream, nil
+}
+
+func (c *camera) OnPlay(*gortsplib.ServerHandlerOnPlayCtx) (*base.Response, error) {
+	return &base.Response{StatusCode: base.StatusOK}, nil
+}

@@ -1,0 +1,249 @@
+package rtsp_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/ingest/rtsp"
+)
+
+// wall collects Units.
+type wall struct {
+	mu    sync.Mutex
+	units []*ingest.Unit
+}
+
+func (w *wall) deliver(u *ingest.Unit) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.units = append(w.units, u)
+}
+
+func (w *wall) all() []*ingest.Unit {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]*ingest.Unit(nil), w.units...)
+}
+
+func (w *wall) wait(t *testing.T, n int) []*ingest.Unit {
+	t.Helper()
+	require.Eventually(t, func() bool { return len(w.all()) >= n }, soon, 5*time.Millisecond)
+	return w.all()
+}
+
+// hold keeps a camera until the returned function is called.
+func hold(t *testing.T, cfg rtsp.Config) (*rtsp.Source, *wall, func()) {
+	t.Helper()
+	w := &wall{}
+	cfg.Camera, cfg.Deliver = "gate", w.deliver
+	cfg.Logger = slog.New(slog.NewTextHandler(t.Output(), nil))
+	s := rtsp.New(cfg)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		ingest.Keep(ctx, cfg.Logger, ingest.DefaultPace(), s.Run)
+	}()
+	stop := sync.OnceFunc(func() { cancel(); <-ended })
+	t.Cleanup(stop)
+	return s, w, stop
+}
+
+// check is what every run of Units promises.
+func check(t *testing.T, units []*ingest.Unit) {
+	t.Helper()
+	for i, u := range units {
+		require.NotNil(t, u.Params)
+		require.NotEmpty(t, u.NALs)
+		require.GreaterOrEqual(t, u.PTS, u.DTS)
+		require.NotZero(t, u.Uncertainty)
+		require.False(t, u.Captured.After(u.Received.Add(time.Millisecond)))
+		bytes := 0
+		for _, nal := range u.NALs {
+			bytes += len(nal)
+			typ := nal[0] & 0x1F
+			require.NotContains(t, []byte{7, 8, 9, 12}, typ)
+			require.Equal(t, u.Key, u.Key || typ == 5)
+		}
+		require.Equal(t, bytes, u.Bytes)
+		if i > 0 && units[i-1].Run == u.Run {
+			require.Greater(t, u.DTS, units[i-1].DTS)
+		}
+	}
+}
+
+func TestUnits(t *testing.T) {
+	film := film(t, "320x180", "-bf", "0")
+	for name, c := range map[string]*camera{
+		"parameters in the description": {sdp: true},
+		"parameters in band":            {},
+		"password":                      {password: "right"},
+		"over udp":                      {udp: true},
+		"udp only":                      {udp: true, noTCP: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.t, c.film = t, film
+			c.start()
+			defer c.close()
+			cfg := rtsp.Config{URL: c.url(), Username: "viewer", Password: c.password}
+			if name == "over udp" {
+				cfg.Transport = rtsp.UDP
+			}
+			s, w, stop := hold(t, cfg)
+			units := w.wait(t, 60)
+			check(t, units)
+			keys := 0
+			for i, u := range units {
+				require.EqualValues(t, 1, u.Run)
+				require.Equal(t, ingest.CameraID("gate"), u.Camera)
+				require.EqualValues(t, i*3600, u.PTS)
+				require.Equal(t, u.PTS, u.DTS)
+				require.Same(t, units[0].Params, u.Params)
+				if u.Key {
+					keys++
+				}
+			}
+			require.GreaterOrEqual(t, keys, 2)
+			require.Equal(t, film.sps, units[0].Params.SPS)
+			require.Equal(t, film.pps, units[0].Params.PPS)
+			require.Equal(t, []int{320, 180}, []int{units[0].Params.Width, units[0].Params.Height})
+			require.InDelta(t, 25, units[0].Params.FPS, 0.01)
+			st := s.Stats()
+			require.Equal(t, rtsp.Live, st.State)
+			require.EqualValues(t, 1, st.Sessions)
+			if c.noTCP {
+				require.Equal(t, rtsp.UDP, st.Transport)
+			}
+			stop()
+			require.Eventually(t, func() bool { return c.teardowns.Load() >= 1 }, soon, time.Millisecond, "always TEARDOWN")
+		})
+	}
+}
+
+func TestReorderedPictures(t *testing.T) {
+	c := &camera{t: t, film: film(t, "320x180", "-preset", "medium", "-bf", "2", "-x264-params", "aud=1:repeat-headers=1:scenecut=0:b-adapt=0")}
+	c.start()
+	defer c.close()
+	_, w, _ := hold(t, rtsp.Config{URL: c.url()})
+	check(t, w.wait(t, 30)) // served in decoding order with rising timestamps: worse than any camera
+}
+
+func TestCameraComesBack(t *testing.T) {
+	c := &camera{t: t, film: film(t, "320x180", "-bf", "0")}
+	c.start()
+	defer c.close()
+	s, w, _ := hold(t, rtsp.Config{URL: c.url()})
+	w.wait(t, 10)
+	c.close()
+	require.Eventually(t, func() bool { return s.Stats().State == rtsp.Lost }, soon, time.Millisecond)
+	lost := s.Stats()
+	require.NotEmpty(t, lost.LastError)
+	require.Eventually(t, func() bool { return s.Stats().Attempts >= lost.Attempts+5 }, soon, time.Millisecond, "waits have grown")
+	require.Equal(t, lost.Since, s.Stats().Since, "lost since the loss, not since the last attempt")
+	c.start()
+	answers := time.Now()
+	require.Eventually(t, func() bool { return s.Stats().State == rtsp.Live }, soon, time.Millisecond)
+	require.Less(t, time.Since(answers), 2*time.Second)
+	w.wait(t, len(w.all())+5)
+	units := w.all()
+	check(t, units)
+	require.EqualValues(t, 2, units[len(units)-1].Run)
+	require.Zero(t, s.Stats().LastError)
+}
+
+func TestWrongPasswordIsTriedOnce(t *testing.T) {
+	c := &camera{t: t, film: film(t, "320x180", "-bf", "0"), password: "right"}
+	c.start()
+	defer c.close()
+	for _, user := range []string{"viewer", ""} {
+		err := rtsp.New(rtsp.Config{Camera: "gate", URL: c.url(), Username: user, Password: "wrong"}).Run(t.Context())
+		var later *ingest.RetryAfter
+		require.ErrorAs(t, err, &later)
+		require.Equal(t, time.Minute, later.Wait)
+		require.NotContains(t, err.Error(), "wrong")
+	}
+	require.LessOrEqual(t, c.asked.Load(), int64(3))
+}
+
+func TestServerThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	began := time.Now()
+	require.Error(t, rtsp.New(rtsp.Config{URL: "rtsp://" + l.Addr().String() + "/main"}).Run(t.Context()))
+	require.Less(t, time.Since(began), 5*time.Second)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- rtsp.New(rtsp.Config{URL: "rtsp://" + l.Addr().String() + "/main"}).Run(ctx) }()
+	began = time.Now()
+	cancel()
+	require.NoError(t, <-ended)
+	require.Less(t, time.Since(began), time.Second)
+}
+
+func TestCameraFallsSilent(t *testing.T) {
+	t.Parallel()
+	c := &camera{t: t, film: film(t, "320x180", "-bf", "0")}
+	c.start()
+	defer c.close()
+	s, w, _ := hold(t, rtsp.Config{URL: c.url()})
+	w.wait(t, 5)
+	c.mute.Store(true)
+	began := time.Now()
+	require.Eventually(t, func() bool { return s.Stats().State == rtsp.Lost }, soon, time.Millisecond)
+	require.Less(t, time.Since(began), 5*time.Second)
+}
+
+func TestTimestampsJump(t *testing.T) {
+	t.Parallel()
+	c := &camera{t: t, film: film(t, "320x180", "-bf", "0")}
+	c.start()
+	defer c.close()
+	_, w, _ := hold(t, rtsp.Config{URL: c.url()})
+	w.wait(t, 5)
+	c.ahead.Store(3600 * 90000)
+	w.wait(t, len(w.all())+10)
+	c.ahead.Store(-10 * 90000)
+	units := w.wait(t, len(w.all())+10)
+	check(t, units)
+	require.EqualValues(t, 3, units[len(units)-1].Run)
+	require.Less(t, units[len(units)-1].PTS, int64(10*90000), "PTS starts anew")
+}
+
+func TestFlapsLeaveNothing(t *testing.T) {
+	c := &camera{t: t, film: film(t, "320x180", "-bf", "0")}
+	c.start()
+	w := &wall{}
+	s := rtsp.New(rtsp.Config{Camera: "gate", URL: c.url(), Deliver: w.deliver})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	before := runtime.NumGoroutine()
+	go func() {
+		defer close(ended)
+		pace := ingest.Pace{First: 5 * time.Millisecond, Max: 20 * time.Millisecond, Steady: time.Minute}
+		ingest.Keep(ctx, slog.New(slog.DiscardHandler), pace, s.Run)
+	}()
+	for n := range 20 {
+		require.Eventually(t, func() bool { return s.Stats().State == rtsp.Live }, soon, time.Millisecond, n)
+		c.close()
+		require.Eventually(t, func() bool { return s.Stats().State == rtsp.Lost }, soon, time.Millisecond, n)
+		c.start()
+	}
+	cancel()
+	<-ended
+	require.EqualValues(t, 20, s.Stats().Sessions)
+	check(t, w.all())
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+3 }, soon, 10*time.Millisecond)
+	c.close()
+}
