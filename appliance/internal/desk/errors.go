@@ -37,7 +37,7 @@ func (e *IllegalError) Error() string {
 
 // ConflictError says that somebody else was first.
 type ConflictError struct {
-	What, ID string       // incident, clip
+	What, ID string       // incident
 	By       string       // who has it
 	At       bridge.Stamp // since when
 	Remedy   string

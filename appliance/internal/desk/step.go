@@ -167,6 +167,12 @@ func text(field, value string, maxBytes int) error {
 	return nil
 }
 
+// cut bounds what another program says of itself: its length is no reason to
+// lose the fact.
+func cut(value string) string {
+	return strings.ToValidUTF8(value[:min(len(value), textBytesMax)], "")
+}
+
 // texts bounds several fields: name, value, name, value, …
 func texts(pairs ...string) error {
 	for i := 0; i+1 < len(pairs); i += 2 {

@@ -13,11 +13,11 @@ func (t *step) access(in AccessIn) error {
 	if err := oneOf("kind", in.Kind, accessKinds()...); err != nil {
 		return err
 	}
-	if err := texts("by", in.By.Name, "remote", in.Remote, "why", in.Why, "camera", in.Camera); err != nil {
+	if err := texts("by", in.By.Name, "remote", in.Remote, "camera", in.Camera); err != nil {
 		return err
 	}
 	data := AccessFact{
-		Schema: schema, By: in.By.Name, Role: in.By.Role, Camera: in.Camera, Remote: in.Remote, Why: in.Why,
+		Schema: schema, By: in.By.Name, Role: in.By.Role, Camera: in.Camera, Remote: in.Remote, Why: cut(in.Why),
 		From: bridge.At(in.From), To: bridge.At(in.To),
 	}
 	t.add(bridge.Draft{Type: accessPrefix + in.Kind, Subject: "users/" + strings.ToValidUTF8(in.By.Name, ""), Lane: bridge.Local}, data)
@@ -41,7 +41,7 @@ func (t *step) receipt(in ReceiptIn, hit *bridge.Record) error {
 	if in.ID == "" {
 		return &InvalidError{"id", "", "the id of the event that is meant"}
 	}
-	if err := texts("uplink", in.Uplink, "epoch", in.Epoch, "lane", string(in.Lane), "id", in.ID, "by", in.By, "reason", in.Reason); err != nil {
+	if err := texts("uplink", in.Uplink, "epoch", in.Epoch, "lane", string(in.Lane), "id", in.ID, "by", in.By); err != nil {
 		return err
 	}
 	typ := TypeReceiptRejected
@@ -50,7 +50,7 @@ func (t *step) receipt(in ReceiptIn, hit *bridge.Record) error {
 	}
 	at, _ := t.occurred(in.At, t.now.Time)
 	t.add(bridge.Draft{Type: typ, Subject: "events/" + in.ID, Time: at, Lane: bridge.Local, Key: receiptKey(in)}, ReceiptFact{
-		Schema: schema, Uplink: in.Uplink, Epoch: in.Epoch, Lane: in.Lane, ID: in.ID, By: in.By, At: at, Reason: in.Reason,
+		Schema: schema, Uplink: in.Uplink, Epoch: in.Epoch, Lane: in.Lane, ID: in.ID, By: in.By, At: at, Reason: cut(in.Reason),
 	})
 	return nil
 }
@@ -62,10 +62,8 @@ func (t *step) setAside(in SetAsideIn) error {
 	if err := texts("uplink", in.Uplink, "id", in.ID); err != nil {
 		return err
 	}
-	// The reason is a peer's own text: cut, never refused.
-	reason := strings.ToValidUTF8(in.Reason[:min(len(in.Reason), textBytesMax)], "")
 	t.add(bridge.Draft{Type: TypeUplinkSetAside, Subject: "events/" + in.ID, Lane: bridge.Local},
-		SetAsideFact{Schema: schema, Uplink: in.Uplink, ID: in.ID, Reason: reason})
+		SetAsideFact{Schema: schema, Uplink: in.Uplink, ID: in.ID, Reason: cut(in.Reason)})
 	return nil
 }
 

@@ -20,20 +20,18 @@ func (t *step) device(in DeviceIn) error {
 	if err := oneOf("state", in.State, "online", "offline", "silent", "degraded", "tampered", "clock"); err != nil {
 		return err
 	}
-	if err := texts("why", in.Why, "device", in.Device); err != nil {
-		return err
-	}
 	if err := position(in.Position); err != nil {
 		return err
 	}
+	in.Why = cut(in.Why)
 	in.OffsetMS, in.UncertaintyMS = finite(in.OffsetMS), finite(in.UncertaintyMS)
 	old := t.s.k.Devices[in.Device]
 	if in.State == "clock" {
 		if old != nil && math.Abs(old.OffsetMS-in.OffsetMS) < clockOffsetMinMS || old == nil && math.Abs(in.OffsetMS) < clockOffsetMinMS {
 			return nil
 		}
-	} else if old != nil && old.State == in.State && old.Why == in.Why {
-		return nil
+	} else if old != nil && old.State == in.State && (old.Why == in.Why || in.State != "degraded") {
+		return nil // why a camera is gone changes with every attempt to reach it
 	}
 	since, _ := t.occurred(in.Since, t.now.Time)
 	if in.State != "clock" && old != nil && old.State == in.State {
@@ -115,9 +113,7 @@ func (t *step) blind(in BlindIn) error {
 	if err := oneOf("kind", in.Kind, "unseen", "unrecorded", "unanalysed", "covered", "defocused", "moved", "frozen"); err != nil {
 		return err
 	}
-	if err := texts("why", in.Why); err != nil {
-		return err
-	}
+	in.Why = cut(in.Why)
 	var open *Blind
 	if d := t.s.k.Devices[in.Camera]; d != nil {
 		for i := range d.Blinds {
@@ -162,7 +158,7 @@ func (t *step) clipReady(c Clip) error {
 	t.answer.Incident = c.Incident
 	if old := t.s.k.Clips[clipKey(c.ID, c.Part)]; old != nil {
 		if old.SHA256 != c.SHA256 {
-			return &ConflictError{What: "clip", ID: clipKey(c.ID, c.Part), At: old.ReadyAt, Remedy: "a part is never changed"}
+			return &InvalidError{"sha256", c.SHA256, "the one that part " + c.Part + " was recorded with: a part is never changed"}
 		}
 		t.answer.Duplicate = true
 		return nil
@@ -180,7 +176,10 @@ func (t *step) clipMoved(typ, id, part, location, why string) error {
 	if err := oneOf("part", part, "1", "whole"); err != nil {
 		return err
 	}
-	if err := texts("clip", id, "location", location, "why", why); err != nil {
+	if err := texts("clip", id); err != nil {
+		return err
+	}
+	if err := text("location", location, 2048); err != nil {
 		return err
 	}
 	c := t.s.k.Clips[clipKey(id, part)]
@@ -201,7 +200,7 @@ func (t *step) clipMoved(typ, id, part, location, why string) error {
 		return nil
 	}
 	data := clipData(c)
-	if data.Why = why; typ == TypeClipUploaded {
+	if data.Why = cut(why); typ == TypeClipUploaded {
 		data.Location = location
 	}
 	t.add(t.clipDraft(typ, *c), data)
