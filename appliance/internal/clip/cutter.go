@@ -3,6 +3,7 @@ package clip
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"slices"
 	"sync"
@@ -101,6 +102,8 @@ type Cutter struct {
 	tasks   sync.WaitGroup
 	tell    chan struct{}
 	lost    uint64
+
+	turns [32]sync.Mutex // of Want, by incident and camera
 }
 
 // New makes a cutter; the store may be opened later, but before Open.
@@ -182,24 +185,49 @@ func (c *Cutter) Want(ctx context.Context, w Want) (string, error) {
 	}
 	w.PreRoll, w.PostRoll = min(max(w.PreRoll, 0), rollMax), min(max(w.PostRoll, 0), rollMax)
 	w.At = w.At.UTC().Round(0)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	cl, fresh, known := c.match(w)
-	if known {
+	// One alert asked for twice at the same moment is still one wish; other
+	// cameras do not wait for this one's disk.
+	turn := &c.turns[fnv32(w.Incident, w.Camera)%uint32(len(c.turns))]
+	turn.Lock()
+	defer turn.Unlock()
+	for {
+		c.mu.Lock()
+		cl, fresh, known := c.match(w)
+		c.mu.Unlock()
+		if known {
+			return cl.ID, nil
+		}
+		taken := false
+		err := c.update(cl, func(s *state) bool {
+			if taken = fresh || s.takes(w); taken {
+				*s = s.with(w)
+			}
+			return taken
+		})
+		if err != nil {
+			return "", fmt.Errorf("want clip %s: %w", cl.ID, err)
+		}
+		if !taken { // it became whole in this moment
+			continue
+		}
+		c.mu.Lock()
+		cl.schedule(time.Now())
+		if fresh {
+			c.know(cl)
+		}
+		c.start(cl)
+		c.mu.Unlock()
+		cl.poke()
 		return cl.ID, nil
 	}
-	next := cl.with(w)
-	if err := c.save(next); err != nil {
-		return "", fmt.Errorf("want clip %s: %w", cl.ID, err)
+}
+
+func fnv32(parts ...string) uint32 {
+	h := fnv.New32a()
+	for _, p := range parts {
+		h.Write([]byte(p))
 	}
-	cl.state = next
-	cl.schedule(time.Now())
-	if fresh {
-		c.know(cl)
-	}
-	cl.poke()
-	c.start(cl)
-	return cl.ID, nil
+	return h.Sum32()
 }
 
 // match finds the clip that an alert belongs to, or makes the next one.
@@ -230,18 +258,22 @@ func (c *Cutter) match(w Want) (cl *clip, fresh, known bool) {
 // once the whole is there too. A part that is not known is no error.
 func (c *Cutter) SetUploadDone(id, part string) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	cl, ok := c.clips[id]
-	if !ok || cl.Uploaded[part] {
+	c.mu.Unlock()
+	if !ok {
 		return nil
 	}
-	next := cl.copy()
-	next.Uploaded[part] = true
-	if err := c.save(next); err != nil {
+	err := c.update(cl, func(s *state) bool {
+		if s.Uploaded[part] {
+			return false
+		}
+		s.Uploaded[part] = true
+		return true
+	})
+	if err != nil {
 		return fmt.Errorf("note upload of clip %s part %s: %w", id, part, err)
 	}
-	cl.state = next
-	c.opt.Store.SetUploaded(c.name(cl, part))
+	c.opt.Store.SetUploaded(c.name(cl.ID, part))
 	return c.retire(cl)
 }
 
@@ -253,7 +285,7 @@ func (c *Cutter) Clips(incident string) []Ready {
 	var out []Ready
 	for _, cl := range sorted(slices.Values(c.cases[incident])) {
 		for _, part := range []string{PartWhole, Part1} {
-			if r, err := c.part(cl, part); err == nil {
+			if r, err := c.part(&cl.state, part); err == nil {
 				out = append(out, r)
 				break
 			}
@@ -271,7 +303,7 @@ func (c *Cutter) Part(id, part string) (Ready, error) {
 	if !ok {
 		return Ready{}, fmt.Errorf("open clip %s part %s: %w", id, part, media.ErrNotFound)
 	}
-	return c.part(cl, part)
+	return c.part(&cl.state, part)
 }
 
 // Interval cuts any interval of a camera out of what is recorded and held.

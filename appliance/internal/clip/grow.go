@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -78,9 +77,7 @@ func (c *Cutter) await(ctx context.Context, cl *clip, lag time.Duration, end fun
 // extended meanwhile, and tries again when the disk refuses.
 func (c *Cutter) seal(ctx context.Context, cl *clip, part string) bool {
 	for ctx.Err() == nil {
-		c.mu.Lock()
-		s := cl.copy()
-		c.mu.Unlock()
+		s := c.stateOf(cl)
 		err := c.make(&s, part)
 		var why string
 		if errors.Is(err, ErrNothing) {
@@ -113,22 +110,25 @@ func (c *Cutter) why(camera string) string {
 
 // note makes a part count: from here on it is announced.
 func (c *Cutter) note(cl *clip, part string, made state, why string) (bool, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if part == PartWhole && (!cl.To.Equal(made.To) || !cl.From.Equal(made.From)) {
-		return false, nil
-	}
-	next := cl.copy()
-	next.Sealed[part] = true
-	if why != "" {
-		next.Empty[part] = why
-	}
-	if err := c.save(next); err != nil {
+	extended := false
+	err := c.update(cl, func(s *state) bool {
+		extended = part == PartWhole && (!s.To.Equal(made.To) || !s.From.Equal(made.From))
+		if extended {
+			return false
+		}
+		s.Sealed[part] = true
+		if why != "" {
+			s.Empty[part] = why
+		}
+		return true
+	})
+	if err != nil || extended {
 		return false, err
 	}
-	cl.state = next
 	if part == PartWhole {
+		c.mu.Lock()
 		delete(c.open[cl.Camera], cl)
+		c.mu.Unlock()
 	}
 	c.register(cl, part)
 	select {
@@ -148,11 +148,8 @@ func (c *Cutter) make(s *state, part string) error {
 	if part == Part1 {
 		to = s.At
 	}
-	var old Ready // a part 1 that was finished just before a stop is not made again
-	if part == Part1 && readJSON(filepath.Join(dir, part+".json"), &old) == nil {
-		if info, err := os.Stat(filepath.Join(dir, part+".mp4")); err == nil && info.Size() == old.Bytes {
-			return nil
-		}
+	if _, ok := written(dir, part); ok && part == Part1 {
+		return nil // finished just before a stop: it is not made again
 	}
 	m, err := c.cut(s.Camera, dir, s.From, to)
 	if err != nil {
@@ -221,10 +218,8 @@ func (c *Cutter) announceAll(ctx context.Context) error {
 }
 
 func (c *Cutter) announceOne(ctx context.Context, cl *clip, part string) error {
-	c.mu.Lock()
-	s := cl.copy()
-	r, missing := c.part(cl, part)
-	c.mu.Unlock()
+	s := c.stateOf(cl)
+	r, missing := c.part(&s, part)
 	if !s.Sealed[part] || s.Told[part] {
 		return nil
 	}
@@ -245,16 +240,13 @@ func (c *Cutter) announceOne(ctx context.Context, cl *clip, part string) error {
 	if err != nil {
 		return fmt.Errorf("announce clip %s part %s: %w", s.ID, part, err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	next := cl.copy()
-	next.Told[part] = true
-	if err := c.save(next); err != nil {
+	if err := c.update(cl, func(s *state) bool { s.Told[part] = true; return true }); err != nil {
 		return fmt.Errorf("announce clip %s part %s: %w", s.ID, part, err)
 	}
-	cl.state = next
-	if next.Told[Part1] && next.Told[PartWhole] {
+	if part == PartWhole {
+		c.mu.Lock()
 		delete(c.untold, cl)
+		c.mu.Unlock()
 	}
 	return c.retire(cl)
 }

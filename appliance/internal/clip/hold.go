@@ -140,35 +140,42 @@ func (w *writer) step(samples []media.Sample, newest, missed uint64) {
 	if missed > 0 && w.on {
 		w.cutter.countMissed(missed)
 	}
-	if missed > 0 || !w.on || !w.again.IsZero() {
-		if !time.Now().After(w.again) {
-			w.seq = newest - uint64(len(samples))
-			return
-		}
+	if broken := !w.again.IsZero(); missed > 0 || !w.on || broken {
 		w.seq = newest - uint64(len(samples))
-		samples = w.fromKey(samples)
-		if len(samples) == 0 {
+		if time.Now().Before(w.again) {
 			return
 		}
+		if samples = w.fromKey(samples); len(samples) == 0 {
+			return
+		}
+		samples[0].Lost = samples[0].Lost || missed > 0 && w.on || broken
 		w.on, w.cleared, w.again = true, false, time.Time{}
 	}
+	w.write(samples)
+}
+
+// write writes the fragments that are full, or all when nothing follows.
+func (w *writer) write(samples []media.Sample) {
 	for len(samples) > 0 {
-		n := due(samples)
-		if n == 0 && !w.last {
+		n, next := due(samples), int64(0)
+		switch {
+		case n == 0 && !w.last:
 			return
-		}
-		next := int64(0)
-		if n == 0 {
+		case n == 0:
 			n = len(samples)
-		} else if n < len(samples) && sameRun(&samples[n], &samples[n-1]) {
+		case sameRun(&samples[n], &samples[n-1]):
 			next = samples[n].DTS
 		}
-		if err := w.rec.Write(samples[:n], next); err != nil {
-			w.cutter.trouble(w.held, err)
+		err := w.rec.Write(samples[:n], next)
+		if errors.Is(err, media.ErrNotKey) { // a stretch that cannot be decoded
+			w.cutter.countMissed(uint64(n))
+			err = nil
+		}
+		w.cutter.trouble(w.held, err)
+		if err != nil {
 			w.again = time.Now().Add(recordAgain)
 			return
 		}
-		w.cutter.trouble(w.held, nil)
 		w.seq += uint64(n)
 		samples = samples[n:]
 	}
@@ -195,31 +202,23 @@ func (w *writer) idle(samples []media.Sample, newest uint64) {
 	}
 }
 
-// fromKey passes over what comes before the newest key unit, or the oldest
-// when recording goes on after a failure.
+// fromKey passes over what comes before the first key unit.
 func (w *writer) fromKey(samples []media.Sample) []media.Sample {
-	at := -1
 	for i := range samples {
 		if samples[i].Key {
-			at = i
-			if w.on {
-				break
-			}
+			w.seq += uint64(i)
+			return samples[i:]
 		}
 	}
-	if at < 0 {
-		return nil
-	}
-	w.seq += uint64(at)
-	return samples[at:]
+	return nil
 }
 
 // due is how many samples make the next fragment: up to a key unit, a change
-// of run or parameters, or fragmentLength; 0 when it is not full yet.
+// of run or parameters, a step back, or fragmentLength; 0 when it is not full.
 func due(samples []media.Sample) int {
 	for i := 1; i < len(samples); i++ {
 		s, before := &samples[i], &samples[i-1]
-		if s.Key || !sameRun(s, before) || !media.SameParams(s.Params, before.Params) ||
+		if s.Key || s.DTS <= before.DTS || !sameRun(s, before) || !media.SameParams(s.Params, before.Params) ||
 			media.Duration(s.DTS-samples[0].DTS) >= fragmentLength {
 			return i
 		}

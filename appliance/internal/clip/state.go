@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
@@ -38,6 +39,7 @@ type state struct {
 // clip is one clip in memory, guarded by Cutter.mu.
 type clip struct {
 	state
+	disk    sync.Mutex // held while the state is changed and written, before Cutter.mu
 	growing bool
 	// On the monotonic clock, so that a step of the wall clock makes no clip
 	// longer: when the first alert and the post-roll are over.
@@ -118,21 +120,37 @@ func (c *Cutter) dir(s *state) (string, error) {
 	return c.opt.Store.Path(media.Clips, folder), nil
 }
 
-func (c *Cutter) name(cl *clip, part string) string {
-	folder, err := media.Folder(cl.ID)
+func (c *Cutter) name(id, part string) string {
+	folder, err := media.Folder(id)
 	if err != nil {
 		return ""
 	}
 	return string(media.Clips) + "/" + folder + "/" + part + ".mp4"
 }
 
-// save writes the state, atomically and synced.
-func (c *Cutter) save(s state) error {
-	dir, err := c.dir(&s)
+// update changes a clip's state on disk, atomically and synced, and then in
+// memory. Changes of one clip follow one another; a change that tells false
+// writes nothing.
+func (c *Cutter) update(cl *clip, change func(*state) bool) error {
+	cl.disk.Lock()
+	defer cl.disk.Unlock()
+	c.mu.Lock()
+	next := cl.copy()
+	c.mu.Unlock()
+	if !change(&next) {
+		return nil
+	}
+	dir, err := c.dir(&next)
 	if err != nil {
 		return err
 	}
-	return writeJSON(filepath.Join(dir, stateFile), s)
+	if err := writeJSON(filepath.Join(dir, stateFile), next); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	cl.state = next
+	return nil
 }
 
 func writeJSON(path string, v any) error {
@@ -154,8 +172,6 @@ func (c *Cutter) Open() error {
 	if err != nil {
 		return fmt.Errorf("open clips: %w", err)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, e := range entries {
 		cl := &clip{wake: make(chan struct{}, 1)}
 		err := readJSON(filepath.Join(root, e.Name(), stateFile), &cl.state)
@@ -167,8 +183,10 @@ func (c *Cutter) Open() error {
 			continue
 		}
 		cl.state = cl.copy()
+		c.mu.Lock()
 		cl.schedule(time.Now())
 		c.know(cl)
+		c.mu.Unlock()
 		for _, part := range []string{Part1, PartWhole} {
 			c.register(cl, part)
 		}
@@ -176,67 +194,88 @@ func (c *Cutter) Open() error {
 			c.log.Warn("part 1 stays", "clip", cl.ID, "err", err)
 		}
 	}
+	for _, camera := range c.opt.Store.Spooled() {
+		if len(c.open[camera]) > 0 {
+			continue
+		}
+		if err := c.opt.Store.ClearSpool(camera, time.Now()); err != nil {
+			return fmt.Errorf("open clips: %w", err)
+		}
+	}
 	return nil
 }
 
 // register tells the store's index the times of a part.
 func (c *Cutter) register(cl *clip, part string) {
-	r, err := c.part(cl, part)
+	s := c.stateOf(cl)
+	r, err := c.part(&s, part)
 	if err != nil {
 		return
 	}
 	c.opt.Store.Add(media.Item{
-		Class: media.Clips, Name: c.name(cl, part), Owner: cl.ID, From: r.From, To: r.To, Bytes: r.Bytes,
-		Uploaded: cl.Uploaded[part],
+		Class: media.Clips, Name: c.name(s.ID, part), Owner: s.ID, From: r.From, To: r.To, Bytes: r.Bytes,
+		Uploaded: s.Uploaded[part],
 	})
 }
 
+func (c *Cutter) stateOf(cl *clip) state {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cl.copy()
+}
+
 // part is a part that is on disk.
-func (c *Cutter) part(cl *clip, part string) (Ready, error) {
-	missing := fmt.Errorf("open clip %s part %s: %w", cl.ID, part, media.ErrNotFound)
-	if !cl.Sealed[part] || cl.Empty[part] != "" || part != Part1 && part != PartWhole {
+func (c *Cutter) part(s *state, part string) (Ready, error) {
+	missing := fmt.Errorf("open clip %s part %s: %w", s.ID, part, media.ErrNotFound)
+	if !s.Sealed[part] || s.Empty[part] != "" || part != Part1 && part != PartWhole {
 		return Ready{}, missing
 	}
-	dir, err := c.dir(&cl.state)
+	dir, err := c.dir(s)
 	if err != nil {
 		return Ready{}, missing
 	}
-	var r Ready
-	if err := readJSON(filepath.Join(dir, part+".json"), &r); err != nil {
-		return Ready{}, missing
-	}
-	r.Path = filepath.Join(dir, part+".mp4")
-	if info, err := os.Stat(r.Path); err != nil || info.Size() != r.Bytes {
+	r, ok := written(dir, part)
+	if !ok {
 		return Ready{}, missing
 	}
 	return r, nil
 }
 
+// written is what describes a part in a folder, if its file is the one that
+// is described.
+func written(dir, part string) (Ready, bool) {
+	var r Ready
+	if err := readJSON(filepath.Join(dir, part+".json"), &r); err != nil {
+		return Ready{}, false
+	}
+	r.Path = filepath.Join(dir, part+".mp4")
+	info, err := os.Stat(r.Path)
+	return r, err == nil && info.Size() == r.Bytes
+}
+
 // retire deletes part 1 once the whole is announced and nothing uploads part
-// 1 any more; the caller holds the lock.
+// 1 any more.
 func (c *Cutter) retire(cl *clip) error {
-	_, whole := c.part(cl, PartWhole)
-	if cl.Retired || whole != nil || !cl.Told[PartWhole] || cl.Upload && !cl.Uploaded[Part1] && cl.Empty[Part1] == "" {
+	s := c.stateOf(cl)
+	_, whole := c.part(&s, PartWhole)
+	if s.Retired || whole != nil || !s.Told[PartWhole] || s.Upload && !s.Uploaded[Part1] && s.Empty[Part1] == "" {
 		return nil
 	}
-	if err := c.opt.Store.Remove(c.name(cl, Part1)); err != nil {
-		return fmt.Errorf("delete part 1 of clip %s: %w", cl.ID, err)
+	if err := c.opt.Store.Remove(c.name(s.ID, Part1)); err != nil {
+		return fmt.Errorf("delete part 1 of clip %s: %w", s.ID, err)
 	}
-	dir, err := c.dir(&cl.state)
+	dir, err := c.dir(&s)
 	if err != nil {
 		return err
 	}
 	for _, name := range []string{Part1 + ".json", samplesFile} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("delete part 1 of clip %s: %w", cl.ID, err)
+			return fmt.Errorf("delete part 1 of clip %s: %w", s.ID, err)
 		}
 	}
-	next := cl.copy()
-	next.Retired = true
-	if err := c.save(next); err != nil {
-		return fmt.Errorf("delete part 1 of clip %s: %w", cl.ID, err)
+	if err := c.update(cl, func(s *state) bool { s.Retired = true; return true }); err != nil {
+		return fmt.Errorf("delete part 1 of clip %s: %w", s.ID, err)
 	}
-	cl.state = next
 	return nil
 }
 
@@ -261,8 +300,8 @@ func (c *Cutter) forgetOld(now time.Time) {
 		if now.Sub(cl.To) < rememberFor || !cl.Told[PartWhole] {
 			continue
 		}
-		_, one := c.part(cl, Part1)
-		_, whole := c.part(cl, PartWhole)
+		_, one := c.part(&cl.state, Part1)
+		_, whole := c.part(&cl.state, PartWhole)
 		dir, err := c.dir(&cl.state)
 		if one == nil || whole == nil || err != nil {
 			continue

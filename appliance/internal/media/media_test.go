@@ -132,7 +132,7 @@ func TestNewSegmentWhereTimeDoesNotContinue(t *testing.T) {
 
 func TestSegmentBeginsWithAKeyUnit(t *testing.T) {
 	s := open(t, media.Options{Dir: t.TempDir()})
-	require.Error(t, s.Recorder(media.Recordings, "gate").Write(samples(params(t), 1, 0, 1, 10), 0))
+	require.ErrorIs(t, s.Recorder(media.Recordings, "gate").Write(samples(params(t), 1, 0, 1, 10), 0), media.ErrNotKey)
 }
 
 // A power cut at any byte, with what was not synced gone or full of zeros:

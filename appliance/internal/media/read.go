@@ -89,6 +89,19 @@ func (s *Store) Recorded(camera string, from, to time.Time) []Span {
 	return spans
 }
 
+// Spooled are the cameras that have a spool.
+func (s *Store) Spooled() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for camera, list := range s.segments {
+		if slices.ContainsFunc(list, func(it *Item) bool { return it.Class == Spool }) {
+			out = append(out, camera)
+		}
+	}
+	return out
+}
+
 // ClearSpool deletes the finished segments of a camera's spool that end before
 // a time.
 func (s *Store) ClearSpool(camera string, before time.Time) error {

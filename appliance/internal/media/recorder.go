@@ -50,7 +50,7 @@ func (r *Recorder) Write(samples []Sample, next int64) error {
 	}
 	if r.file == nil {
 		if !samples[0].Key {
-			return fmt.Errorf("record %s: not at a key unit", r.camera)
+			return fmt.Errorf("record %s: %w", r.camera, ErrNotKey)
 		}
 		if err := r.begin(&samples[0]); err != nil {
 			return err
@@ -103,11 +103,14 @@ func (r *Recorder) continues(s *Sample) bool {
 	if s.Boot != r.boot || s.Run != r.run || !SameParams(s.Params, r.params) || s.DTS < r.end-ingest.ClockRate/100 {
 		return false
 	}
+	if !s.Key { // a segment can only begin at a key unit
+		return true
+	}
 	expected := r.item.From.Add(Duration(s.DTS - r.base))
 	if d := s.Captured.Add(-Duration(s.PTS - s.DTS)).Sub(expected); d > driftMax || d < -driftMax {
 		return false
 	}
-	return !s.Key || Duration(s.DTS-r.base) < r.store.opt.Segment
+	return Duration(s.DTS-r.base) < r.store.opt.Segment
 }
 
 func (r *Recorder) begin(s *Sample) error {
@@ -143,7 +146,7 @@ func (r *Recorder) begin(s *Sample) error {
 
 // create makes a new file; a clock that was set back may want a name twice.
 func create(dir string, ms int64) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDir(dir); err != nil {
 		return nil, err
 	}
 	for n := ms; ; n++ {

@@ -34,6 +34,7 @@ const (
 var (
 	ErrNotFound = errors.New("not kept")
 	ErrDiskFull = errors.New("disk full: recording stopped")
+	ErrNotKey   = errors.New("a segment begins with a key unit")
 	ErrName     = errors.New("not a usable name")
 )
 
@@ -119,7 +120,7 @@ func (s *Store) Open() error {
 	}
 	s.boot = binary.BigEndian.Uint64(nonce[:])
 	for _, class := range []Class{Recordings, Clips, Snapshots, Telemetry, Spool} {
-		if err := os.MkdirAll(filepath.Join(s.opt.Dir, string(class)), 0o755); err != nil {
+		if err := makeDir(filepath.Join(s.opt.Dir, string(class))); err != nil {
 			return fmt.Errorf("open media: %w", err)
 		}
 		if err := s.index(class); err != nil {
@@ -245,7 +246,7 @@ const tempPrefix = ".tmp-"
 // sync of the folder.
 func WriteFile(path string, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := makeDir(dir); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	f, err := os.CreateTemp(dir, tempPrefix+"*")
@@ -264,6 +265,20 @@ func WriteFile(path string, write func(io.Writer) error) (err error) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// makeDir makes a folder so that it is there after a power cut too.
+func makeDir(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	if err := makeDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(dir))
 }
 
 func syncDir(dir string) error {
