@@ -28,7 +28,7 @@ export function useShown() {
 
   async function drawn(incidents: Incident[]) {
     const fresh = incidents
-      .flatMap((incident) => room.alerts.size > 0 ? room.alertsOf(incident) : [])
+      .flatMap((incident) => room.alertsOf(incident))
       .filter((alert) => !alert.shown_at && !said.has(alert.id))
     if (fresh.length === 0) return
     for (const alert of fresh) said.add(alert.id)

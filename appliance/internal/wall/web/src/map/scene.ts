@@ -9,7 +9,7 @@ import { placePolygon, viewCone, type LonLat } from './geo'
 
 export interface Mark {
   key: string
-  kind: 'camera' | 'pillar' | 'drone' | 'incident'
+  kind: 'camera' | 'pillar' | 'drone' | 'incident' | 'place'
   at: LonLat
   name: string
   state: string // device state, or an incident's priority
@@ -43,6 +43,11 @@ export function useScene() {
 
   const marks = computed<Mark[]>(() => {
     const list: Mark[] = []
+    for (const place of places.value) {
+      const ring = place.geometry.coordinates[0] as LonLat[]
+      const corner: LonLat = [Math.min(...ring.map(([lon]) => lon)), Math.max(...ring.map(([, lat]) => lat))]
+      list.push({ key: `place/${place.properties?.id}`, kind: 'place', at: corner, name: String(place.properties?.name), state: '', detail: '', turn: 0 })
+    }
     for (const camera of room.cameras.values()) {
       if (!camera.position) continue
       const { lat, lon, bearing } = camera.position
@@ -113,6 +118,7 @@ export function useScene() {
     ...marks.value.filter((m) => m.kind !== 'drone').map((m) => m.at),
     ...cones.value.flatMap((c) => c.geometry.coordinates[0] as LonLat[]),
     ...places.value.flatMap((p) => p.geometry.coordinates[0] as LonLat[]),
+    ...incidentMarks.value.map((m) => m.at),
   ])
   const fallback = computed<LonLat[]>(() => (room.station ? [[room.station.position.lon, room.station.position.lat]] : []))
 
