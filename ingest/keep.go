@@ -17,11 +17,12 @@ type Pace struct {
 	Steady time.Duration // how long an attempt must last to count as recovered
 }
 
-// DefaultPace tries again after 100 ms at first and at least every 1.5 s. Ten
-// seconds are longer than any time-out of a source, so that a device that
+// DefaultPace tries again after 100 ms at first and then every 750 ms, or 100 ms
+// after a dial that timed out: with a second until the next key frame a camera
+// is live within 2 s of its return. Ten seconds are longer than any time-out of a source, so that a device that
 // accepts and then says nothing never counts as recovered.
 func DefaultPace() Pace {
-	return Pace{First: 100 * time.Millisecond, Max: 1500 * time.Millisecond, Steady: 10 * time.Second}
+	return Pace{First: 100 * time.Millisecond, Max: 750 * time.Millisecond, Steady: 10 * time.Second}
 }
 
 func (p Pace) orDefault() Pace {
