@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
-	"github.com/watchpost-edge/watchpost/appliance/internal/media/bmff"
 	"github.com/watchpost-edge/watchpost/ingest"
 )
 
@@ -165,7 +164,7 @@ func sampleEntries(samples []media.Sample) (entries [][]byte, kinds []uint32, er
 			k--
 		}
 		if k == 0 {
-			e, err := bmff.SampleEntry(p)
+			e, err := media.SampleEntry(p)
 			if err != nil {
 				return nil, nil, err
 			}

@@ -143,3 +143,6 @@ func copyDir(t *testing.T, to, from string) {
 
 // now is the bubble's time as it is written to files.
 func now() time.Time { return time.Now().UTC().Round(0) }
+
+// pass lets the bubble's time pass.
+func pass(d time.Duration) { <-time.After(d) }

@@ -67,7 +67,11 @@ type entry struct {
 
 // segmentHead is what a segment begins with.
 func segmentHead(p *ingest.Params) ([]byte, error) {
-	init, err := bmff.Init(p)
+	codec, err := codecOf(p)
+	if err != nil {
+		return nil, err
+	}
+	init, err := bmff.Init(codec, ingest.ClockRate)
 	if err != nil {
 		return nil, err
 	}

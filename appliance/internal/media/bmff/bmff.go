@@ -9,13 +9,12 @@ package bmff
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4"
-
-	"github.com/watchpost-edge/watchpost/ingest"
 )
 
 // HeaderSize is the size of a plain box header in bytes.
@@ -75,31 +74,26 @@ func (w *Buffer) Put(p []byte) { w.b = append(w.b, p...) }
 // PutU32 overwrites four bytes at an offset that was written before.
 func (w *Buffer) PutU32(at int, v uint32) { binary.BigEndian.PutUint32(w.b[at:], v) }
 
-// Init is the head of a fragmented file with one video track, track 1, in
-// ticks of ingest.ClockRate: ftyp and moov.
-func Init(p *ingest.Params) ([]byte, error) {
-	codec, err := codecOf(p)
-	if err != nil {
-		return nil, err
-	}
-	init := fmp4.Init{Tracks: []*fmp4.InitTrack{{ID: 1, TimeScale: ingest.ClockRate, Codec: codec}}}
+// Init is the head of a fragmented file with one track, track 1: ftyp and
+// moov. clock is its ticks per second.
+func Init(codec mp4.Codec, clock uint32) ([]byte, error) {
+	init := fmp4.Init{Tracks: []*fmp4.InitTrack{{ID: 1, TimeScale: clock, Codec: codec}}}
 	var buf seekablebuffer.Buffer
 	if err := init.Marshal(&buf); err != nil {
-		return nil, fmt.Errorf("write head for %s: %w", p.Codec, err)
+		return nil, fmt.Errorf("write head: %w", err)
 	}
 	return buf.Bytes(), nil
 }
 
-// SampleEntry is the one entry of the stsd box for these parameters, and its
-// four-letter code is its bytes 4 to 8.
-func SampleEntry(p *ingest.Params) ([]byte, error) {
-	init, err := Init(p)
+// SampleEntry is the one entry of the stsd box of a track with this codec.
+func SampleEntry(codec mp4.Codec) ([]byte, error) {
+	init, err := Init(codec, 1)
 	if err != nil {
 		return nil, err
 	}
 	stsd := find(init, "moov", "trak", "mdia", "minf", "stbl", "stsd")
 	if len(stsd) <= stsdHead {
-		return nil, fmt.Errorf("write sample entry for %s: no entry", p.Codec)
+		return nil, errors.New("write sample entry: there is none")
 	}
 	return stsd[stsdHead:], nil
 }
@@ -121,26 +115,4 @@ func find(b []byte, path ...string) []byte {
 		b = b[size:]
 	}
 	return nil
-}
-
-func codecOf(p *ingest.Params) (mp4.Codec, error) {
-	switch p.Codec {
-	case ingest.H264:
-		if len(p.SPS) < 4 || len(p.PPS) == 0 {
-			return nil, fmt.Errorf("write head for %s: no parameter sets", p.Codec)
-		}
-		return &mp4.CodecH264{SPS: p.SPS, PPS: p.PPS}, nil
-	case ingest.H265:
-		if len(p.VPS) == 0 || len(p.SPS) == 0 || len(p.PPS) == 0 {
-			return nil, fmt.Errorf("write head for %s: no parameter sets", p.Codec)
-		}
-		return &mp4.CodecH265{VPS: p.VPS, SPS: p.SPS, PPS: p.PPS}, nil
-	case ingest.MJPEG:
-		if p.Width <= 0 || p.Height <= 0 {
-			return nil, fmt.Errorf("write head for %s: no size", p.Codec)
-		}
-		return &mp4.CodecMJPEG{Width: p.Width, Height: p.Height}, nil
-	default:
-		return nil, fmt.Errorf("write head for %q: unknown codec", p.Codec)
-	}
 }
