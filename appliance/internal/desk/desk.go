@@ -98,6 +98,9 @@ func (d *Desk) Open(ctx context.Context) error {
 // errors.go) or a refusal of the journal has changed nothing. When ctx ends
 // first the input may have been stored: handled again it is a duplicate.
 func (d *Desk) Handle(ctx context.Context, in Input) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, fmt.Errorf("handle %T: %w", in, err)
+	}
 	d.mu.Lock()
 	if d.failure != nil {
 		defer d.mu.Unlock()

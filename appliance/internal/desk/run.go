@@ -9,6 +9,9 @@ import (
 // clockEvery is how often the wall clock is looked at when nothing happens.
 const clockEvery = time.Second
 
+// stopWithin bounds the last checkpoint.
+const stopWithin = 30 * time.Second
+
 // Run feeds a Tick at every deadline, writes checkpoints, and writes one more
 // when ctx ends: the start after it is quick. It returns an error when the desk
 // has failed, and then the process must end. No input may come after it has
@@ -21,7 +24,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return d.stop()
+			return d.stop(context.WithoutCancel(ctx))
 		case <-d.dead:
 			timer.Stop()
 			return d.failed()
@@ -95,11 +98,11 @@ func (d *Desk) failed() error {
 }
 
 // stop writes the last checkpoint. The context of Run has ended already.
-func (d *Desk) stop() error {
+func (d *Desk) stop(ctx context.Context) error {
 	if err := d.failed(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, stopWithin)
 	defer cancel()
 	return d.Checkpoint(ctx)
 }
