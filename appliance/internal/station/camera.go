@@ -171,8 +171,8 @@ func (c *camera) look(started time.Time) (state string, since time.Time, why str
 // why is the reason that no picture comes, in words.
 func (c *camera) why() string {
 	st := c.source.Stats()
-	if st.LastError != nil {
-		return st.LastError.Error()
+	if st.LastError != "" {
+		return st.LastError
 	}
 	return "the camera sends no picture"
 }

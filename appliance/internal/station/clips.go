@@ -77,7 +77,7 @@ func (s *Station) clockOf(camera string) (offset, uncertainty time.Duration) {
 		return 0, 0
 	}
 	st := c.source.Stats()
-	return st.ClockOffset, st.ClockUncertainty
+	return st.ClockOffset, st.Uncertainty
 }
 
 // recordingTrouble notes why a camera is not recorded; nil when it is again.

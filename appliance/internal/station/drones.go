@@ -30,7 +30,7 @@ type uav struct {
 func (s *Station) newDrone(cfg config.Drone) *uav {
 	d := &uav{station: s, cfg: cfg}
 	d.source = drone.New(drone.Config{
-		Drone: cfg.ID, Listen: cfg.Listen, SystemID: cfg.SystemID, Deliver: d.deliver, Logger: s.log,
+		Drone: cfg.ID, Listen: cfg.Listen, SystemID: byte(cfg.SystemID), Deliver: d.deliver, Logger: s.log,
 	})
 	return d
 }

@@ -50,9 +50,9 @@ func (c *collector) cameras(g gatherer) {
 		g.add(prometheus.GaugeValue, "camera_picture_age_seconds", "Age of the newest picture; -0.001: none yet.", float64(state.AgeMS)/1000, "camera", id)
 		g.add(prometheus.CounterValue, "camera_units_total", "Access units received.", float64(st.Units), "camera", id)
 		g.add(prometheus.CounterValue, "camera_bytes_total", "Bytes of access units received.", float64(st.Bytes), "camera", id)
-		g.add(prometheus.CounterValue, "camera_packets_lost_total", "RTP packets that did not arrive.", float64(st.LostPackets), "camera", id)
-		g.add(prometheus.CounterValue, "camera_reconnects_total", "Sessions after the first.", float64(st.Reconnects), "camera", id)
-		g.add(prometheus.GaugeValue, "camera_clock_offset_seconds", "Camera's clock minus the box's.", st.ClockOffset.Seconds(), "camera", id)
+		g.add(prometheus.CounterValue, "camera_packets_lost_total", "RTP packets that did not arrive.", float64(st.PacketsLost), "camera", id)
+		g.add(prometheus.CounterValue, "camera_sessions_total", "Sessions that became live.", float64(st.Sessions), "camera", id)
+		g.add(prometheus.GaugeValue, "camera_clock_offset_seconds", "Box's clock minus the camera's.", st.ClockOffset.Seconds(), "camera", id)
 		if cam.analyzer == nil {
 			continue
 		}

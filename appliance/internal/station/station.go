@@ -177,7 +177,11 @@ func (s *Station) makeDevices() error {
 		s.cameras[cfg.ID] = c
 	}
 	for _, cfg := range s.cfg.Drones {
-		s.drones = append(s.drones, s.newDrone(cfg))
+		d := s.newDrone(cfg)
+		if err := d.source.Open(); err != nil {
+			return err
+		}
+		s.drones = append(s.drones, d)
 	}
 	return nil
 }
@@ -298,12 +302,7 @@ func (s *Station) announce(ctx context.Context) error {
 		Drones: map[string]string{}, PID: os.Getpid(),
 	}
 	for _, d := range s.drones {
-		address, err := d.source.Wait(ctx)
-		if err != nil {
-			s.log.Warn("drone's port is not open yet", "drone", d.cfg.ID, "err", err)
-			continue
-		}
-		a.Drones[d.cfg.ID] = address
+		a.Drones[d.cfg.ID] = d.source.Addr()
 	}
 	s.running.Store(true)
 	if err := a.write(s.cfg.Data.Dir); err != nil {
