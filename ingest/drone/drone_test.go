@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bluenviron/gomavlib/v3"
+	"github.com/bluenviron/gomavlib/v3/pkg/dialect"
 	"github.com/bluenviron/gomavlib/v3/pkg/dialects/common"
 	"github.com/bluenviron/gomavlib/v3/pkg/frame"
 	"github.com/bluenviron/gomavlib/v3/pkg/message"
@@ -184,10 +185,12 @@ func TestTakenPortIsNamed(t *testing.T) {
 	require.ErrorContains(t, New(Config{Listen: "tcp:x"}).Open(), "want udp:host:port")
 }
 
+var readWriter = sync.OnceValue(func() *dialect.ReadWriter { return New(Config{}).read })
+
 func encode(t testing.TB, system byte, m message.Message) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	w := &frame.Writer{ByteWriter: &out, DialectRW: New(Config{}).read}
+	w := &frame.Writer{ByteWriter: &out, DialectRW: readWriter()}
 	require.NoError(t, w.Initialize())
 	sw := &streamwriter.Writer{FrameWriter: w, Version: streamwriter.V2, SystemID: system, ComponentID: 1}
 	require.NoError(t, sw.Initialize())
