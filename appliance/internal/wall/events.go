@@ -1,0 +1,195 @@
+package wall
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+)
+
+// Limits and times of event streams.
+const (
+	streamsMax     = 128
+	heartbeatEvery = 10 * time.Second
+	stillEvery     = 5 * time.Second
+	retryMS        = 1000                  // what a browser waits before it comes back
+	batchEvery     = 15 * time.Millisecond // changes within it go out together
+)
+
+// events streams changes and live facts. Nothing is queued for a client: when
+// it has taken what was written, it gets the present version of all that was
+// touched in the meantime.
+func (s *Server) events(c *fiber.Ctx, who caller) error {
+	place, err := s.streamStart(c)
+	if err != nil {
+		return err
+	}
+	c.Set(fiber.HeaderContentType, "text/event-stream")
+	c.Set("X-Accel-Buffering", "no")
+	c.Set("As-Of", s.asOf(place))
+	if c.Method() == fiber.MethodHead {
+		return c.SendStatus(http.StatusOK)
+	}
+	select {
+	case s.open <- struct{}{}:
+	default:
+		return later(fault(http.StatusServiceUnavailable, "streams_exhausted", "close a page of the wall", "%d event streams are open", streamsMax), 5*time.Second)
+	}
+	s.streams.Add(1)
+	s.m.streams.Inc()
+	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
+		defer func() {
+			<-s.open
+			s.m.streams.Dec()
+			s.streams.Done()
+		}()
+		stream := &stream{server: s, w: w, who: who, place: place}
+		if err := stream.run(s.ctx); err != nil && s.ctx.Err() == nil {
+			s.o.Log.Debug("event stream ended", "user", who.name, "remote", who.remote, "why", err)
+		}
+	})
+	return nil
+}
+
+// streamStart is the place that the client has. Whether it can still be
+// continued from is asked before the answer begins: 410 otherwise.
+func (s *Server) streamStart(c *fiber.Ctx) (uint64, error) {
+	field, text := "Last-Event-ID", c.Get("Last-Event-ID")
+	if text == "" {
+		field, text = "after", c.Query("after")
+	}
+	if text == "" {
+		return s.view(func(*desk.State) {})
+	}
+	place, err := s.parsePlace(field, text)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := s.within()
+	defer cancel()
+	_, _, err = s.o.Desk.Since(ctx, place)
+	return place, err
+}
+
+// stream is one client.
+type stream struct {
+	server *Server
+	w      *bufio.Writer
+	who    caller
+	place  uint64 // everything up to it was sent
+}
+
+var errLoginEnded = errors.New("the login has ended")
+
+func (st *stream) run(ctx context.Context) error {
+	if _, err := fmt.Fprintf(st.w, "retry: %d\n\n", retryMS); err != nil {
+		return err
+	}
+	heartbeat, still := time.NewTicker(heartbeatEvery), time.NewTicker(stillEvery)
+	defer heartbeat.Stop()
+	defer still.Stop()
+	state, newer := st.server.state.get()
+	if err := st.sendState(state); err != nil {
+		return err
+	}
+	for {
+		changed := st.server.o.Desk.Changed()
+		if err := st.sendChanges(ctx); err != nil {
+			return err
+		}
+		if err := st.w.Flush(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+			if err := gather(ctx); err != nil {
+				return nil
+			}
+		case <-newer:
+			state, newer = st.server.state.get()
+			if err := st.sendState(state); err != nil {
+				return err
+			}
+		case <-heartbeat.C:
+			if _, err := st.w.WriteString(": still here\n\n"); err != nil {
+				return err
+			}
+		case <-still.C:
+			if !st.server.still(st.who) {
+				return errLoginEnded
+			}
+		}
+	}
+}
+
+// gather lets the events of a burst go out together.
+func gather(ctx context.Context) error {
+	timer := time.NewTimer(batchEvery)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// sendChanges writes each resource touched since. The id stands at the last
+// one of a place only: a client that comes back with it has them all.
+func (st *stream) sendChanges(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, handleWithin)
+	defer cancel()
+	changes, asOf, err := st.server.o.Desk.Since(ctx, st.place)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		st.place = max(st.place, asOf)
+		return nil
+	}
+	named, err := st.server.names(changes)
+	if err != nil {
+		return err
+	}
+	for _, change := range changes {
+		resource := tidy(change.Resource, named)
+		data, err := json.Marshal(resource)
+		if err != nil {
+			return fmt.Errorf("encode %s %s: %w", change.Kind, change.ID, err)
+		}
+		id := ""
+		if change.Last {
+			id = "id: " + st.server.asOf(change.Touched) + "\n"
+		}
+		if _, err := fmt.Fprintf(st.w, "event: %s\n%sdata: %s\n\n", eventName(change.Kind, resource), id, data); err != nil {
+			return err
+		}
+	}
+	st.place = max(st.place, asOf)
+	return nil
+}
+
+// eventName is the kind, but for an uplink: a device with its own event.
+func eventName(kind string, resource any) string {
+	if device, ok := resource.(*desk.Device); ok && device.Type == "uplink" {
+		return "uplink"
+	}
+	return kind
+}
+
+func (st *stream) sendState(state []byte) error {
+	if state == nil {
+		return nil
+	}
+	_, err := fmt.Fprintf(st.w, "event: state\ndata: %s\n\n", state)
+	return err
+}

@@ -1,0 +1,164 @@
+package wall
+
+import (
+	"errors"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+)
+
+const cookieName = "watchpost_session"
+
+// caller is who asks. The zero caller is nobody: on public routes only.
+type caller struct {
+	name      string
+	role      access.Role
+	session   access.Session
+	anonymous bool // role wall without a login
+	remote    string
+}
+
+func (c caller) actor() desk.Actor { return desk.Actor{Name: c.name, Role: string(c.role)} }
+
+// owner keys what belongs to one login.
+func (c caller) owner() string {
+	if c.session.ID != "" {
+		return c.session.ID
+	}
+	return "anonymous"
+}
+
+type handler func(c *fiber.Ctx, who caller) error
+
+// route registers a handler behind its row of the table. Without a row nobody
+// may call it.
+func (s *Server) route(app *fiber.App, method, path string, h handler) {
+	rule, known := s.table.Rule(method, path)
+	guarded := func(c *fiber.Ctx) error {
+		if !known {
+			return s.refuse(c, caller{}, fault(http.StatusForbidden, "forbidden", "nobody may", "the route has no row in the table of roles"))
+		}
+		if err := s.checkOrigin(c); err != nil {
+			return s.refuse(c, caller{}, err)
+		}
+		who, err := s.identify(c, rule)
+		if err != nil {
+			return s.refuse(c, who, err)
+		}
+		return h(c, who)
+	}
+	app.Add(method, path, guarded)
+	if method == fiber.MethodGet {
+		app.Add(fiber.MethodHead, path, guarded)
+	}
+}
+
+// reads reports whether the request changes nothing.
+func reads(c *fiber.Ctx) bool {
+	return c.Method() == fiber.MethodGet || c.Method() == fiber.MethodHead
+}
+
+// identify finds the caller and whether the row lets him in.
+func (s *Server) identify(c *fiber.Ctx, rule access.Rule) (caller, error) {
+	who := caller{remote: remoteOf(c)}
+	session, err := s.o.Sessions.Check(c.Cookies(cookieName), true)
+	switch {
+	case err == nil:
+		who.name, who.role, who.session = session.User, session.Role, session
+	case !errors.Is(err, access.ErrSession):
+		return who, err
+	case rule.Public:
+		return who, nil
+	case s.o.AnonymousWall && reads(c) && rule.Allows(access.Wall):
+		who.name, who.role, who.anonymous = "anonymous", access.Wall, true
+	default:
+		return who, fault(http.StatusUnauthorized, "unauthenticated", "log in", "nobody is logged in")
+	}
+	if !rule.Allows(who.role) {
+		return who, fault(http.StatusForbidden, "forbidden", "ask somebody who may", "role %s may not %s %s", who.role, c.Method(), rule.Path)
+	}
+	return who, nil
+}
+
+// refuse counts and records a refusal; repeated ones are folded.
+func (s *Server) refuse(c *fiber.Ctx, who caller, err error) error {
+	p := problemOf(err)
+	s.m.refused.WithLabelValues(p.Code).Inc()
+	if p.Code != "unauthenticated" && p.Status < http.StatusInternalServerError {
+		s.looks.refused(who, remoteOf(c), p.Code+" "+c.Method()+" "+c.Route().Path)
+	}
+	return p
+}
+
+// checkOrigin keeps other sites from acting in the name of who is logged in.
+// SameSite=Strict does so already; this is for browsers and proxies that do
+// not keep it. A client without either header is no browser.
+func (s *Server) checkOrigin(c *fiber.Ctx) error {
+	if reads(c) {
+		return nil
+	}
+	refused := func(header, value string) error {
+		p := fault(http.StatusForbidden, "origin_refused", "use the wall's own pages", "%s is %q: another site may not change anything here", header, clip(value, 64))
+		p.Field, p.Value = header, clip(value, 64)
+		return p
+	}
+	if site := c.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return refused("Sec-Fetch-Site", site)
+	}
+	origin := c.Get(fiber.HeaderOrigin)
+	if origin == "" {
+		return nil
+	}
+	if u, err := url.Parse(origin); err != nil || !strings.EqualFold(u.Host, string(c.Request().Host())) {
+		return refused("Origin", origin)
+	}
+	return nil
+}
+
+// dress sets what every answer carries.
+func (s *Server) dress(c *fiber.Ctx) {
+	for _, header := range [][2]string{
+		{"Content-Security-Policy", contentPolicy},
+		{"X-Content-Type-Options", "nosniff"},
+		{"Referrer-Policy", "no-referrer"},
+		{"X-Frame-Options", "DENY"},
+		{"Cross-Origin-Opener-Policy", "same-origin"},
+		{"Cross-Origin-Resource-Policy", "same-origin"},
+		{"Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()"},
+		{"Cache-Control", "no-store"},
+		{"As-Of", s.asOf(s.o.Journal.Last())},
+	} {
+		c.Set(header[0], header[1])
+	}
+}
+
+// protect is in front of every route: the headers, and the rule of loopback.
+func (s *Server) protect(c *fiber.Ctx) error {
+	s.dress(c)
+	if s.o.Insecure || c.Path() == "/healthz" || c.Path() == "/readyz" || loopback(c) {
+		return c.Next()
+	}
+	return s.refuse(c, caller{}, fault(http.StatusForbidden, "loopback_only",
+		"open the wall on the box itself, tunnel to it (ssh -L), or set http.insecure: true behind a proxy that adds TLS",
+		"without TLS the wall serves the box itself only; you come from %s", remoteOf(c)))
+}
+
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; manifest-src 'self'; connect-src 'self'; " +
+	"img-src 'self' blob: data:; media-src 'self' blob:; worker-src 'self' blob:; child-src blob:; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+func remoteOf(c *fiber.Ctx) string {
+	addr, ok := netip.AddrFromSlice(c.Context().RemoteIP())
+	if !ok {
+		return ""
+	}
+	return addr.Unmap().String()
+}
+
+func loopback(c *fiber.Ctx) bool { return c.Context().RemoteIP().IsLoopback() }

@@ -1,0 +1,88 @@
+package wall
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// decider is the desk. What it returns is synced.
+type decider interface {
+	Handle(ctx context.Context, in desk.Input) (desk.Result, error)
+	// View shows the state; nothing of it but its resources may be kept.
+	View(ctx context.Context, show func(*desk.State)) (asOf uint64, err error)
+	// Since gives what was touched after the place; desk.ErrGone when it
+	// cannot tell.
+	Since(ctx context.Context, place uint64) (changes []desk.Change, asOf uint64, err error)
+	Changed() <-chan struct{}
+	Rules() *desk.Rules
+}
+
+// journal is the part of bridge.Reader that is shown to leads.
+type journal interface {
+	Epoch() string
+	Last() uint64
+	Read(after uint64, limit int) ([]bridge.Record, error)
+}
+
+// devices are the station's configured devices with their live facts, each
+// call anew. They are asked several times a second and must not block.
+type devices interface {
+	Cameras() []Camera
+	Pillars() []Pillar
+	Drones() []Drone
+	Uplinks() []Uplink
+	Places() []Place
+}
+
+// video is the live video of a camera; false while it is not live.
+type video interface {
+	Live(camera string) (whep.Video, bool)
+}
+
+// files are what the station keeps on disk. What is not there is an error
+// that is fs.ErrNotExist or media.ErrNotFound.
+type files interface {
+	// Picture is the camera's newest picture as JPEG.
+	Picture(ctx context.Context, camera string) ([]byte, error)
+	// Snapshot is a sighting's still as JPEG, by its SHA-256 in hex.
+	Snapshot(sha256 string) ([]byte, error)
+	// Clip opens a part of a clip.
+	Clip(id, part string) (File, error)
+	// Cut makes a clip of a camera's recording.
+	Cut(ctx context.Context, camera string, from, to time.Time) (File, error)
+	// Track is where a drone was.
+	Track(drone string, from, to time.Time) ([]ingest.Telemetry, error)
+}
+
+// File is an MP4 that can be read from anywhere. Body is closed by the wall.
+type File struct {
+	Body io.ReadSeekCloser
+	Size int64  // bytes
+	ETag string // without quotes; empty: none
+}
+
+// warnings are the findings that stand; *health.Board.
+type warnings interface {
+	Warnings(now time.Time) []health.Warning
+}
+
+// users are the users file; *access.Users.
+type users interface {
+	Verify(name, password string) (access.User, error)
+}
+
+// sessions are the logins; *access.Sessions.
+type sessions interface {
+	Create(user access.User, remote string) (token string, made access.Session, err error)
+	Check(token string, touch bool) (access.Session, error)
+	CheckID(id string, touch bool) (access.Session, error)
+	End(id string) error
+}

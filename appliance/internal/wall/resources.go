@@ -1,0 +1,207 @@
+package wall
+
+import (
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// The resources that are not the desk's, as openapi.json describes them.
+
+// Station is who we are.
+type Station struct {
+	ID       string          `json:"id"`
+	Box      string          `json:"box"`
+	Name     string          `json:"name"`
+	Language string          `json:"language"` // zh-CN or en
+	Timezone string          `json:"timezone"` // IANA
+	Position ingest.Position `json:"position"`
+}
+
+// View is where a camera stands and what it sees.
+type View struct {
+	Lat     float64 `json:"lat"`
+	Lon     float64 `json:"lon"`
+	Bearing float64 `json:"bearing"` // degrees clockwise from true north
+	FOV     float64 `json:"fov"`     // degrees; 0: not known
+	RangeM  float64 `json:"range_m"` // metres
+}
+
+// Camera is a configured camera with its live facts.
+type Camera struct {
+	ID       string                  `json:"id"`
+	Name     string                  `json:"name"`
+	Position *View                   `json:"position,omitempty"`
+	Record   string                  `json:"record"` // continuous, incidents, off
+	Analyze  bool                    `json:"analyze"`
+	Zones    map[string][][2]float64 `json:"zones,omitempty"` // polygons, 0..1 of the picture
+	Masks    [][][2]float64          `json:"masks,omitempty"`
+	Live     CameraState             `json:"live"`
+}
+
+// CameraState is what changes by the second.
+type CameraState struct {
+	ID        string       `json:"id"`
+	Live      bool         `json:"live"`
+	Since     bridge.Stamp `json:"since"`  // when Live last changed
+	AgeMS     int64        `json:"age_ms"` // of the newest picture; -1: none yet
+	Recording bool         `json:"recording"`
+	FPS       float64      `json:"fps"`
+	Width     int          `json:"width"`
+	Height    int          `json:"height"`
+	Codec     string       `json:"codec"`
+	Why       string       `json:"why,omitempty"` // why it is not live
+}
+
+// Pillar is a configured pillar with its newest status.
+type Pillar struct {
+	ID       string               `json:"id"`
+	Name     string               `json:"name"`
+	Position *ingest.Position     `json:"position,omitempty"`
+	Cameras  []string             `json:"cameras"`
+	Status   *ingest.PillarStatus `json:"status,omitempty"` // nil: never heard
+}
+
+// Drone is a configured drone with what was last heard.
+type Drone struct {
+	ID        string            `json:"id"`
+	Name      string            `json:"name"`
+	Kind      string            `json:"kind"` // mavlink, dji
+	Telemetry *ingest.Telemetry `json:"telemetry,omitempty"`
+}
+
+// Uplink is one way up, and how far behind it is.
+type Uplink struct {
+	Name      string                 `json:"name"`
+	Kind      string                 `json:"kind"` // mqtt, webhook, nats
+	Connected bool                   `json:"connected"`
+	Listening bool                   `json:"listening"` // headquarters said so
+	Since     bridge.Stamp           `json:"since"`     // when Connected last changed
+	Lag       map[bridge.Lane]uint64 `json:"lag"`       // events not yet confirmed
+	Oldest    bridge.Stamp           `json:"oldest"`    // recorded time of the oldest of them
+	SetAside  int                    `json:"set_aside"`
+	Why       string                 `json:"why,omitempty"`
+}
+
+// Place is a configured place.
+type Place struct {
+	ID          string       `json:"id"`
+	Name        string       `json:"name"`
+	AddressCode string       `json:"address_code,omitempty"`
+	Beat        string       `json:"beat,omitempty"`
+	Polygon     [][2]float64 `json:"polygon"` // lat, lon
+}
+
+type me struct {
+	Name      string      `json:"name"`
+	Role      access.Role `json:"role"`
+	Anonymous bool        `json:"anonymous"`
+}
+
+type sessionAnswer struct {
+	AsOf      string       `json:"as_of"`
+	Name      string       `json:"name"`
+	Role      access.Role  `json:"role"`
+	Anonymous bool         `json:"anonymous"`
+	Expires   bridge.Stamp `json:"expires_at"`
+	Idle      bridge.Stamp `json:"idle_expires_at"`
+}
+
+type roomAnswer struct {
+	AsOf      string           `json:"as_of"`
+	At        bridge.Stamp     `json:"at"`
+	Station   Station          `json:"station"`
+	Me        me               `json:"me"`
+	Incidents []*desk.Incident `json:"incidents"`
+	Alerts    []*desk.Alert    `json:"alerts"`
+	Clips     []*desk.Clip     `json:"clips"`
+	Devices   []*desk.Device   `json:"devices"`
+	Uplinks   []Uplink         `json:"uplinks"`
+	Cameras   []Camera         `json:"cameras"`
+	Pillars   []Pillar         `json:"pillars"`
+	Drones    []Drone          `json:"drones"`
+	Places    []Place          `json:"places"`
+	Warnings  []warningAnswer  `json:"warnings"`
+}
+
+type stateAnswer struct {
+	At       bridge.Stamp       `json:"at"`
+	Cameras  []CameraState      `json:"cameras"`
+	Drones   []ingest.Telemetry `json:"drones"`
+	Uplinks  []Uplink           `json:"uplinks"`
+	Warnings []warningAnswer    `json:"warnings"`
+}
+
+type incidentAnswer struct {
+	AsOf     string         `json:"as_of"`
+	Incident *desk.Incident `json:"incident"`
+	Alerts   []*desk.Alert  `json:"alerts"`
+	Clips    []*desk.Clip   `json:"clips"`
+}
+
+type warningAnswer struct {
+	Code     string          `json:"code"`
+	Title    string          `json:"title"`
+	Text     string          `json:"text"`
+	Severity health.Severity `json:"severity"`
+	Subject  string          `json:"subject,omitempty"`
+	Since    bridge.Stamp    `json:"since"`
+}
+
+type healthAnswer struct {
+	AsOf     string          `json:"as_of"`
+	Status   string          `json:"status"` // ok, degraded, critical
+	Version  string          `json:"version"`
+	Started  bridge.Stamp    `json:"started_at"`
+	Warnings []warningAnswer `json:"warnings"`
+}
+
+type trackAnswer struct {
+	AsOf   string             `json:"as_of"`
+	Drone  string             `json:"drone"`
+	From   bridge.Stamp       `json:"from"`
+	To     bridge.Stamp       `json:"to"`
+	Points []ingest.Telemetry `json:"points"`
+}
+
+type blindAnswer struct {
+	Camera string       `json:"camera"`
+	Name   string       `json:"name"`
+	Kind   string       `json:"kind"`
+	From   bridge.Stamp `json:"from"`
+	To     bridge.Stamp `json:"to"` // empty while it is open
+	Why    string       `json:"why,omitempty"`
+}
+
+type recordAnswer struct {
+	Place uint64       `json:"place"`
+	Event bridge.Event `json:"event"`
+}
+
+type pageAnswer[T any] struct {
+	AsOf   string `json:"as_of"`
+	Items  []T    `json:"items"`
+	Cursor string `json:"cursor,omitempty"`
+}
+
+type doneAnswer struct {
+	AsOf string `json:"as_of"`
+}
+
+func toWarnings(list []health.Warning) []warningAnswer {
+	answers := make([]warningAnswer, len(list))
+	for i, w := range list {
+		answers[i] = warningAnswer{Code: w.Code, Title: w.Title, Text: w.Text, Severity: w.Severity, Subject: w.Subject, Since: bridge.At(w.Since)}
+	}
+	return answers
+}
+
+// full is the list, never nil: in JSON an empty list is [].
+func full[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

@@ -1,0 +1,310 @@
+package wall_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/bridge/journal"
+	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/ingest/feed"
+)
+
+const (
+	within   = 10 * time.Second
+	password = "correct horse"
+)
+
+// box is a whole wall over a real journal and a real desk; only devices and
+// files are made up.
+type box struct {
+	desk     *desk.Desk
+	journal  *journal.Journal
+	users    *access.Users
+	server   *wall.Server
+	url      string
+	registry *prometheus.Registry
+	station  *station
+
+	mu       sync.Mutex
+	accesses []desk.AccessIn
+}
+
+type settings func(*wall.Options)
+
+func newBox(t *testing.T, change ...settings) *box {
+	t.Helper()
+	dir := t.TempDir()
+	log := slog.New(slog.DiscardHandler)
+	j, err := journal.Open(journal.Options{Dir: dir + "/journal", Source: "/stations/test/boxes/a", Logger: log})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, j.Close()) })
+	d, err := desk.New(desk.Setup{
+		Station: "test", Box: "a",
+		Cameras: []desk.Camera{{ID: "east", Name: "东门", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}}},
+		Pillars: []desk.Pillar{{ID: "P-001", Name: "步行街", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}, Cameras: []string{"east"}}},
+		Drones:  []desk.Drone{{ID: "uav-1", Name: "uav-1"}}, Uplinks: []string{"hq"},
+	}, j, desk.SystemClock(), log, rand.Reader)
+	require.NoError(t, err)
+	require.NoError(t, d.Open(t.Context()))
+
+	users, err := access.OpenUsers(dir, access.WithParams(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}))
+	require.NoError(t, err)
+	for _, role := range access.Roles() {
+		require.NoError(t, users.Add(string(role), password, role))
+	}
+	sessions, err := access.OpenSessions(dir, users, nil)
+	require.NoError(t, err)
+	b := &box{desk: d, journal: j, users: users, registry: prometheus.NewRegistry(), station: newStation()}
+	o := wall.Options{
+		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
+		Desk: d, Journal: j, Devices: b.station, Video: b.station, Files: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions,
+		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
+	}
+	for _, one := range change {
+		one(&o)
+	}
+	b.server, err = wall.New(o)
+	require.NoError(t, err)
+	require.NoError(t, b.server.Open())
+	b.url = "http://" + b.server.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	return b
+}
+
+func (b *box) access(in desk.AccessIn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.accesses = append(b.accesses, in)
+}
+
+// seen is how many accesses of a kind were recorded.
+func (b *box) seen(kind string) (found []desk.AccessIn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, one := range b.accesses {
+		if one.Kind == kind {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+func (b *box) press(t *testing.T, id string) desk.Result {
+	t.Helper()
+	result, err := b.desk.Handle(t.Context(), desk.PressIn{Press: ingest.Press{
+		Pillar: "P-001", ID: id, Kind: ingest.PressAlarm, At: time.Now(), AtText: time.Now().Format(time.RFC3339), Seq: 1, Received: time.Now(),
+	}})
+	require.NoError(t, err)
+	return result
+}
+
+// client is a browser of one user; "" is nobody.
+type client struct {
+	t    *testing.T
+	b    *box
+	http *http.Client
+}
+
+func (b *box) as(t *testing.T, name string) *client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	c := &client{t: t, b: b, http: &http.Client{Jar: jar, Transport: &http.Transport{}}}
+	t.Cleanup(c.http.CloseIdleConnections)
+	if name != "" {
+		status, _ := c.do("POST", "/api/v1/session", map[string]string{"name": name, "password": password})
+		require.Equal(t, 200, status)
+	}
+	return c
+}
+
+type header func(*http.Request)
+
+func with(name, value string) header { return func(r *http.Request) { r.Header.Set(name, value) } }
+
+// raw sends any body: nil, bytes or something for JSON.
+func (c *client) raw(method, path string, body any, headers ...header) *http.Response {
+	c.t.Helper()
+	var reader io.Reader
+	kind := ""
+	switch b := body.(type) {
+	case nil:
+	case []byte:
+		reader = bytes.NewReader(b)
+	default:
+		encoded, err := json.Marshal(b)
+		require.NoError(c.t, err)
+		reader, kind = bytes.NewReader(encoded), "application/json"
+	}
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.b.url+path, reader)
+	require.NoError(c.t, err)
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	for _, h := range headers {
+		h(r)
+	}
+	answer, err := c.http.Do(r)
+	require.NoError(c.t, err)
+	return answer
+}
+
+type object = map[string]any
+
+// do expects JSON or nothing.
+func (c *client) do(method, path string, body any, headers ...header) (int, object) {
+	c.t.Helper()
+	answer := c.raw(method, path, body, headers...)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(c.t, err)
+	require.Regexp(c.t, `^[0-9A-Z]{26}\.\d+$`, answer.Header.Get("As-Of"), "%s %s", method, path)
+	decoded := object{}
+	if len(text) > 0 && strings.Contains(answer.Header.Get("Content-Type"), "json") {
+		require.NoError(c.t, json.Unmarshal(text, &decoded), string(text))
+	}
+	if answer.StatusCode >= 400 {
+		require.Equal(c.t, "application/problem+json", answer.Header.Get("Content-Type"), "%s %s %s", method, path, text)
+		require.NotEmpty(c.t, decoded["code"])
+		require.NotEmpty(c.t, decoded["detail"])
+		matches(c.t, "Problem", decoded)
+	}
+	return answer.StatusCode, decoded
+}
+
+func (c *client) get(path string, schema string) object {
+	c.t.Helper()
+	status, body := c.do("GET", path, nil)
+	require.Equal(c.t, 200, status, "%s %v", path, body)
+	matches(c.t, schema, body)
+	return body
+}
+
+// station is the made-up rest of the box.
+type station struct {
+	mu     sync.Mutex
+	live   bool
+	feed   *feed.Feed[*ingest.Unit]
+	params *ingest.Params
+	gop    []*ingest.Unit
+	clip   []byte
+}
+
+func newStation() *station {
+	s := &station{
+		live: true, feed: feed.New[*ingest.Unit](), clip: bytes.Repeat([]byte("0123456789"), 10_000),
+		params: &ingest.Params{Codec: ingest.H264, SPS: []byte{0x67, 0x42, 0xc0, 0x1f, 0xac}, PPS: []byte{0x68, 0xee, 0x3c, 0x80}},
+	}
+	for i := range int64(10) {
+		nal := bytes.Repeat([]byte{0xff}, 2000)
+		nal[0] = 0x41
+		if i == 0 {
+			nal[0] = 0x65
+		}
+		s.gop = append(s.gop, &ingest.Unit{Camera: "east", Params: s.params, Run: 1, PTS: i * 3600, DTS: i * 3600, Key: i == 0, NALs: [][]byte{nal}, Bytes: len(nal), Received: time.Now()})
+	}
+	return s
+}
+
+func (s *station) set(change func(*station)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+func (s *station) Cameras() []wall.Camera {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return []wall.Camera{{
+		ID: "east", Name: "东门", Record: "continuous", Analyze: true, Position: &wall.View{Lat: 28.69, Lon: 115.99},
+		Zones: map[string][][2]float64{"yard": {{0, 0}, {1, 0}, {1, 1}}},
+		Live:  wall.CameraState{Live: s.live, AgeMS: 40, Recording: true, Width: 1920, Height: 1080, Codec: "h264", Since: bridge.At(time.Now())},
+	}}
+}
+
+func (s *station) Pillars() []wall.Pillar {
+	return []wall.Pillar{{ID: "P-001", Name: "步行街", Cameras: []string{"east"}, Status: &ingest.PillarStatus{Pillar: "P-001", Online: true, At: time.Now()}}}
+}
+
+func (s *station) Drones() []wall.Drone {
+	return []wall.Drone{{ID: "uav-1", Name: "uav-1", Kind: "mavlink", Telemetry: &ingest.Telemetry{Drone: "uav-1", At: time.Now(), Position: &ingest.Position{Lat: 28.69, Lon: 115.99}}}}
+}
+
+func (s *station) Uplinks() []wall.Uplink {
+	return []wall.Uplink{{Name: "hq", Kind: "mqtt", Connected: true, Lag: map[bridge.Lane]uint64{bridge.Alarm: 2}}}
+}
+
+func (s *station) Places() []wall.Place {
+	return []wall.Place{{ID: "south", Name: "南口", Polygon: [][2]float64{{28.69, 115.99}}}}
+}
+
+func (s *station) Live(camera string) (whep.Video, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return whep.Video{Feed: s.feed, Params: s.params, GOP: s.gop}, s.live && camera == "east"
+}
+
+func (s *station) Picture(_ context.Context, camera string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.live || camera != "east" {
+		return nil, fs.ErrNotExist
+	}
+	return []byte("\xff\xd8jpeg"), nil
+}
+
+func (s *station) Snapshot(hash string) ([]byte, error) {
+	if hash != strings.Repeat("ab", 32) {
+		return nil, fs.ErrNotExist
+	}
+	return []byte("\xff\xd8still"), nil
+}
+
+type body struct{ *bytes.Reader }
+
+func (body) Close() error { return nil }
+
+func (s *station) Clip(_, part string) (wall.File, error) {
+	if part != "1" {
+		return wall.File{}, fs.ErrNotExist
+	}
+	return wall.File{Body: body{bytes.NewReader(s.clip)}, Size: int64(len(s.clip)), ETag: "abc"}, nil
+}
+
+func (s *station) Cut(_ context.Context, _ string, from, _ time.Time) (wall.File, error) {
+	if from.Year() < 2026 {
+		return wall.File{}, fs.ErrNotExist
+	}
+	return wall.File{Body: body{bytes.NewReader(s.clip)}, Size: int64(len(s.clip))}, nil
+}
+
+func (s *station) Track(drone string, _, _ time.Time) ([]ingest.Telemetry, error) {
+	return []ingest.Telemetry{{Drone: drone, At: time.Now()}}, nil
+}

@@ -1,0 +1,275 @@
+package wall
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// Limits of the HTTP server.
+const (
+	bodyMaxBytes   = 256 << 10
+	headerMaxBytes = 16 << 10
+	readWithin     = 10 * time.Second // a whole request
+	idleWithin     = 2 * time.Minute  // between requests of a connection
+	connectionsMax = 1024
+	handleWithin   = 10 * time.Second // an answer of the desk
+	stopWithin     = 5 * time.Second
+)
+
+// Options of a Server. All parts are needed.
+type Options struct {
+	Listen        string // host:port; port 0: any
+	Insecure      bool   // serve others than loopback without TLS
+	AnonymousWall bool   // role wall, GET only, without a login
+	UDP, TCP      int    // WebRTC ports; 0: any
+	Station       Station
+	Version       string
+
+	Desk     decider
+	Journal  journal
+	Devices  devices
+	Video    video
+	Files    files
+	Warnings warnings
+	Users    users
+	Sessions sessions
+	// Ready says why the box does not take presses yet; nil when it does.
+	Ready func() error
+	// Access records logins, refusals and looks. It returns when that is done.
+	Access func(desk.AccessIn)
+
+	Registry *prometheus.Registry
+	Log      *slog.Logger
+}
+
+// Server is the wall.
+type Server struct {
+	o       Options
+	table   *access.Table
+	limiter *access.Limiter
+	looks   *looks
+	live    *whep.Server
+	m       *metrics
+	app     *fiber.App
+	ln      net.Listener
+	started time.Time
+
+	ctx     context.Context // ends with Run: streams end with it
+	cancel  context.CancelFunc
+	streams sync.WaitGroup
+	open    chan struct{} // a slot for each event stream
+	state   *stateBoard
+}
+
+// New makes a server that does nothing until Open.
+func New(o Options) (*Server, error) {
+	s := &Server{
+		o: o, table: access.DefaultTable(), limiter: access.NewLimiter(nil), looks: newLooks(o.Access),
+		live:    whep.New(whep.Options{UDP: o.UDP, TCP: o.TCP, Source: o.Video, Log: o.Log}),
+		started: time.Now(), open: make(chan struct{}, streamsMax), state: newStateBoard(),
+	}
+	var err error
+	if s.m, err = newMetrics(o.Registry, s.live); err != nil {
+		return nil, fmt.Errorf("register wall metrics: %w", err)
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.app = s.newApp()
+	return s, nil
+}
+
+func (s *Server) newApp() *fiber.App {
+	app := fiber.New(fiber.Config{
+		AppName:               "watchpost",
+		DisableStartupMessage: true,
+		Immutable:             true, // strings of a request outlive it: ids, names
+		StrictRouting:         true,
+		CaseSensitive:         true,
+		UnescapePath:          true,
+		BodyLimit:             bodyMaxBytes,
+		ReadBufferSize:        headerMaxBytes,
+		ReadTimeout:           readWithin,
+		IdleTimeout:           idleWithin,
+		Concurrency:           connectionsMax,
+		ErrorHandler:          s.fail,
+	})
+	app.Use(s.measure, s.protect)
+	s.routes(app)
+	return app
+}
+
+// routes are all that there are; each has a row in access.DefaultTable and,
+// but for the front end's files, an entry in openapi.json.
+func (s *Server) routes(app *fiber.App) {
+	const v = "/api/v1"
+	get := func(path string, h handler) { s.route(app, fiber.MethodGet, path, h) }
+	post := func(path string, h handler) { s.route(app, fiber.MethodPost, path, h) }
+
+	get("/healthz", s.alive)
+	get("/readyz", s.ready)
+	get("/metrics", s.showMetrics())
+	get("/api/openapi.json", s.openapi)
+
+	post(v+"/session", s.login)
+	get(v+"/session", s.whoami)
+	s.route(app, fiber.MethodDelete, v+"/session", s.logout)
+
+	get(v+"/room", s.room)
+	get(v+"/events", s.events)
+	get(v+"/incidents", s.incidents)
+	post(v+"/incidents", s.report)
+	get(v+"/incidents/:id", s.incident)
+	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note"} {
+		post(v+"/incidents/:id/"+verb, s.act(verb))
+	}
+	get(v+"/alerts", s.alerts)
+	post(v+"/alerts/:id/shown", s.shown)
+
+	get(v+"/cameras", s.cameras)
+	get(v+"/pillars", s.pillars)
+	get(v+"/drones", s.drones)
+	get(v+"/uplinks", s.uplinks)
+	get(v+"/blind", s.blind)
+	get(v+"/health", s.health)
+	get(v+"/journal", s.journal)
+
+	get(v+"/cameras/:id/snapshot.jpg", s.picture)
+	get(v+"/cameras/:id/clip.mp4", s.cut)
+	get(v+"/snapshots/:sha256.jpg", s.snapshot)
+	get(v+"/clips/:id/:part.mp4", s.clip)
+	get(v+"/drones/:id/track", s.track)
+
+	post(v+"/cameras/:id/whep", s.whepOpen)
+	s.route(app, fiber.MethodPatch, v+"/cameras/:id/whep/:session", s.whepPatch)
+	s.route(app, fiber.MethodDelete, v+"/cameras/:id/whep/:session", s.whepClose)
+
+	get("/*", s.page)
+}
+
+// Open takes the ports: of the wall and of live video.
+func (s *Server) Open() error {
+	ln, err := listen(s.o.Listen)
+	if err != nil {
+		return err
+	}
+	if err := s.live.Open(); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	s.ln = cutting{Listener: ln, cut: s.m.cut}
+	return nil
+}
+
+// Addr is where the wall listens; after Open.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Route is one method of one path, as registered.
+type Route struct{ Method, Path string }
+
+// Routes lists what is served; HEAD goes with GET.
+func (s *Server) Routes() []Route {
+	var all []Route
+	for _, r := range s.app.GetRoutes(true) {
+		if r.Method != fiber.MethodHead {
+			all = append(all, Route{Method: r.Method, Path: r.Path})
+		}
+	}
+	return all
+}
+
+// WebRTCPorts are the ports of live video; after Open.
+func (s *Server) WebRTCPorts() (udp, tcp int) { return s.live.Ports() }
+
+// Run serves until ctx ends, then ends streams and live pictures and returns
+// when all of it has ended.
+func (s *Server) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	var liveErr error
+	wg.Go(func() { liveErr = s.live.Run(s.ctx) })
+	wg.Go(func() { s.sample(s.ctx) })
+	wg.Go(func() { s.sweepLooks(s.ctx) })
+	served := make(chan error, 1)
+	go func() { served <- s.app.Listener(s.ln) }()
+
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		s.cancel()
+		stopped := s.app.ShutdownWithTimeout(stopWithin)
+		if errors.Is(stopped, context.DeadlineExceeded) {
+			s.o.Log.Warn("connections were still open at the end", "waited", stopWithin)
+			stopped = nil
+		}
+		err = errors.Join(stopped, <-served)
+	}
+	s.cancel()
+	s.streams.Wait()
+	wg.Wait()
+	s.looks.closeAll()
+	return errors.Join(err, liveErr)
+}
+
+func (s *Server) sweepLooks(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s.looks.sweep(lookFolded)
+		}
+	}
+}
+
+// asOf writes a place as clients give it back: {epoch}.{place}.
+func (s *Server) asOf(place uint64) string {
+	return s.o.Journal.Epoch() + "." + strconv.FormatUint(place, 10)
+}
+
+// parsePlace reads what asOf wrote; another epoch is gone.
+func (s *Server) parsePlace(field, text string) (uint64, error) {
+	epoch, number, ok := strings.Cut(text, ".")
+	place, err := strconv.ParseUint(number, 10, 64)
+	if !ok || err != nil {
+		return 0, badField(fiber.StatusBadRequest, "place_invalid", field, text, "{epoch}.{place} as in the header As-Of")
+	}
+	if epoch != s.o.Journal.Epoch() {
+		return 0, desk.ErrGone
+	}
+	return place, nil
+}
+
+// answer writes a body that is true as of a place.
+func (s *Server) answer(c *fiber.Ctx, status int, place uint64, body any) error {
+	c.Set("As-Of", s.asOf(place))
+	return c.Status(status).JSON(body)
+}
+
+// within bounds what a request asks of the desk.
+func (s *Server) within() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(s.ctx, handleWithin)
+}
+
+// view looks at the desk's state.
+func (s *Server) view(show func(*desk.State)) (uint64, error) {
+	ctx, cancel := s.within()
+	defer cancel()
+	return s.o.Desk.View(ctx, show)
+}
+
+func now() bridge.Stamp { return bridge.At(time.Now()) }
