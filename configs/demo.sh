@@ -6,7 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 demo=.demo
-mkdir -p "$demo/footage" "$demo/secrets"
+export MODELS_DIR=${MODELS_DIR:-.cache/models}
+mkdir -p "$demo/footage"
 pids=()
 
 say() { printf '==> %s\n' "$*"; }
@@ -38,11 +39,6 @@ footage yard "$vtest"
 walk=${WATCHPOST_SHARED:-../shared}/footage/one-by-one-person-detection.mp4
 if [ -s "$walk" ]; then footage gate "$walk"; else footage gate "$vtest" -ss 40; fi
 
-# Passwords of this machine's demo devices; made once, never committed.
-for name in P-001 P-002 camera hq; do
-  [ -s "$demo/secrets/$name" ] || (umask 077; head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$demo/secrets/$name")
-done
-
 # A port that is taken is named before anything starts.
 port() {
   if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
@@ -51,8 +47,8 @@ port() {
 }
 port 8080 "the wall" configs/demo.yaml
 port 1883 "the pillars' broker" configs/demo.yaml
-port 18554 "camera gate-east" configs/demo-sim.yaml
-port 18555 "camera yard" configs/demo-sim.yaml
+port 18554 "camera yard" configs/demo-sim.yaml
+port 18555 "camera gate" configs/demo-sim.yaml
 port 18883 "headquarters' broker" configs/demo-sim.yaml
 port 18890 "headquarters' clips" configs/demo-sim.yaml
 port 18900 "firmware-sim's control" configs/demo-sim.yaml
@@ -84,7 +80,7 @@ say "starting watchpost"
 bin/watchpost run -config configs/demo.yaml >"$demo/watchpost.log" 2>&1 &
 pids+=($!)
 ready "$demo/data/addresses.json" $! watchpost "$demo/watchpost.log"
-grep -m1 -o 'object detector.*' "$demo/watchpost.log" || true
+grep -m1 'object detector' "$demo/watchpost.log" | sed -E 's/.*backend=([a-z]+).*/==> object detector: \1/' || true
 
 cat <<EOF
 

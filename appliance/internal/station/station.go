@@ -267,6 +267,7 @@ func (s *Station) Run(ctx context.Context) error {
 		{"broker", s.pillars.broker.Run},
 		{"wall", s.wall.Run},
 		{"forwarder", s.forwarder.Run},
+		{"watch of uplinks", s.watchUplinks},
 	}
 	if s.uploader != nil {
 		stages = append(stages, stage{"uploads", s.uploader.run})

@@ -1,0 +1,49 @@
+package station
+
+import (
+	"context"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+)
+
+// lineAfter is how long the line up may be gone before that is an event: a
+// reconnect is none.
+const lineAfter = 3 * time.Second
+
+// watchUplinks tells the desk when the line to a headquarters stands and when
+// it has gone. It is one that stands when headquarters listens behind it.
+func (s *Station) watchUplinks(ctx context.Context) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	told := map[string]string{}
+	changed := map[string]time.Time{}
+	now := map[string]string{}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for _, st := range s.forwarder.Status() {
+			in := desk.DeviceIn{Device: st.Name, Type: "uplink", State: "online"}
+			switch {
+			case !st.Connected:
+				in.State, in.Why = "offline", st.LastError
+			case !st.Listening:
+				in.State, in.Why = "silent", "the broker is there, headquarters does not listen"
+			}
+			if now[st.Name] != in.State {
+				now[st.Name], changed[st.Name] = in.State, time.Now()
+			}
+			in.Since = changed[st.Name]
+			if in.State == told[st.Name] || in.State != "online" && time.Since(in.Since) < lineAfter {
+				continue
+			}
+			if persist(ctx, s.log.With("uplink", st.Name), func() error { _, err := s.desk.Handle(ctx, in); return err }) != nil {
+				return nil
+			}
+			told[st.Name] = in.State
+		}
+	}
+}
