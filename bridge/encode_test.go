@@ -1,7 +1,9 @@
 package bridge_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +34,7 @@ func TestWithheldKeepsTheHash(t *testing.T) {
 func FuzzDecodeEvent(f *testing.F) {
 	f.Add([]byte(`{"specversion":"1.0","id":"01J","time":"2026-01-02T03:04:05.006Z","recordedtime":"","lane":"alarm","sequence":"00000000000000000001","data":{"schema":1}}`))
 	f.Add([]byte(`{"data":null}`))
+	f.Add([]byte(`{"id":"\u2028<&>\"东\\","datasalt":"00","data":{"a": "\u2028<&>"},"drill":true,"time":"2026-01-02T03:04:05.6789Z"}`))
 	f.Add([]byte(`{"time":1}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		e, err := bridge.DecodeEvent(b)
@@ -40,12 +43,23 @@ func FuzzDecodeEvent(f *testing.F) {
 		}
 		once, err := e.Encode()
 		if err != nil {
-			return // a year outside 0..9999 has no wire form
+			return
 		}
+		require.Equal(t, plain(t, e), string(once))
 		again, err := bridge.DecodeEvent(once)
 		require.NoError(t, err)
 		twice, err := again.Encode()
 		require.NoError(t, err)
 		require.Equal(t, string(once), string(twice))
 	})
+}
+
+// plain is what encoding/json makes of the event.
+func plain(t *testing.T, e bridge.Event) string {
+	t.Helper()
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	require.NoError(t, encoder.Encode(e))
+	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash"
 	"strconv"
 )
 
@@ -27,27 +26,27 @@ func SequenceNumber(text string) (uint64, error) {
 // Hash is the event's hash (journal.md, "Hash"): SHA-256 over the chained
 // fields, each as a 4-byte big-endian length and its UTF-8 bytes.
 func (e *Event) Hash() string {
-	h := sha256.New()
-	for _, field := range []string{
+	b := make([]byte, 0, 640)
+	for _, field := range [...]string{
 		e.Epoch, string(e.Lane), e.Sequence, e.ID, e.Source, e.Type, e.Subject, e.Time.String(), e.RecordedTime.String(),
 		e.Severity, strconv.FormatBool(e.Drill), e.DataHash, e.PrevHash,
 	} {
-		writeField(h, field)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(field)))
+		b = append(b, field...)
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+	return hashText(sha256.Sum256(b))
 }
 
 // DataHashOf is the hash of canonical data with its salt.
 func DataHashOf(salt, canonical []byte) string {
-	h := sha256.New()
-	h.Write(salt)
-	h.Write(canonical)
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+	b := make([]byte, 0, len(salt)+len(canonical))
+	b = append(b, salt...)
+	b = append(b, canonical...)
+	return hashText(sha256.Sum256(b))
 }
 
-func writeField(h hash.Hash, s string) {
-	var n [4]byte
-	binary.BigEndian.PutUint32(n[:], uint32(len(s)))
-	h.Write(n[:])
-	h.Write([]byte(s))
+func hashText(sum [sha256.Size]byte) string {
+	b := make([]byte, 0, len("sha256:")+2*sha256.Size)
+	b = append(b, "sha256:"...)
+	return string(hex.AppendEncode(b, sum[:]))
 }

@@ -3,12 +3,15 @@ package journal
 import (
 	"fmt"
 	"maps"
+	"runtime"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
 	"github.com/watchpost-edge/watchpost/bridge"
 )
+
+const yieldsMax = 16
 
 // commitLoop is the only writer of the store. While it waits for one sync, all
 // that is appended forms the next group: callers share syncs without a timer.
@@ -38,6 +41,7 @@ func (j *Journal) commitLoop() {
 // commitForming commits groups until none waits; false after a failure.
 func (j *Journal) commitForming() bool {
 	for {
+		j.gather()
 		j.mu.Lock()
 		if len(j.forming) == 0 {
 			j.mu.Unlock()
@@ -49,6 +53,26 @@ func (j *Journal) commitForming() bool {
 		if !j.commit(g) {
 			return false
 		}
+	}
+}
+
+// gather yields while the group grows: the callers that the last sync woke are
+// runnable now, and without this each round of them would need two syncs. It
+// never waits, so a caller that is alone loses nothing.
+func (j *Journal) gather() {
+	last := -1
+	for range yieldsMax {
+		j.mu.Lock()
+		n := 0
+		if len(j.forming) == 1 {
+			n = len(j.forming[0].entries)
+		}
+		j.mu.Unlock()
+		if n <= last || n == 0 {
+			return
+		}
+		last = n
+		runtime.Gosched()
 	}
 }
 
