@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -18,6 +19,9 @@ const (
 	goodbyeMS     = 250
 	batchMax      = 512             // messages that share one sync of the ledger
 	askAgain      = 3 * time.Second // for a range that did not come
+
+	subscribeAttempts = 5
+	subscribeRefused  = 0x80 // in a SUBACK (MQTT 3.1.1, section 3.9.3)
 )
 
 // message is one that came up.
@@ -35,6 +39,8 @@ type session struct {
 	clips  *clips
 	inbox  chan message
 	ended  chan struct{} // closed when nobody reads inbox any more
+
+	away atomic.Bool // messages are for nobody
 
 	attending sync.WaitGroup
 
@@ -69,13 +75,9 @@ func (s *session) connect(password string) error {
 // attend runs at every connect: subscribe, then say that we listen, then
 // repeat how far we got, since receipts may have been lost meanwhile.
 func (s *session) attend() {
-	filters := map[string]byte{}
-	for _, filter := range s.filters() {
-		filters[filter] = 1
-	}
-	token := s.client.SubscribeMultiple(filters, nil)
+	s.away.Store(false)
 	s.attending.Go(func() { // a connect handler must not wait for the client it holds up
-		if err := wait(token); err != nil {
+		if err := s.subscribe(); err != nil {
 			s.hq.log.Error("subscribe to the box", "err", err)
 			return
 		}
@@ -85,20 +87,44 @@ func (s *session) attend() {
 	})
 }
 
-func (s *session) filters() []string {
-	return []string{s.hq.topic("up/+"), s.hq.topic("up/replay/+"), s.hq.topic("state")}
+// subscribe tries again where the broker refuses: mochi-mqtt does so when our
+// packet id happens to be that of a message it is sending us.
+func (s *session) subscribe() error {
+	filters := map[string]byte{}
+	for _, leaf := range []string{"up/+", "up/replay/+", "state"} {
+		filters[s.hq.topic(leaf)] = 1
+	}
+	var err error
+	for range subscribeAttempts {
+		token := s.client.SubscribeMultiple(filters, nil)
+		if err = wait(token); err != nil {
+			return err
+		}
+		for topic, granted := range token.(*mqtt.SubscribeToken).Result() {
+			if granted == subscribeRefused {
+				err = fmt.Errorf("subscribe %s: refused", topic)
+			}
+		}
+		if err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
-// lookAway stops listening: the broker stays, but takes events for nobody.
+// lookAway stops listening: the broker stays, but what it hands us is lost, as
+// what it has for nobody is. (Unsubscribing would not be sure: mochi-mqtt may
+// refuse it for the same reason, and 3.1.1 has no way to say so.)
 func (s *session) lookAway() error {
+	s.away.Store(true)
 	s.hq.setListening(false)
-	if err := wait(s.client.Publish(s.hq.topic("down/presence"), 1, true, []byte(`{"listening":false}`))); err != nil {
-		return err
-	}
-	return wait(s.client.Unsubscribe(s.filters()...))
+	return wait(s.client.Publish(s.hq.topic("down/presence"), 1, true, []byte(`{"listening":false}`)))
 }
 
 func (s *session) receive(_ mqtt.Client, m mqtt.Message) {
+	if s.away.Load() {
+		return
+	}
 	select {
 	case s.inbox <- message{m.Topic(), m.Payload(), stamp(time.Now())}:
 	case <-s.ended:

@@ -25,6 +25,11 @@ const (
 	answerTimeout = 5 * time.Second // for the broker to answer one packet
 	goodbyeMS     = 250             // paho's quiet period before DISCONNECT
 	keepAlive     = 10 * time.Second
+
+	// subscribeRefused in a SUBACK (MQTT 3.1.1, section 3.9.3). The broker of
+	// mochi-mqtt says so also when our packet id happens to be that of a
+	// message it is sending us: the next attempt succeeds.
+	subscribeRefused = 0x80
 )
 
 // CheckBroker tells whether url is a broker's address a pillar can use.
@@ -104,9 +109,8 @@ func (s *session) receive(_ mqtt.Client, m mqtt.Message) {
 }
 
 func (s *session) run(ctx context.Context, broker string) error {
-	filters := map[string]byte{s.topic("ack"): 1, s.topic("command"): 1}
-	if err := wait(s.client.SubscribeMultiple(filters, nil)); err != nil {
-		return fmt.Errorf("subscribe: %w", err)
+	if err := s.subscribe(); err != nil {
+		return err
 	}
 	if err := s.status(true); err != nil {
 		return err
@@ -139,6 +143,19 @@ func (s *session) run(ctx context.Context, broker string) error {
 			return err
 		}
 	}
+}
+
+func (s *session) subscribe() error {
+	token := s.client.SubscribeMultiple(map[string]byte{s.topic("ack"): 1, s.topic("command"): 1}, nil)
+	if err := wait(token); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	for topic, granted := range token.(*mqtt.SubscribeToken).Result() {
+		if granted == subscribeRefused {
+			return fmt.Errorf("subscribe %s: refused by the broker", topic)
+		}
+	}
+	return nil
 }
 
 // send publishes presses in order. It does not wait for a PUBACK, which
