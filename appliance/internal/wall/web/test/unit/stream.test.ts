@@ -1,0 +1,71 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Stream, type StreamHandlers } from '@/shared/stream'
+
+class FakeSource extends EventTarget {
+  readyState = 1
+  onopen: (() => void) | null = null
+  onerror: (() => void) | null = null
+  closed = false
+  constructor(readonly url: string) {
+    super()
+  }
+  close() {
+    this.closed = true
+  }
+  say(type: string, data: unknown) {
+    this.dispatchEvent(new MessageEvent(type, { data: JSON.stringify(data) }))
+  }
+}
+
+describe('the stream', () => {
+  const sources: FakeSource[] = []
+  const handlers = { onResource: vi.fn(), onState: vi.fn(), onLine: vi.fn(), onGone: vi.fn() } satisfies StreamHandlers
+  let stream: Stream
+
+  beforeEach(() => {
+    vi.useFakeTimers()
+    vi.clearAllMocks()
+    sources.length = 0
+    stream = new Stream(handlers, (url) => {
+      const source = new FakeSource(url)
+      sources.push(source)
+      return source as unknown as EventSource
+    }, () => Date.now())
+    stream.open('/events?after=e.1')
+  })
+  afterEach(() => {
+    stream.close()
+    vi.useRealTimers()
+  })
+
+  it('hands on resources and state, and says that the line stands', () => {
+    sources[0]!.say('incident', { id: 'i1' })
+    sources[0]!.say('state', { at: 'x' })
+    expect(handlers.onResource).toHaveBeenCalledWith('incident', { id: 'i1' })
+    expect(handlers.onState).toHaveBeenCalledWith({ at: 'x' })
+    expect(handlers.onLine).toHaveBeenLastCalledWith(true)
+  })
+
+  it('leaves a reconnect to the browser', () => {
+    sources[0]!.readyState = 0
+    sources[0]!.onerror?.()
+    expect(handlers.onLine).toHaveBeenLastCalledWith(false)
+    expect(handlers.onGone).not.toHaveBeenCalled()
+  })
+
+  it('asks for the room again when the box refuses', () => {
+    sources[0]!.readyState = 2
+    sources[0]!.onerror?.()
+    expect(handlers.onGone).toHaveBeenCalledOnce()
+    expect(sources[0]!.closed).toBe(true)
+  })
+
+  it('says that a silent line is cut, and gives it up', () => {
+    vi.advanceTimersByTime(5000)
+    expect(handlers.onLine).toHaveBeenLastCalledWith(false)
+    sources[0]!.say('state', {})
+    expect(handlers.onLine).toHaveBeenLastCalledWith(true)
+    vi.advanceTimersByTime(16_000)
+    expect(handlers.onGone).toHaveBeenCalledOnce()
+  })
+})
