@@ -45,7 +45,7 @@ func TestTwoOperatorsClaim(t *testing.T) {
 		d := openDesk(t, j, newHands(), rand.NewChaCha8([32]byte{}))
 		pairs := 1000
 		if _, real := j.(*journal.Journal); real {
-			pairs = 100 // each is a sync
+			pairs = 30 // each is a sync
 		}
 		for range pairs {
 			opened, err := d.Handle(ctx, report(operator("x")))
