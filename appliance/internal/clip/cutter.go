@@ -28,8 +28,8 @@ const (
 	announceAgain  = time.Second
 	sealAgain      = 2 * time.Second
 	gopMax         = 10 * time.Second // key units are expected at least this often
-	ringMargin     = 5 * time.Second
-	DefaultRing    = 64 << 20 // bytes a camera
+	ringMargin     = 5 * time.Second  // held beyond the pre-roll, for alerts that come late
+	DefaultRing    = 64 << 20         // bytes a camera
 	fragmentLength = time.Second
 )
 
@@ -185,6 +185,9 @@ func (c *Cutter) Want(ctx context.Context, w Want) (string, error) {
 	}
 	w.PreRoll, w.PostRoll = min(max(w.PreRoll, 0), rollMax), min(max(w.PostRoll, 0), rollMax)
 	w.At = w.At.UTC().Round(0)
+	if now := time.Now(); w.At.After(now) { // by a clock that is ahead: nothing can have occurred yet
+		w.At = now.UTC().Round(0)
+	}
 	// One alert asked for twice at the same moment is still one wish; other
 	// cameras do not wait for this one's disk.
 	turn := &c.turns[fnv32(w.Incident, w.Camera)%uint32(len(c.turns))]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
@@ -50,6 +51,7 @@ func TestClipIsExact(t *testing.T) {
 		for _, rec := range records {
 			t.Run(name+" "+string(rec), func(t *testing.T) {
 				f := load(t, get)
+				require.Equal(t, name != "plain", f.reordered())
 				dir := t.TempDir()
 				var b *box
 				var alert time.Time
@@ -322,6 +324,78 @@ func tear(t *testing.T, dir string) {
 	require.NoError(t, os.Truncate(open[0], info.Size()-100))
 }
 
+// A stop between any two writes of sealing: the part is made again, or found
+// finished, and told; what was half written is gone.
+func TestKilledWhileSealing(t *testing.T) {
+	f := load(t, plain)
+	dir := t.TempDir()
+	cases := map[string][]string{"before the table": {"1.json", "1.samples.json"}, "before the description": {"1.json"}, "before the note": nil}
+	dead := map[string]string{}
+	for name := range cases {
+		dead[name] = t.TempDir()
+	}
+	var before clip.Ready
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		s := b.hold(clip.Continuous)
+		began := now()
+		go s.play(f, 0, frames)
+		pass(40 * time.Second)
+		_, err := b.cutter.Want(t.Context(), want("01A", "a1", began.Add(40*time.Second)))
+		require.NoError(t, err)
+		pass(3 * time.Second)
+		synctest.Wait()
+		ready, _ := b.got()
+		require.Len(t, ready, 1)
+		before = ready[0]
+		for name, missing := range cases {
+			copyDir(t, dead[name], dir)
+			undo(t, filepath.Join(dead[name], "clips", "01A-gate-1"), missing)
+		}
+		b.close()
+		pass(time.Minute)
+		for name := range cases {
+			b := start(t, dead[name])
+			synctest.Wait()
+			ready, empty := b.got()
+			b.close()
+			require.Empty(t, empty, name)
+			require.Len(t, ready, 2, name)
+			require.Equal(t, clip.Part1, ready[0].Part)
+			require.Equal(t, before.From, ready[0].From, name)
+			require.Equal(t, before.To, ready[0].To, name)
+			require.Equal(t, before.Bytes, ready[0].Bytes, name)
+			require.Len(t, ready[1].Gaps, 1, name)
+			left, err := filepath.Glob(filepath.Join(dead[name], "clips", "*", ".tmp-*"))
+			require.NoError(t, err)
+			require.Empty(t, left)
+		}
+	})
+	for name := range cases {
+		_, pts, err := framesOf(filepath.Join(dead[name], "clips", "01A-gate-1", "whole.mp4"))
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, len(pts), 32*25)
+	}
+}
+
+// undo takes a clip's folder back to before part 1 was noted.
+func undo(t *testing.T, dir string, missing []string) {
+	t.Helper()
+	path := filepath.Join(dir, "clip.json")
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var state map[string]any
+	require.NoError(t, json.Unmarshal(raw, &state))
+	state["sealed"], state["told"] = nil, nil
+	raw, err = json.Marshal(state)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, raw, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".tmp-half"), []byte("half"), 0o644))
+	for _, name := range missing {
+		require.NoError(t, os.Remove(filepath.Join(dir, name)))
+	}
+}
+
 // The post-roll passes while the box is down: the clip is finished at once.
 func TestFinishedAtStart(t *testing.T) {
 	f := load(t, plain)
@@ -410,6 +484,34 @@ func TestInterval(t *testing.T) {
 		b.close()
 	})
 	checkFile(t, f, out, 125, 500, 20*time.Second)
+}
+
+// H.265 and MJPEG are kept and cut the same way.
+func TestOtherCodecs(t *testing.T) {
+	for name, get := range map[string]func() footage{"hevc": hevc, "mjpeg": mjpeg} {
+		t.Run(name, func(t *testing.T) {
+			f := load(t, get)
+			dir := t.TempDir()
+			var ready []clip.Ready
+			bubble(t, func(t *testing.T) {
+				b := start(t, dir)
+				s := b.hold(clip.Continuous)
+				began := now()
+				go s.play(f, 0, len(f.units))
+				pass(8 * time.Second)
+				w := want("01A", "a1", began.Add(8*time.Second))
+				w.PreRoll, w.PostRoll = 5*time.Second, 5*time.Second
+				_, err := b.cutter.Want(t.Context(), w)
+				require.NoError(t, err)
+				pass(7 * time.Second)
+				ready, _ = b.got()
+				b.close()
+			})
+			require.Len(t, ready, 2)
+			checkFile(t, f, ready[1].Path, 75, 250, 10*time.Second)
+			require.Equal(t, name, ffprobe(t, ready[1].Path).Streams[0].Codec)
+		})
+	}
 }
 
 func TestWantRefusesWhatItCannotKeep(t *testing.T) {

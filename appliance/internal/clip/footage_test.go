@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -33,9 +35,13 @@ const (
 	frames     = 1500
 )
 
-var plain, withB, other = sync.OnceValue(func() footage { return makeFootage("320x180", 0) }),
-	sync.OnceValue(func() footage { return makeFootage("320x180", 2) }),
-	sync.OnceValue(func() footage { return makeFootage("256x144", 0) })
+var (
+	plain = sync.OnceValue(func() footage { return makeFootage(ingest.H264, "192x108", 60, 0) })
+	withB = sync.OnceValue(func() footage { return makeFootage(ingest.H264, "192x108", 60, 2) })
+	other = sync.OnceValue(func() footage { return makeFootage(ingest.H264, "256x144", 60, 0) })
+	hevc  = sync.OnceValue(func() footage { return makeFootage(ingest.H265, "192x108", 16, 2) })
+	mjpeg = sync.OnceValue(func() footage { return makeFootage(ingest.MJPEG, "192x108", 16, 0) })
+)
 
 func load(t testing.TB, f func() footage) footage {
 	t.Helper()
@@ -44,25 +50,61 @@ func load(t testing.TB, f func() footage) footage {
 	return got
 }
 
-func makeFootage(size string, b int) (f footage) {
+func makeFootage(codec ingest.Codec, size string, seconds, b int) (f footage) {
 	dir, err := os.MkdirTemp("", "footage")
 	if err != nil {
 		return footage{err: err}
 	}
 	defer os.RemoveAll(dir)
-	movie, raw := filepath.Join(dir, "f.mp4"), filepath.Join(dir, "f.h264")
-	err = tool("ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size="+size+":rate=25:duration=60",
-		"-c:v", "libx264", "-preset", "veryfast", "-g", strconv.Itoa(gop), "-sc_threshold", "0", "-bf", strconv.Itoa(b),
-		"-b_strategy", "0", "-pix_fmt", "yuv420p", "-b:v", "300k", "-video_track_timescale", "90000", movie)
-	if err == nil {
-		err = tool("ffmpeg", "-v", "error", "-i", movie, "-c", "copy", "-bsf:v", "h264_mp4toannexb,h264_metadata=aud=insert", "-f", "h264", raw)
+	movie := filepath.Join(dir, "f.mp4")
+	args := []string{"-v", "error", "-f", "lavfi", "-i", fmt.Sprintf("testsrc2=size=%s:rate=25:duration=%d", size, seconds), "-pix_fmt", "yuv420p"}
+	switch codec {
+	case ingest.H264:
+		args = append(args, "-c:v", "libx264", "-preset", "ultrafast", "-g", strconv.Itoa(gop), "-sc_threshold", "0", "-bf", strconv.Itoa(b), "-b_strategy", "0", "-b:v", "300k")
+	case ingest.H265:
+		args = append(args, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", fmt.Sprintf("log-level=error:keyint=%d:min-keyint=%d:scenecut=0:bframes=%d", gop, gop, b))
+	case ingest.MJPEG:
+		args = append(args, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p")
 	}
-	if err != nil {
+	if err := tool("ffmpeg", append(args, "-video_track_timescale", "90000", movie)...); err != nil {
 		return footage{err: err}
 	}
-	bitstream, err := os.ReadFile(raw)
-	if err != nil {
+	p := &ingest.Params{Codec: codec, FPS: 25}
+	if _, err := fmt.Sscanf(size, "%dx%d", &p.Width, &p.Height); err != nil {
 		return footage{err: err}
+	}
+	if f.units, err = unitsOf(movie, p); err != nil {
+		return footage{err: err}
+	}
+	f.frames, _, f.err = framesOf(movie)
+	return f
+}
+
+// unitsOf takes a file apart into units as a camera sends them, delimiters and
+// parameter sets in band.
+func unitsOf(movie string, p *ingest.Params) (units []*ingest.Unit, err error) {
+	var pictures [][][]byte
+	switch p.Codec {
+	case ingest.MJPEG:
+		out, err := exec.Command("ffmpeg", "-v", "error", "-i", movie, "-c", "copy", "-f", "mjpeg", "-").Output()
+		if err != nil {
+			return nil, err
+		}
+		for _, jpeg := range bytes.SplitAfter(out, []byte{0xff, 0xd9}) {
+			if len(jpeg) > 0 {
+				pictures = append(pictures, [][]byte{jpeg})
+			}
+		}
+	default:
+		name := string(p.Codec)
+		if p.Codec == ingest.H265 {
+			name = "hevc"
+		}
+		out, err := exec.Command("ffmpeg", "-v", "error", "-i", movie, "-c", "copy", "-bsf:v", name+"_mp4toannexb,"+name+"_metadata=aud=insert", "-f", name, "-").Output()
+		if err != nil {
+			return nil, err
+		}
+		pictures = split(out, p)
 	}
 	var probe struct {
 		Packets []struct {
@@ -74,44 +116,50 @@ func makeFootage(size string, b int) (f footage) {
 	if err == nil {
 		err = json.Unmarshal(out, &probe)
 	}
-	if err != nil {
-		return footage{err: err}
+	if err != nil || len(probe.Packets) != len(pictures) {
+		return nil, fmt.Errorf("%d packets, %d pictures: %w", len(probe.Packets), len(pictures), err)
 	}
-	w, h, _ := strings.Cut(size, "x")
-	p := &ingest.Params{Codec: ingest.H264, FPS: 25}
-	p.Width, _ = strconv.Atoi(w)
-	p.Height, _ = strconv.Atoi(h)
-	for _, nals := range split(bitstream) {
-		pk := probe.Packets[len(f.units)]
+	for i, nals := range pictures {
+		pk := probe.Packets[i]
 		u := &ingest.Unit{Params: p, PTS: pk.PTS, DTS: pk.DTS, Key: strings.Contains(pk.Flags, "K"), NALs: nals}
 		for _, n := range nals {
 			u.Bytes += len(n)
-			switch n[0] & 31 {
-			case 7:
-				p.SPS = n
-			case 8:
-				p.PPS = n
-			}
 		}
-		f.units = append(f.units, u)
+		units = append(units, u)
 	}
-	f.frames, f.err = frameSums(movie)
-	return f
+	return units, nil
 }
 
-// split cuts an Annex B stream into access units at their delimiters.
-func split(b []byte) (units [][][]byte) {
+// split cuts an Annex B stream into access units at their delimiters, and
+// finds the parameter sets.
+func split(b []byte, p *ingest.Params) (units [][][]byte) {
 	for part := range bytes.SplitSeq(b, []byte{0, 0, 1}) {
 		part = bytes.TrimRight(part, "\x00")
 		if len(part) == 0 {
 			continue
 		}
-		if part[0]&31 == 9 {
+		kind := int(part[0] & 31)
+		if p.Codec == ingest.H265 {
+			kind = 100 + int(part[0]>>1&63)
+		}
+		switch kind {
+		case 9, 135:
 			units = append(units, nil)
+		case 132:
+			p.VPS = part
+		case 7, 133:
+			p.SPS = part
+		case 8, 134:
+			p.PPS = part
 		}
 		units[len(units)-1] = append(units[len(units)-1], part)
 	}
 	return units
+}
+
+// reordered tells whether pictures are decoded in another order than shown.
+func (f footage) reordered() bool {
+	return !slices.IsSortedFunc(f.units, func(a, b *ingest.Unit) int { return int(a.PTS - b.PTS) })
 }
 
 func tool(name string, args ...string) error {
@@ -124,13 +172,8 @@ func tool(name string, args ...string) error {
 	return nil
 }
 
-// frameSums decodes a file and gives the checksum of each picture that is
+// framesOf decodes a file and gives checksum and time of each picture that is
 // presented; a warning of the decoder is an error.
-func frameSums(path string) ([]string, error) {
-	sums, _, err := framesOf(path)
-	return sums, err
-}
-
 func framesOf(path string) (sums []string, pts []float64, err error) {
 	var warnings bytes.Buffer
 	cmd := exec.Command("ffmpeg", "-v", "warning", "-i", path, "-map", "0:v", "-fps_mode", "passthrough", "-f", "framemd5", "-")

@@ -55,7 +55,7 @@ const recordAgain = 5 * time.Second
 // until ctx or the feed ends. What it holds in memory is gone then.
 func (c *Cutter) Hold(ctx context.Context, cam Camera, reader units) error {
 	store := c.opt.Store
-	h := &held{camera: cam, reader: reader, ring: NewRing(store.Boot(), min(cam.PreRoll, rollMax)+gopMax+ringMargin, c.opt.RingBytes)}
+	h := &held{camera: cam, reader: reader, ring: NewRing(store.Boot(), min(cam.PreRoll, rollMax)+ringMargin, c.opt.RingBytes)}
 	c.mu.Lock()
 	if c.cameras[cam.ID] != nil {
 		c.mu.Unlock()

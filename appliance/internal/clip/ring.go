@@ -34,8 +34,12 @@ func NewRing(boot uint64, span time.Duration, bytes int64) *Ring {
 	return &Ring{boot: boot, span: span, bytes: bytes, first: 1, changed: make(chan struct{})}
 }
 
-// Push adds a unit. lost says that units before it were dropped on the box.
+// Push adds a unit. lost says that units before it were dropped on the box. A
+// unit without parameters cannot be decoded and is passed over.
 func (r *Ring) Push(u *ingest.Unit, lost bool) {
+	if u.Params == nil {
+		return
+	}
 	s := media.FromUnit(u, r.boot, lost)
 	r.mu.Lock()
 	defer r.mu.Unlock()
