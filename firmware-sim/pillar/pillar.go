@@ -46,23 +46,31 @@ var ErrOff = errors.New("the pillar is off: start it first")
 // Kinds lists what can be pressed.
 func Kinds() []string { return []string{"alarm", "duress", "test", "talk", "tamper"} }
 
+// Stamp is a time as it is written on the wire: RFC 3339, UTC, milliseconds.
+type Stamp struct{ time.Time }
+
+// MarshalJSON writes all three digits of the milliseconds.
+func (s Stamp) MarshalJSON() ([]byte, error) {
+	return json.Marshal(s.UTC().Format("2006-01-02T15:04:05.000Z"))
+}
+
 // Press is one press of the button, as on the wire.
 type Press struct {
-	ID       string    `json:"id"`
-	Kind     string    `json:"kind"`
-	At       time.Time `json:"at"`
-	Seq      uint64    `json:"seq"`
-	Replayed bool      `json:"replayed"`
+	ID       string `json:"id"`
+	Kind     string `json:"kind"`
+	At       Stamp  `json:"at"`
+	Seq      uint64 `json:"seq"`
+	Replayed bool   `json:"replayed"`
 }
 
 // Answer is what the box said to one press.
 type Answer struct {
-	Result    string    `json:"result"` // the first answer's
-	Reason    string    `json:"reason,omitempty"`
-	Incident  string    `json:"incident,omitempty"`
-	At        time.Time `json:"at"`         // when it came here
-	LatencyMS float64   `json:"latency_ms"` // from the press to it
-	Answers   int       `json:"answers"`    // how many came in all
+	Result    string  `json:"result"` // the first answer's
+	Reason    string  `json:"reason,omitempty"`
+	Incident  string  `json:"incident,omitempty"`
+	At        Stamp   `json:"at"`         // when it came here
+	LatencyMS float64 `json:"latency_ms"` // from the press to it
+	Answers   int     `json:"answers"`    // how many came in all
 }
 
 // State is what the pillar is doing.
@@ -81,9 +89,9 @@ type State struct {
 
 // Command is what the box asked the pillar to show or say.
 type Command struct {
-	Light string    `json:"light,omitempty"`
-	Say   string    `json:"say,omitempty"`
-	At    time.Time `json:"at"` // when it came here
+	Light string `json:"light,omitempty"`
+	Say   string `json:"say,omitempty"`
+	At    Stamp  `json:"at"` // when it came here
 }
 
 // Pillar is a device that can be switched on and off.
@@ -245,7 +253,7 @@ func (p *Pillar) answered(payload []byte) {
 	now := time.Now()
 	p.remember(ack.ID, Answer{
 		Result: ack.Result, Reason: ack.Reason, Incident: ack.Incident, At: stamp(now),
-		LatencyMS: float64(now.Sub(p.pending[i].At).Microseconds()) / 1000, Answers: 1,
+		LatencyMS: float64(now.Sub(p.pending[i].At.Time).Microseconds()) / 1000, Answers: 1,
 	})
 	p.pending = slices.Delete(p.pending, i, i+1)
 }
@@ -338,4 +346,4 @@ func (p *Pillar) connected(yes bool, err error) {
 	}
 }
 
-func stamp(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+func stamp(t time.Time) Stamp { return Stamp{t.UTC().Truncate(time.Millisecond)} }
