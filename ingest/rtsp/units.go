@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
@@ -106,42 +107,54 @@ func (a *assembler) session(codec ingest.Codec, vps, sps, pps []byte) error {
 }
 
 // learn takes parameter sets, of which some may be empty; a change makes new
-// Params once all are known.
+// Params once all are known. Sets that cannot be read change nothing.
 func (a *assembler) learn(vps, sps, pps []byte) error {
-	changed := false
-	for _, set := range []struct {
-		old *[]byte
-		now []byte
-	}{{&a.vps, vps}, {&a.sps, sps}, {&a.pps, pps}} {
-		if len(set.now) > 0 && !bytes.Equal(*set.old, set.now) {
-			*set.old = bytes.Clone(set.now)
-			changed = true
-		}
-	}
-	if !changed || a.sps == nil || a.pps == nil || a.codec == ingest.H265 && a.vps == nil {
+	vps, sps, pps = newer(a.vps, vps), newer(a.sps, sps), newer(a.pps, pps)
+	if bytes.Equal(vps, a.vps) && bytes.Equal(sps, a.sps) && bytes.Equal(pps, a.pps) {
 		return nil
 	}
-	p := &ingest.Params{Codec: a.codec, VPS: a.vps, SPS: a.sps, PPS: a.pps}
-	var err error
-	if a.codec == ingest.H265 {
-		var sps h265.SPS
-		if err = sps.Unmarshal(a.sps); err == nil {
-			p.Width, p.Height, p.FPS = sps.Width(), sps.Height(), sps.FPS()
-		}
-	} else {
-		var sps h264.SPS
-		if err = sps.Unmarshal(a.sps); err == nil {
-			p.Width, p.Height, p.FPS = sps.Width(), sps.Height(), sps.FPS()
-		}
+	if sps == nil || pps == nil || a.codec == ingest.H265 && vps == nil {
+		a.vps, a.sps, a.pps = vps, sps, pps
+		return nil
 	}
-	if err == nil && (p.Width <= 0 || p.Height <= 0) {
-		err = fmt.Errorf("picture of %d×%d", p.Width, p.Height)
-	}
-	if err != nil {
-		a.sps = nil // the same bytes are looked at again, and counted again
+	p := &ingest.Params{Codec: a.codec, VPS: vps, SPS: sps, PPS: pps}
+	if err := describe(p); err != nil {
 		return fmt.Errorf("read sequence parameter set: %w", err)
 	}
-	a.params = p
+	a.vps, a.sps, a.pps, a.params = vps, sps, pps, p
+	return nil
+}
+
+// newer is now, as a copy, unless it is empty.
+func newer(old, now []byte) []byte {
+	if len(now) == 0 {
+		return old
+	}
+	return bytes.Clone(now)
+}
+
+// describe fills in what the sequence parameter set says.
+func describe(p *ingest.Params) error {
+	var sps interface {
+		Width() int
+		Height() int
+		FPS() float64
+	}
+	var err error
+	if p.Codec == ingest.H265 {
+		s := &h265.SPS{}
+		sps, err = s, s.Unmarshal(p.SPS)
+	} else {
+		s := &h264.SPS{}
+		sps, err = s, s.Unmarshal(p.SPS)
+	}
+	if err != nil {
+		return err
+	}
+	p.Width, p.Height, p.FPS = sps.Width(), sps.Height(), sps.FPS()
+	if p.Width <= 0 || p.Height <= 0 || math.IsNaN(p.FPS) || math.IsInf(p.FPS, 0) {
+		return fmt.Errorf("picture of %d×%d at %v a second", p.Width, p.Height, p.FPS)
+	}
 	return nil
 }
 
