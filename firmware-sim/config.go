@@ -116,7 +116,11 @@ func loadConfig(path string) (*config, error) {
 			problems = append(problems, errors.New(text))
 		}
 	}
-	c.fill(filepath.Dir(path))
+	base, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration %s: %w", path, err)
+	}
+	c.fill(base)
 	if err := errors.Join(append(problems, c.problems()...)...); err != nil {
 		return nil, fmt.Errorf("read configuration %s:\n%w", path, err)
 	}
