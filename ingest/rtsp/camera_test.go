@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,47 +22,63 @@ import (
 
 const soon = 10 * time.Second
 
-// footage is two seconds of H.264: access units without delimiters, a key unit
+// footage is two seconds of video: access units without delimiters, a key unit
 // every second, parameter sets in front of it.
 type footage struct {
-	units    [][][]byte
-	sps, pps []byte
+	hevc          bool
+	units         [][][]byte
+	vps, sps, pps []byte
 }
 
-func film(t *testing.T, size string, args ...string) *footage {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "film.h264")
-	cmd := append([]string{"-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=" + size + ":rate=25:duration=2", "-c:v", "libx264",
-		"-preset", "ultrafast", "-g", "25", "-x264-params", "aud=1:repeat-headers=1:scenecut=0", "-pix_fmt", "yuv420p"}, args...)
-	out, err := exec.Command("ffmpeg", append(cmd, "-f", "h264", file)...).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	return readFilm(t, file)
-}
+// plain is what most tests play.
+var plain = sync.OnceValues(func() (*footage, error) {
+	return film("libx264", "-preset", "ultrafast", "-x264-params", "aud=1:repeat-headers=1:scenecut=0:bframes=0")
+})
 
-func readFilm(t *testing.T, file string) *footage {
+func plainFilm(t *testing.T) *footage {
 	t.Helper()
-	raw, err := exec.Command("cat", file).Output()
+	f, err := plain()
 	require.NoError(t, err)
-	// mediacommon reads an access unit at a time: cut at the delimiters.
+	return f
+}
+
+func film(codec string, args ...string) (*footage, error) {
+	cmd := append([]string{"-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25:duration=2",
+		"-c:v", codec, "-g", "25", "-pix_fmt", "yuv420p"}, args...)
+	f, container := &footage{}, "h264"
 	delimiter := []byte{0, 0, 0, 1, 9}
-	f := &footage{}
+	if codec == "libx265" {
+		f.hevc, container, delimiter = true, "hevc", []byte{0, 0, 0, 1, 0x46}
+	}
+	raw, err := exec.Command("ffmpeg", append(cmd, "-f", container, "pipe:1")...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("run ffmpeg: %w", err)
+	}
+	// mediacommon reads an access unit at a time: cut at the delimiters.
 	for _, part := range bytes.Split(raw, delimiter)[1:] {
 		var nals h264.AnnexB
-		require.NoError(t, nals.Unmarshal(append(bytes.Clone(delimiter), part...)))
+		if err := nals.Unmarshal(append(bytes.Clone(delimiter), part...)); err != nil {
+			return nil, err
+		}
 		for _, nal := range nals[1:] {
-			switch h264.NALUType(nal[0] & 0x1F) {
-			case h264.NALUTypeSPS:
-				f.sps = nal
-			case h264.NALUTypePPS:
-				f.pps = nal
+			if set := f.set(nal); set != nil {
+				*set = nal
 			}
 		}
 		f.units = append(f.units, nals[1:])
 	}
-	require.Len(t, f.units, 50)
-	require.NotEmpty(t, f.sps)
-	require.NotEmpty(t, f.pps)
-	return f
+	if len(f.units) != 50 || f.sps == nil || f.pps == nil || f.hevc != (f.vps != nil) {
+		return nil, fmt.Errorf("%d access units instead of 50, or no parameter sets", len(f.units))
+	}
+	return f, nil
+}
+
+// set is where a parameter set goes, nil when nal is none.
+func (f *footage) set(nal []byte) *[]byte {
+	if f.hevc {
+		return map[byte]*[]byte{32: &f.vps, 33: &f.sps, 34: &f.pps}[nal[0]>>1&0x3F]
+	}
+	return map[byte]*[]byte{7: &f.sps, 8: &f.pps}[nal[0]&0x1F]
 }
 
 // camera is a real RTSP server with footage in a loop.
@@ -74,6 +89,7 @@ type camera struct {
 	password string
 	udp      bool
 	noTCP    bool // refuses TCP
+	noMarker bool // does not say where a picture ends, as some cameras
 	address  string
 	mute     atomic.Bool  // sends nothing
 	ahead    atomic.Int64 // added to RTP timestamps
@@ -103,20 +119,36 @@ func (c *camera) start() {
 		return l, err
 	}}
 	media := &description.Media{Type: description.MediaTypeVideo}
-	avc := &format.H264{PayloadTyp: 96, PacketizationMode: 1}
-	if c.sdp {
-		avc.SPS, avc.PPS = c.film.sps, c.film.pps
-	}
-	media.Formats = []format.Format{avc}
+	encode := c.describe(media)
 	c.listen(server)
 	stream := &gortsplib.ServerStream{Server: server, Desc: &description.Session{Medias: []*description.Media{media}}}
 	require.NoError(c.t, stream.Initialize())
-	encoder, err := avc.CreateEncoder()
-	require.NoError(c.t, err)
 	c.mu.Lock()
 	c.server, c.stream, c.stop = server, stream, make(chan struct{})
 	c.mu.Unlock()
-	c.group.Go(func() { c.play(c.stop, stream, media, encoder.Encode) })
+	c.group.Go(func() { c.play(c.stop, stream, media, encode) })
+}
+
+// describe fills in the media and returns what makes its packets.
+func (c *camera) describe(media *description.Media) func([][]byte) ([]*rtp.Packet, error) {
+	if c.film.hevc {
+		f := &format.H265{PayloadTyp: 96}
+		if c.sdp {
+			f.VPS, f.SPS, f.PPS = c.film.vps, c.film.sps, c.film.pps
+		}
+		media.Formats = []format.Format{f}
+		e, err := f.CreateEncoder()
+		require.NoError(c.t, err)
+		return e.Encode
+	}
+	f := &format.H264{PayloadTyp: 96, PacketizationMode: 1}
+	if c.sdp {
+		f.SPS, f.PPS = c.film.sps, c.film.pps
+	}
+	media.Formats = []format.Format{f}
+	e, err := f.CreateEncoder()
+	require.NoError(c.t, err)
+	return e.Encode
 }
 
 // listen starts the server, with a pair of free UDP ports if it speaks UDP.
@@ -151,7 +183,7 @@ func (c *camera) play(stop chan struct{}, stream *gortsplib.ServerStream, media 
 		}
 		var au [][]byte
 		for _, nal := range c.film.units[n%len(c.film.units)] {
-			if typ := h264.NALUType(nal[0] & 0x1F); !c.sdp || typ != h264.NALUTypeSPS && typ != h264.NALUTypePPS {
+			if !c.sdp || c.film.set(nal) == nil {
 				au = append(au, nal)
 			}
 		}
@@ -161,6 +193,9 @@ func (c *camera) play(stop chan struct{}, stream *gortsplib.ServerStream, media 
 		}
 		for _, p := range packets {
 			p.Timestamp += uint32(n*3600) + uint32(c.ahead.Load())
+			if c.noMarker {
+				p.Marker = false
+			}
 			_ = stream.WritePacketRTP(media, p)
 		}
 	}

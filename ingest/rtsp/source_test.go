@@ -69,6 +69,10 @@ func check(t *testing.T, units []*ingest.Unit) {
 		bytes := 0
 		for _, nal := range u.NALs {
 			bytes += len(nal)
+			if u.Params.Codec == ingest.H265 {
+				require.NotContains(t, []byte{32, 33, 34, 35, 38}, nal[0]>>1&0x3F)
+				continue
+			}
 			typ := nal[0] & 0x1F
 			require.NotContains(t, []byte{7, 8, 9, 12}, typ)
 			require.Equal(t, u.Key, u.Key || typ == 5)
@@ -81,17 +85,24 @@ func check(t *testing.T, units []*ingest.Unit) {
 }
 
 func TestUnits(t *testing.T) {
-	film := film(t, "320x180", "-bf", "0")
+	hevc, err := film("libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:aud=1:repeat-headers=1:scenecut=0:bframes=0:keyint=25:min-keyint=25:open-gop=0")
+	require.NoError(t, err)
 	for name, c := range map[string]*camera{
 		"parameters in the description": {sdp: true},
 		"parameters in band":            {},
 		"password":                      {password: "right"},
 		"over udp":                      {udp: true},
 		"udp only":                      {udp: true, noTCP: true},
+		"no markers":                    {noMarker: true},
+		"h265 in band":                  {film: hevc},
+		"h265 in the description":       {film: hevc, sdp: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c.t, c.film = t, film
+			c.t = t
+			if c.film == nil {
+				c.film = plainFilm(t)
+			}
 			c.start()
 			defer c.close()
 			cfg := rtsp.Config{URL: c.url(), Username: "viewer", Password: c.password}
@@ -113,8 +124,9 @@ func TestUnits(t *testing.T) {
 				}
 			}
 			require.GreaterOrEqual(t, keys, 2)
-			require.Equal(t, film.sps, units[0].Params.SPS)
-			require.Equal(t, film.pps, units[0].Params.PPS)
+			require.Equal(t, c.film.sps, units[0].Params.SPS)
+			require.Equal(t, c.film.vps, units[0].Params.VPS)
+			require.Equal(t, c.film.pps, units[0].Params.PPS)
 			require.Equal(t, []int{320, 180}, []int{units[0].Params.Width, units[0].Params.Height})
 			require.InDelta(t, 25, units[0].Params.FPS, 0.01)
 			st := s.Stats()
@@ -130,7 +142,9 @@ func TestUnits(t *testing.T) {
 }
 
 func TestReorderedPictures(t *testing.T) {
-	c := &camera{t: t, film: film(t, "320x180", "-preset", "medium", "-bf", "2", "-x264-params", "aud=1:repeat-headers=1:scenecut=0:b-adapt=0")}
+	reordered, err := film("libx264", "-preset", "medium", "-bf", "2", "-x264-params", "aud=1:repeat-headers=1:scenecut=0:b-adapt=0")
+	require.NoError(t, err)
+	c := &camera{t: t, film: reordered}
 	c.start()
 	defer c.close()
 	_, w, _ := hold(t, rtsp.Config{URL: c.url()})
@@ -138,7 +152,7 @@ func TestReorderedPictures(t *testing.T) {
 }
 
 func TestCameraComesBack(t *testing.T) {
-	c := &camera{t: t, film: film(t, "320x180", "-bf", "0")}
+	c := &camera{t: t, film: plainFilm(t)}
 	c.start()
 	defer c.close()
 	s, w, _ := hold(t, rtsp.Config{URL: c.url()})
@@ -161,7 +175,7 @@ func TestCameraComesBack(t *testing.T) {
 }
 
 func TestWrongPasswordIsTriedOnce(t *testing.T) {
-	c := &camera{t: t, film: film(t, "320x180", "-bf", "0"), password: "right"}
+	c := &camera{t: t, film: plainFilm(t), password: "right"}
 	c.start()
 	defer c.close()
 	for _, user := range []string{"viewer", ""} {
@@ -194,7 +208,7 @@ func TestServerThatSaysNothing(t *testing.T) {
 
 func TestCameraFallsSilent(t *testing.T) {
 	t.Parallel()
-	c := &camera{t: t, film: film(t, "320x180", "-bf", "0")}
+	c := &camera{t: t, film: plainFilm(t)}
 	c.start()
 	defer c.close()
 	s, w, _ := hold(t, rtsp.Config{URL: c.url()})
@@ -207,7 +221,7 @@ func TestCameraFallsSilent(t *testing.T) {
 
 func TestTimestampsJump(t *testing.T) {
 	t.Parallel()
-	c := &camera{t: t, film: film(t, "320x180", "-bf", "0")}
+	c := &camera{t: t, film: plainFilm(t)}
 	c.start()
 	defer c.close()
 	_, w, _ := hold(t, rtsp.Config{URL: c.url()})
@@ -222,7 +236,7 @@ func TestTimestampsJump(t *testing.T) {
 }
 
 func TestFlapsLeaveNothing(t *testing.T) {
-	c := &camera{t: t, film: film(t, "320x180", "-bf", "0")}
+	c := &camera{t: t, film: plainFilm(t)}
 	c.start()
 	w := &wall{}
 	s := rtsp.New(rtsp.Config{Camera: "gate", URL: c.url(), Deliver: w.deliver})
