@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
@@ -261,6 +262,29 @@ func TestRequestsAreBound(t *testing.T) {
 	require.Equal(t, 400, first(c.do("GET", "/api/v1/incidents?limit=9999", nil)))
 	require.Equal(t, 400, first(c.do("GET", "/api/v1/incidents?cursor=%21", nil)))
 	require.Equal(t, 400, first(c.do("GET", "/api/v1/incidents?state=sleeping", nil)))
+}
+
+func TestSlowClientsAreCut(t *testing.T) {
+	b := newBox(t)
+	b.station.set(func(s *station) { s.clip = make([]byte, 64<<20) }) // more than any socket buffer
+	lead := b.as(t, "lead")
+
+	asking, err := net.Dial("tcp", b.server.Addr().String())
+	require.NoError(t, err)
+	defer asking.Close()
+	_, err = asking.Write([]byte("GET /api/v1/room HTTP/1.1\r\nHost: "))
+	require.NoError(t, err)
+
+	answer := lead.raw("GET", "/api/v1/cameras/east/clip.mp4?from=2026-01-01T00:00:00Z&to=2026-01-01T00:10:00Z", nil)
+	defer answer.Body.Close() // and never read
+	require.Eventually(t, func() bool {
+		text, err := io.ReadAll(lead.raw("GET", "/metrics", nil).Body)
+		return err == nil && strings.Contains(string(text), "watchpost_http_clients_cut_total 1")
+	}, within, 50*time.Millisecond, "who does not read")
+
+	require.NoError(t, asking.SetReadDeadline(time.Now().Add(within)))
+	_, err = io.ReadAll(asking)
+	require.NoError(t, err, "who does not finish asking: closed, not timed out here")
 }
 
 func TestTakenPortIsNamed(t *testing.T) {

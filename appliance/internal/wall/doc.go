@@ -24,7 +24,7 @@
 // # How it fails
 //
 // Errors are application/problem+json with a stable code, the field, the value
-// and the remedy. A client that does not read for writeWithin is cut and
-// counted. A panic ends the process: the journal makes a start harmless.
+// and the remedy. A client that does not read for Limits.Write is cut
+// and counted. A panic ends the process: the journal makes a start harmless.
 // Looks, logins and refusals go to the Access callback before the answer.
 package wall

@@ -18,7 +18,6 @@ import (
 const (
 	streamsMax     = 128
 	heartbeatEvery = 10 * time.Second
-	stillEvery     = 5 * time.Second
 	retryMS        = 1000                  // what a browser waits before it comes back
 	batchEvery     = 15 * time.Millisecond // changes within it go out together
 )
@@ -92,7 +91,7 @@ func (st *stream) run(ctx context.Context) error {
 	if _, err := fmt.Fprintf(st.w, "retry: %d\n\n", retryMS); err != nil {
 		return err
 	}
-	heartbeat, still := time.NewTicker(heartbeatEvery), time.NewTicker(stillEvery)
+	heartbeat, still := time.NewTicker(heartbeatEvery), time.NewTicker(st.server.o.Limits.Still)
 	defer heartbeat.Stop()
 	defer still.Stop()
 	state, newer := st.server.state.get()

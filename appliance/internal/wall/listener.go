@@ -11,10 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// writeWithin is how long one write to a client may take: a client that does
-// not read is cut.
-const writeWithin = 10 * time.Second
-
 // listen opens the wall's port.
 func listen(address string) (net.Listener, error) {
 	ln, err := net.Listen("tcp", address)
@@ -34,7 +30,8 @@ func listen(address string) (net.Listener, error) {
 // long clips.
 type cutting struct {
 	net.Listener
-	cut prometheus.Counter
+	within time.Duration
+	cut    prometheus.Counter
 }
 
 func (l cutting) Accept() (net.Conn, error) {
@@ -42,16 +39,17 @@ func (l cutting) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &boundConn{Conn: conn, cut: l.cut}, nil
+	return &boundConn{Conn: conn, within: l.within, cut: l.cut}, nil
 }
 
 type boundConn struct {
 	net.Conn
-	cut prometheus.Counter
+	within time.Duration
+	cut    prometheus.Counter
 }
 
 func (c *boundConn) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(c.within)); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Write(b)

@@ -80,6 +80,7 @@ func newBox(t *testing.T, change ...settings) *box {
 		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
 		Desk: d, Journal: j, Devices: b.station, Video: b.station, Files: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions,
 		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
+		Limits: wall.Limits{Read: time.Second, Write: 500 * time.Millisecond, Still: 100 * time.Millisecond},
 	}
 	for _, one := range change {
 		one(&o)

@@ -4,7 +4,6 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -66,9 +65,35 @@ func (s *Server) page(c *fiber.Ctx, _ caller) error {
 	if strings.HasPrefix(name, "assets/") { // their names change with their content
 		c.Set(fiber.HeaderCacheControl, "public, max-age=31536000, immutable")
 	}
-	kind := mime.TypeByExtension(path.Ext(name))
-	if kind == "" {
-		kind = fiber.MIMEOctetStream
+	return sendBytes(c, kindOf(name), body)
+}
+
+// kindOf does not rest on what the machine knows: browsers are told not to
+// guess.
+func kindOf(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".js", ".mjs":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".json", ".map", ".geojson":
+		return fiber.MIMEApplicationJSON
+	case ".webmanifest":
+		return "application/manifest+json"
+	case ".svg":
+		return "image/svg+xml"
+	case ".png":
+		return "image/png"
+	case ".ico":
+		return "image/x-icon"
+	case ".woff2":
+		return "font/woff2"
+	case ".wasm":
+		return "application/wasm"
+	case ".txt":
+		return "text/plain; charset=utf-8"
 	}
-	return sendBytes(c, kind, body)
+	return fiber.MIMEOctetStream
 }

@@ -24,12 +24,23 @@ import (
 const (
 	bodyMaxBytes   = 256 << 10
 	headerMaxBytes = 16 << 10
-	readWithin     = 10 * time.Second // a whole request
-	idleWithin     = 2 * time.Minute  // between requests of a connection
+	idleWithin     = 2 * time.Minute // between requests of a connection
 	connectionsMax = 1024
 	handleWithin   = 10 * time.Second // an answer of the desk
 	stopWithin     = 5 * time.Second
 )
+
+// Limits holds times that tests make short; DefaultLimits is for all others.
+type Limits struct {
+	Read  time.Duration // a whole request
+	Write time.Duration // one write: a client that does not read is cut
+	Still time.Duration // how often a stream asks whether its login stands
+}
+
+// DefaultLimits are in force when Options.Limits is zero.
+func DefaultLimits() Limits {
+	return Limits{Read: 10 * time.Second, Write: 10 * time.Second, Still: 5 * time.Second}
+}
 
 // Options of a Server. All parts are needed.
 type Options struct {
@@ -39,6 +50,7 @@ type Options struct {
 	UDP, TCP      int    // WebRTC ports; 0: any
 	Station       Station
 	Version       string
+	Limits        Limits
 
 	Desk     decider
 	Journal  journal
@@ -78,6 +90,9 @@ type Server struct {
 
 // New makes a server that does nothing until Open.
 func New(o Options) (*Server, error) {
+	if o.Limits == (Limits{}) {
+		o.Limits = DefaultLimits()
+	}
 	s := &Server{
 		o: o, table: access.DefaultTable(), limiter: access.NewLimiter(nil), looks: newLooks(o.Access),
 		live:    whep.New(whep.Options{UDP: o.UDP, TCP: o.TCP, Source: o.Video, Log: o.Log}),
@@ -102,7 +117,7 @@ func (s *Server) newApp() *fiber.App {
 		UnescapePath:          true,
 		BodyLimit:             bodyMaxBytes,
 		ReadBufferSize:        headerMaxBytes,
-		ReadTimeout:           readWithin,
+		ReadTimeout:           s.o.Limits.Read,
 		IdleTimeout:           idleWithin,
 		Concurrency:           connectionsMax,
 		ErrorHandler:          s.fail,
@@ -169,7 +184,7 @@ func (s *Server) Open() error {
 	if err := s.live.Open(); err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	s.ln = cutting{Listener: ln, cut: s.m.cut}
+	s.ln = cutting{Listener: ln, within: s.o.Limits.Write, cut: s.m.cut}
 	return nil
 }
 

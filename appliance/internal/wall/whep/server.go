@@ -284,13 +284,14 @@ func (s *Server) video(camera string) (Video, error) {
 
 func (s *Server) add(one *session) error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed || len(s.sessions) >= sessionsMax {
+		defer s.mu.Unlock()
 		e := refuse(503, "viewers_exhausted", "%d live pictures are open, and no more are given", len(s.sessions))
 		e.RetryAfter = retryAfter
 		return e
 	}
 	s.sessions[one.id] = one
+	s.mu.Unlock()
 	s.opened.Add(1)
 	if one.r.Began != nil {
 		one.r.Began()

@@ -122,11 +122,21 @@ func newViewer(t *testing.T, mimes ...string) *viewer {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	require.NoError(t, err)
 	var setting webrtc.SettingEngine
-	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	setting.LoggerFactory = quiet
-	setting.SetICEUDPMux(webrtc.NewICEUDPMux(quiet.NewLogger("ice"), conn))
+	setting.SetICEUDPMux(webrtc.NewICEUDPMux(quiet().NewLogger("ice"), conn))
 	setting.SetIncludeLoopbackCandidate(true)
 	setting.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
+	v := newViewerWith(t, setting, mimes...)
+	v.conn = conn
+	return v
+}
+
+func quiet() logging.LoggerFactory {
+	return &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
+}
+
+func newViewerWith(t *testing.T, setting webrtc.SettingEngine, mimes ...string) *viewer {
+	t.Helper()
+	setting.LoggerFactory = quiet()
 	media := &webrtc.MediaEngine{}
 	for i, mime := range mimes {
 		codec := webrtc.RTPCodecCapability{MimeType: mime, ClockRate: 90000}
@@ -137,7 +147,7 @@ func newViewer(t *testing.T, mimes ...string) *viewer {
 	}
 	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(setting)).NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
-	v := &viewer{pc: pc, conn: conn}
+	v := &viewer{pc: pc}
 	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		var depacketizer codecs.H264Packet
 		for {
@@ -154,7 +164,9 @@ func newViewer(t *testing.T, mimes ...string) *viewer {
 
 func (v *viewer) close() {
 	_ = v.pc.GracefulClose()
-	_ = v.conn.Close()
+	if v.conn != nil {
+		_ = v.conn.Close()
+	}
 }
 
 func (v *viewer) take(depacketizer *codecs.H264Packet, packet *rtp.Packet) {
@@ -356,6 +368,17 @@ func TestRefusals(t *testing.T) {
 			require.Zero(t, server.Stats().Sessions)
 		})
 	}
+}
+
+func TestViewerBehindAFirewallComesOverTCP(t *testing.T) {
+	c := newCamera()
+	server := start(t, c)
+	var setting webrtc.SettingEngine
+	setting.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	setting.SetIncludeLoopbackCandidate(true)
+	v := newViewerWith(t, setting, webrtc.MimeTypeH264)
+	v.open(t, server)
+	require.Eventually(t, func() bool { return v.pictures() == 20 }, within, 10*time.Millisecond)
 }
 
 func TestViewerThatVanishesEndsItsSession(t *testing.T) {
