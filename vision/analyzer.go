@@ -199,7 +199,7 @@ func (a *Analyzer) picture(ctx context.Context, f *Frame) {
 		a.tell(ctx, f, a.watch.expire(m.at))
 		return
 	}
-	if dets, took, ok := a.objects(ctx, f); ok {
+	if dets, took, ok := a.objects(ctx, f, a.regions(m.at, motion)); ok {
 		tracks := a.tracker.Update(m.at, dets)
 		a.gate.detected(m.at, took, a.tracker.Tentative() > 0)
 		a.publish(tracks)
@@ -207,11 +207,20 @@ func (a *Analyzer) picture(ctx context.Context, f *Frame) {
 	}
 }
 
+// regions is where something moves, and where tracked objects should be now.
+func (a *Analyzer) regions(at time.Duration, m Motion) []Box {
+	out := slices.Clone(m.Regions)
+	for _, t := range a.tracker.tracks {
+		out = append(out, t.predict(at).Clip())
+	}
+	return out
+}
+
 // objects asks the detector, and keeps what the camera's rules are about. It
 // also returns how long that took on this box, as far as it matters.
-func (a *Analyzer) objects(ctx context.Context, f *Frame) ([]Detection, time.Duration, bool) {
+func (a *Analyzer) objects(ctx context.Context, f *Frame, regions []Box) ([]Detection, time.Duration, bool) {
 	began := time.Now()
-	dets, err := a.parts.Objects.Detect(ctx, f, Look{Masks: a.cfg.Masks, MinScore: scoreMaybe})
+	dets, err := a.parts.Objects.Detect(ctx, f, Look{Masks: a.cfg.Masks, MinScore: scoreMaybe, Regions: regions})
 	took := time.Since(began)
 	switch {
 	case errors.Is(err, ErrBusy):

@@ -43,6 +43,7 @@ type MotionDetector interface {
 type Look struct {
 	Masks    [][]Point // polygons that are black before anything looks
 	MinScore float64   // detections below are left out
+	Regions  []Box     // where something moved or is tracked; a slow detector looks only there
 }
 
 // ObjectDetector finds objects in frames. One is shared by all cameras: its

@@ -115,12 +115,12 @@ type scene struct {
 	first         int // picture, at 25 a second
 }
 
-// watch plays the scene three times over and returns in which pictures of the
-// last two rounds the rule was met (the first has no round before it).
-func (sc scene) watch(t *testing.T, objects vision.ObjectDetector, filter ...string) []int {
+// watch plays the scene twice over and returns in which pictures of the second
+// round the rule was met (before the first there is nothing to be empty).
+func (sc scene) watch(t *testing.T, objects vision.ObjectDetector) []int {
 	t.Helper()
 	start := time.Now()
-	units := footage.Units(t, footage.File(t, sc.path, sc.before, filter...), sc.width, sc.height, 25, start)
+	units := footage.Units(t, footage.File(t, sc.path, sc.before), sc.width, sc.height, 25, start)
 	rec := &recorder{}
 	a, err := vision.NewAnalyzer(vision.Config{
 		Camera: "test", MaxLag: -1,
@@ -128,11 +128,11 @@ func (sc scene) watch(t *testing.T, objects vision.ObjectDetector, filter ...str
 		Rules: []vision.Rule{{Name: "enter", Kind: vision.Intrusion, Zone: "zone"}},
 	}, parts(objects, rec.take))
 	require.NoError(t, err)
-	require.NoError(t, a.Run(context.Background(), &list{loop(units, 3)}))
+	require.NoError(t, a.Run(context.Background(), &list{loop(units, 2)}))
 
 	st := a.Stats()
 	t.Logf("%d pictures a round: %+v", len(units), st)
-	require.Equal(t, uint64(3*len(units)), st.Decoded)
+	require.Equal(t, uint64(2*len(units)), st.Decoded)
 	require.Zero(t, st.Open)
 	require.Zero(t, st.DecodeErrors+st.DetectErrors+st.Skipped)
 	raised := rec.phase(vision.Raised)
@@ -153,21 +153,24 @@ func (sc scene) watch(t *testing.T, objects vision.ObjectDetector, filter ...str
 	return at
 }
 
-// TestAPersonWalksIntoTheZone is the scene of the demo. The ground truth of
-// PETS09 S2.L1 has the person in the zone from picture 347 of this cut on.
-func TestAPersonWalksIntoTheZone(t *testing.T) {
-	objects, info := open(t, detect.Auto)
-	at := scene{
+// demo is the scene of the demo. The ground truth of PETS09 S2.L1 has the
+// person in the zone from picture 347 of this cut on.
+func demo(t *testing.T) scene {
+	return scene{
 		path: footage.Pedestrians(t), before: []string{"-ss", "24.4", "-t", "18"}, width: 768, height: 576,
 		zone: rect(0.4, 0.65, 0.95, 0.98), first: 347,
-	}.watch(t, objects)
-	if info.Backend == detect.HOG {
-		require.NotEmpty(t, at)
-		return
 	}
-	require.Len(t, at, 2, "once a round")
-	for _, n := range at {
-		require.InDelta(t, 347, n, 10)
+}
+
+func TestAPersonWalksIntoTheZone(t *testing.T) {
+	for _, backend := range []string{detect.Auto, detect.HOG} { // the best there is, and what is always there
+		t.Run(backend, func(t *testing.T) {
+			objects, _ := open(t, backend)
+			sc := demo(t)
+			at := sc.watch(t, objects)
+			require.Len(t, at, 1, "once a round")
+			require.InDelta(t, sc.first, at[0], 10)
+		})
 	}
 }
 
