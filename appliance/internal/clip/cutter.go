@@ -196,9 +196,10 @@ func (c *Cutter) Want(ctx context.Context, w Want) (string, error) {
 	for {
 		c.mu.Lock()
 		cl, fresh, known := c.match(w)
+		id := cl.ID
 		c.mu.Unlock()
 		if known {
-			return cl.ID, nil
+			return id, nil
 		}
 		taken := false
 		err := c.update(cl, func(s *state) bool {
@@ -208,7 +209,7 @@ func (c *Cutter) Want(ctx context.Context, w Want) (string, error) {
 			return taken
 		})
 		if err != nil {
-			return "", fmt.Errorf("want clip %s: %w", cl.ID, err)
+			return "", fmt.Errorf("want clip %s: %w", id, err)
 		}
 		if !taken { // it became whole in this moment
 			continue
@@ -221,7 +222,7 @@ func (c *Cutter) Want(ctx context.Context, w Want) (string, error) {
 		c.start(cl)
 		c.mu.Unlock()
 		cl.poke()
-		return cl.ID, nil
+		return id, nil
 	}
 }
 
@@ -276,7 +277,7 @@ func (c *Cutter) SetUploadDone(id, part string) error {
 	if err != nil {
 		return fmt.Errorf("note upload of clip %s part %s: %w", id, part, err)
 	}
-	c.opt.Store.SetUploaded(c.name(cl.ID, part))
+	c.opt.Store.SetUploaded(c.name(id, part))
 	return c.retire(cl)
 }
 

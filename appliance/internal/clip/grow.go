@@ -81,7 +81,7 @@ func (c *Cutter) seal(ctx context.Context, cl *clip, part string) bool {
 		err := c.make(&s, part)
 		var why string
 		if errors.Is(err, ErrNothing) {
-			why, err = c.why(cl.Camera), nil
+			why, err = c.why(s.Camera), nil
 		}
 		if err == nil {
 			var done bool
@@ -89,7 +89,7 @@ func (c *Cutter) seal(ctx context.Context, cl *clip, part string) bool {
 				return done
 			}
 		}
-		c.log.Warn("clip not written, trying again", "clip", cl.ID, "part", part, "err", err)
+		c.log.Warn("clip not written, trying again", "clip", s.ID, "part", part, "err", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(sealAgain):
