@@ -14,7 +14,7 @@ const (
 const (
 	busyFor   = 2 * time.Second // after the last motion
 	keepAlive = time.Second     // between looks at tracks that stand still
-	dutyMax   = 2               // the detector rests so many times as long as it worked
+	rest      = 2               // the detector rests so many times as long as it worked
 )
 
 // gate decides what is done with each frame of one camera: compared with the
@@ -78,7 +78,7 @@ func (g *gate) detected(at, took time.Duration, someoneNew bool) {
 	if someoneNew {
 		pause /= 2
 	}
-	g.nextDetect = at + max(pause, dutyMax*took)
+	g.nextDetect = at + max(pause, (1+rest)*took)
 	if someoneNew && g.nextDetect < g.nextLook {
 		g.nextLook = g.nextDetect
 	}
