@@ -116,7 +116,10 @@ func TestUnits(t *testing.T) {
 			for i, u := range units {
 				require.EqualValues(t, 1, u.Run)
 				require.Equal(t, ingest.CameraID("gate"), u.Camera)
-				require.EqualValues(t, i*3600, u.PTS)
+				require.Zero(t, u.PTS%3600)
+				if !c.udp { // which may lose some
+					require.EqualValues(t, i*3600, u.PTS)
+				}
 				require.Equal(t, u.PTS, u.DTS)
 				require.Same(t, units[0].Params, u.Params)
 				if u.Key {
@@ -152,7 +155,11 @@ func TestReorderedPictures(t *testing.T) {
 }
 
 func TestCameraComesBack(t *testing.T) {
-	c := &camera{t: t, film: plainFilm(t)}
+	// Half a second between key units: what is measured is the way to the
+	// camera, not the wait for a picture to begin with.
+	short, err := film("libx264", "-preset", "ultrafast", "-x264-params", "aud=1:repeat-headers=1:scenecut=0:bframes=0:keyint=12")
+	require.NoError(t, err)
+	c := &camera{t: t, film: short}
 	c.start()
 	defer c.close()
 	s, w, _ := hold(t, rtsp.Config{URL: c.url()})
