@@ -11,10 +11,17 @@ type handler struct{ line *line }
 
 var _ Handler = handler{}
 
-// Presence implements Handler.
+// Presence implements Handler. Headquarters that comes back may have missed
+// what was on its way: it is sent again at once, from the cursor.
 func (h handler) Presence(listening bool) {
-	h.line.change(func() { h.line.listening = listening })
-	h.line.log.Info("headquarters", "listening", listening)
+	l := h.line
+	l.change(func() {
+		if listening && !l.listening && l.config.Confirm == ByReceipt {
+			l.window.rewind()
+		}
+		l.listening = listening
+	})
+	l.log.Info("headquarters", "listening", listening)
 }
 
 // Receive implements Handler.

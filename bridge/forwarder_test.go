@@ -297,6 +297,25 @@ func TestOverdueIsSentAgain(t *testing.T) {
 	require.EqualValues(t, 3, cursor(t, j, "hq", bridge.Alarm), "never beyond the journal")
 }
 
+// Headquarters went away with events on their way to it: back again, it gets
+// them at once, not only when their receipts are overdue.
+func TestReturnOfHeadquartersSendsAgain(t *testing.T) {
+	j := openJournal(t)
+	appendAll(t, j, many(bridge.Alarm, "P2", 10)...)
+	u := &fake{present: true, mute: true}
+	run(t, bridge.Options{Journal: j, Uplinks: []bridge.UplinkConfig{{Name: "hq", Uplink: u, Lanes: []bridge.Lane{bridge.Alarm}}}})
+	u.waitFor(t, func() bool { return len(u.got) == 10 }, "into the void")
+	u.handler.Presence(false)
+	appendAll(t, j, event("11", bridge.Alarm, "P2"))
+	u.mu.Lock()
+	require.Len(t, u.got, 10)
+	u.mute = false
+	u.mu.Unlock()
+	u.handler.Presence(true)
+	require.Eventually(t, func() bool { return cursor(t, j, "hq", bridge.Alarm) == 11 }, patience, pause)
+	inOrder(t, u.got[10:], bridge.Alarm, 11)
+}
+
 // Receipts by id: the one for the copy on "now" does not move the cursor.
 func TestReceiptsByID(t *testing.T) {
 	j := openJournal(t)

@@ -97,6 +97,17 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	t.Log("acknowledged", len(acknowledged))
 }
 
+func TestReadOnlyAfterKill(t *testing.T) {
+	dir := t.TempDir()
+	acknowledged := runAndKill(t, dir, 50*time.Millisecond)
+	j, err := OpenReadOnly(dir, nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, j.Close()) }()
+	seen, err := j.Verify(t.Context(), 0)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, seen.Records, uint64(len(acknowledged)))
+}
+
 func runAndKill(t *testing.T, dir string, after time.Duration) []string {
 	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^$")

@@ -146,28 +146,43 @@ func open(options Options, lock *dirLock) (*Journal, error) {
 
 // OpenReadOnly opens the newest epoch below dir for reading, while no box has
 // it open; while one has, the error is ErrHeld and the box itself answers
-// (GET /api/v1/journal). After a crash it may refuse until a box has opened
-// the journal once, since badger repairs its log only when it may write.
+// (GET /api/v1/journal). After a kill badger's log is first cut back to its
+// last whole transaction, as a start of the box would do, and that needs the
+// right to write.
 func OpenReadOnly(dir string, logger *slog.Logger) (*Journal, error) {
 	options := Options{Dir: dir, Logger: logger}.withDefaults()
 	lock, err := lockDirShared(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", dir, err)
 	}
-	epoch, err := newestEpoch(dir)
-	if err == nil && epoch == "" {
-		err = errors.New("there is none")
-	}
-	if err != nil {
-		lock.release()
-		return nil, fmt.Errorf("open journal %s: %w", dir, err)
-	}
-	j, err := openEpoch(options, epoch, lock, true)
+	j, err := openShared(options, lock)
 	if err != nil {
 		lock.release()
 		return nil, err
 	}
 	return j, nil
+}
+
+func openShared(options Options, lock *dirLock) (*Journal, error) {
+	epoch, err := newestEpoch(options.Dir)
+	if err == nil && epoch == "" {
+		err = errors.New("there is none")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open journal %s: %w", options.Dir, err)
+	}
+	j, err := openEpoch(options, epoch, lock, true)
+	if err == nil || !needsRepair(err) {
+		return j, err
+	}
+	db, err := openStore(filepath.Join(options.Dir, epoch), false, options.Logger)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Close(); err != nil {
+		return nil, fmt.Errorf("close journal %s: %w", options.Dir, err)
+	}
+	return openEpoch(options, epoch, lock, true)
 }
 
 func openEpoch(options Options, epoch string, lock *dirLock, readOnly bool) (*Journal, error) {

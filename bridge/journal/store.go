@@ -44,6 +44,12 @@ func openStore(path string, readOnly bool, logger *slog.Logger) (*badger.DB, err
 	return db, nil
 }
 
+// needsRepair reports whether badger refused because its log ends in what a
+// kill left unfinished. badger's wrapping hides the error's identity.
+func needsRepair(err error) bool {
+	return strings.Contains(err.Error(), badger.ErrTruncateNeeded.Error())
+}
+
 // newestEpoch is the last epoch's name; "" when there is none.
 func newestEpoch(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)

@@ -83,17 +83,19 @@ type hq struct {
 	t      *testing.T
 	client paho.Client
 
-	mu      sync.Mutex
-	mute    bool // no receipts
-	last    map[bridge.Lane]uint64
-	hash    map[bridge.Lane]string
-	took    []bridge.Event
-	copies  int // ≤ last
-	gaps    int
-	now     []bridge.Event
-	replay  []bridge.Event
-	states  []map[string]any
-	problem error
+	mu         sync.Mutex
+	subscribed bool
+	listening  bool
+	mute       bool // no receipts
+	last       map[bridge.Lane]uint64
+	hash       map[bridge.Lane]string
+	took       []bridge.Event
+	copies     int // ≤ last
+	gaps       int
+	now        []bridge.Event
+	replay     []bridge.Event
+	states     []map[string]any
+	problem    error
 }
 
 const root = "watchpost/jingdong/a/"
@@ -105,7 +107,21 @@ func newHQ(t *testing.T, addr string) *hq {
 		SetMaxReconnectInterval(100 * time.Millisecond).SetConnectRetry(true).SetConnectRetryInterval(50 * time.Millisecond).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { h.receive(m) }).
 		SetOnConnectHandler(func(c paho.Client) {
-			c.SubscribeMultiple(map[string]byte{root + "up/#": 1, root + "state": 1}, nil)
+			token := c.SubscribeMultiple(map[string]byte{root + "up/#": 1, root + "state": 1}, nil)
+			go func() { // presence is true only once the subscription stands
+				<-token.Done()
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				h.subscribed = true
+				if h.listening {
+					h.say(true)
+				}
+			}()
+		}).
+		SetConnectionLostHandler(func(paho.Client, error) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.subscribed = false
 		}))
 	h.client.Connect()
 	require.Eventually(t, h.client.IsConnectionOpen, patience, pause)
@@ -117,7 +133,19 @@ func (h *hq) send(leaf string, retained bool, payload string) {
 	h.client.Publish(root+"down/"+leaf, 1, retained, payload)
 }
 
-func (h *hq) listen(yes bool) { h.send("presence", true, fmt.Sprintf(`{"listening":%v}`, yes)) }
+// listen says now and after every reconnect whether headquarters listens.
+func (h *hq) listen(yes bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.listening = yes
+	if h.subscribed {
+		h.say(yes)
+	}
+}
+
+func (h *hq) say(listening bool) {
+	h.send("presence", true, fmt.Sprintf(`{"listening":%v}`, listening))
+}
 
 func (h *hq) receive(m paho.Message) {
 	h.mu.Lock()

@@ -41,6 +41,7 @@ const (
 	keepAlive      = 15 * time.Second // a dead line is seen within about twice this
 	pingTimeout    = 5 * time.Second
 	goodbye        = 250 * time.Millisecond
+	ackWithin      = 30 * time.Second
 )
 
 // Options is where the broker is and who we are there. Files are read at every
@@ -53,7 +54,10 @@ type Options struct {
 	CAFile       string // "" trusts the system's authorities
 	CertFile     string // client certificate, with KeyFile
 	KeyFile      string
-	Logger       *slog.Logger
+	// AckWithin ends a session whose broker takes events and confirms none;
+	// 0 is 30 s.
+	AckWithin time.Duration
+	Logger    *slog.Logger
 }
 
 // Uplink implements bridge.Uplink.
@@ -88,6 +92,9 @@ func New(o Options) (*Uplink, error) {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.AckWithin <= 0 {
+		o.AckWithin = ackWithin
 	}
 	return &Uplink{options: o, root: "watchpost/" + o.Station + "/" + o.Box + "/"}, nil
 }

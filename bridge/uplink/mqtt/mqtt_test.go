@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/eclipse/paho.mqtt.golang/packets"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -138,10 +141,7 @@ func TestBrokerDownThenKilled(t *testing.T) {
 	hq.waitFor(func() bool { return len(hq.took) > 300 }, "the first part")
 	broker.kill()
 	broker.start()
-	require.Eventually(t, func() bool { // this broker keeps nothing, so say it again
-		hq.listen(true)
-		return hq.count() == 2000
-	}, patience, 100*time.Millisecond)
+	hq.waitFor(func() bool { return len(hq.took) == 2000 }, "the rest")
 	b.waitDrained()
 	hq.mu.Lock()
 	defer hq.mu.Unlock()
@@ -197,11 +197,11 @@ func TestUrgentOvertakes(t *testing.T) {
 	synced := time.Now()
 	hq.waitFor(func() bool { return len(hq.now) == 1 }, "now")
 	require.Less(t, time.Since(synced), time.Second)
+	require.Eventually(t, func() bool { return b.forwarder.Deliveries(&urgent[0].Event)[0].Mark == bridge.MarkSent }, patience, pause)
 	hq.mu.Lock()
 	defer hq.mu.Unlock()
 	require.Equal(t, urgent[0].Event, hq.now[0])
 	require.Len(t, hq.took, 500, "at most 500 unconfirmed")
-	require.Equal(t, bridge.MarkSent, b.forwarder.Deliveries(&urgent[0].Event)[0].Mark)
 }
 
 // Nobody listens behind the broker: nothing is sent into the void, nothing is
@@ -322,6 +322,54 @@ func TestPasswordAndRefusal(t *testing.T) {
 	require.Contains(t, b.status().LastError, "not Auth")
 	require.NoError(t, os.WriteFile(secret, []byte("secret\n"), 0o600)) // read at every attempt
 	require.Eventually(t, func() bool { return b.status().Connected }, patience, pause)
+}
+
+// A broker that takes events and confirms none is left.
+func TestMuteBroker(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var conns sync.WaitGroup
+	t.Cleanup(func() { _ = l.Close(); conns.Wait() })
+	conns.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			conns.Go(func() { muteBroker(conn) })
+		}
+	})
+	b := newBox(t)
+	b.append(bridge.Alarm, "P1", 10)
+	b.run(l.Addr().String(), func(c *bridge.UplinkConfig, o *mqtt.Options) {
+		c.Confirm, o.AckWithin = bridge.ByTransport, 50*time.Millisecond
+	})
+	require.Eventually(t, func() bool { return strings.Contains(b.status().LastError, "no PUBACK within 50ms") }, patience, pause)
+	require.EqualValues(t, 10, b.status().Lag[bridge.Alarm])
+}
+
+// muteBroker speaks as much MQTT as it takes to be sent events.
+func muteBroker(conn net.Conn) {
+	defer conn.Close()
+	for {
+		packet, err := packets.ReadPacket(conn)
+		if err != nil {
+			return
+		}
+		switch p := packet.(type) {
+		case *packets.ConnectPacket:
+			err = packets.NewControlPacket(packets.Connack).Write(conn)
+		case *packets.SubscribePacket:
+			answer := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
+			answer.MessageID, answer.ReturnCodes = p.MessageID, []byte{1}
+			err = answer.Write(conn)
+		case *packets.PingreqPacket:
+			err = packets.NewControlPacket(packets.Pingresp).Write(conn)
+		}
+		if err != nil {
+			return
+		}
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

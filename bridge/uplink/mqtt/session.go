@@ -78,7 +78,7 @@ func (s *session) wait(ctx context.Context, token paho.Token) error {
 	case <-s.ctx.Done():
 		return context.Cause(s.ctx)
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
@@ -148,6 +148,9 @@ type tokens struct {
 
 // Wait implements bridge.Ticket.
 func (t *tokens) Wait(ctx context.Context) error {
+	limit := t.session.uplink.options.AckWithin
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no PUBACK within %s", limit))
+	defer cancel()
 	for _, token := range t.tokens {
 		if err := t.session.wait(ctx, token); err != nil {
 			return err
