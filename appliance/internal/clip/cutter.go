@@ -27,6 +27,8 @@ const (
 	lagMargin      = 100 * time.Millisecond
 	announceAgain  = time.Second
 	sealAgain      = 2 * time.Second
+	writersPart1   = 4 // ten presses at once: the first clips are there early, not all of them late
+	writersWhole   = 2
 	gopMax         = 10 * time.Second // key units are expected at least this often
 	ringMargin     = 5 * time.Second  // held beyond the pre-roll, for alerts that come late
 	DefaultRing    = 64 << 20         // bytes a camera
@@ -103,7 +105,8 @@ type Cutter struct {
 	tell    chan struct{}
 	lost    uint64
 
-	turns [32]sync.Mutex // of Want, by incident and camera
+	turns [32]sync.Mutex           // of Want, by incident and camera
+	slots map[string]chan struct{} // by part: how many are written at once
 }
 
 // New makes a cutter; the store may be opened later, but before Open.
@@ -117,6 +120,7 @@ func New(opt Options) *Cutter {
 	return &Cutter{
 		opt: opt, log: opt.Log, clips: map[string]*clip{}, cases: map[string][]*clip{}, open: map[string]map[*clip]struct{}{},
 		untold: map[*clip]struct{}{}, cameras: map[string]*held{}, tell: make(chan struct{}, 1),
+		slots: map[string]chan struct{}{Part1: make(chan struct{}, writersPart1), PartWhole: make(chan struct{}, writersWhole)},
 	}
 }
 

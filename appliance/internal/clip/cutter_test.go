@@ -255,6 +255,70 @@ func TestGapIsStretchedAndListed(t *testing.T) {
 	require.Equal(t, f.frames[600], sums[500])
 }
 
+// The camera was away when the clip should begin: it begins with the first
+// picture after that, not with a frozen one.
+func TestBeginsAfterTheGapItWouldBeginIn(t *testing.T) {
+	f := load(t, plain)
+	dir := t.TempDir()
+	var ready []clip.Ready
+	var began time.Time
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		s := b.hold(clip.Continuous)
+		began = now()
+		go func() {
+			s.play(f, 0, 200)
+			s.sleep(4*time.Second - cameraLag + frameTime)
+			s.run++
+			s.play(f, 300, frames) // from 12 s
+		}()
+		pass(20 * time.Second)
+		w := want("01A", "a1", began.Add(20*time.Second))
+		w.PreRoll, w.PostRoll = 10*time.Second, 2*time.Second
+		_, err := b.cutter.Want(t.Context(), w)
+		require.NoError(t, err)
+		pass(5 * time.Second)
+		ready, _ = b.got()
+		b.close()
+	})
+	require.Len(t, ready, 2)
+	require.Equal(t, began.Add(12*time.Second), ready[1].From)
+	require.Equal(t, began.Add(10*time.Second), ready[1].WantedFrom)
+	require.Empty(t, ready[1].Gaps)
+	checkFile(t, f, ready[1].Path, 300, 250, 10*time.Second)
+}
+
+// A reader that was too slow loses units: that is a gap with its own reason.
+func TestDroppedUnitsAreAGap(t *testing.T) {
+	f := load(t, plain)
+	dir := t.TempDir()
+	var ready []clip.Ready
+	bubble(t, func(t *testing.T) {
+		b := start(t, dir)
+		s := b.hold(clip.Continuous)
+		began := now()
+		go func() {
+			s.play(f, 0, 480)
+			s.sleep(20*frameTime - cameraLag + frameTime)
+			s.dropped.Add(20)
+			s.play(f, 500, frames)
+		}()
+		pass(25 * time.Second)
+		w := want("01A", "a1", began.Add(25*time.Second))
+		w.PreRoll, w.PostRoll = 20*time.Second, 2*time.Second
+		_, err := b.cutter.Want(t.Context(), w)
+		require.NoError(t, err)
+		pass(5 * time.Second)
+		ready, _ = b.got()
+		require.EqualValues(t, 20, b.cutter.Stats().Cameras["gate"].Dropped)
+		b.close()
+	})
+	require.Len(t, ready, 2)
+	require.Len(t, ready[1].Gaps, 1)
+	require.Equal(t, "units dropped", ready[1].Gaps[0].Why)
+	require.InDelta(t, 22, ffprobe(t, ready[1].Path).duration(t), 0.001)
+}
+
 func utc(gaps []clip.Gap) []clip.Gap {
 	for i := range gaps {
 		gaps[i].From, gaps[i].To = gaps[i].From.UTC(), gaps[i].To.UTC()

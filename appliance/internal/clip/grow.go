@@ -77,8 +77,14 @@ func (c *Cutter) await(ctx context.Context, cl *clip, lag time.Duration, end fun
 // extended meanwhile, and tries again when the disk refuses.
 func (c *Cutter) seal(ctx context.Context, cl *clip, part string) bool {
 	for ctx.Err() == nil {
+		select {
+		case c.slots[part] <- struct{}{}:
+		case <-ctx.Done():
+			return false
+		}
 		s := c.stateOf(cl)
 		err := c.make(&s, part)
+		<-c.slots[part]
 		var why string
 		if errors.Is(err, ErrNothing) {
 			why, err = c.why(s.Camera), nil

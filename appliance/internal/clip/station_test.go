@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,10 +70,11 @@ func (b *box) hold(rec clip.Record) *source {
 	r := f.Subscribe(clip.FeedSize, func(u *ingest.Unit) bool { return u.Key })
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &source{feed: f, ctx: ctx}
+	reader := lossy{r, &s.dropped}
 	stop := b.stop
 	b.stop = func() { stop(); cancel() }
 	b.done.Go(func() {
-		require.NoError(b.t, b.cutter.Hold(ctx, clip.Camera{ID: "gate", Record: rec, PreRoll: 30 * time.Second}, r))
+		require.NoError(b.t, b.cutter.Hold(ctx, clip.Camera{ID: "gate", Record: rec, PreRoll: 30 * time.Second}, reader))
 	})
 	return s
 }
@@ -94,7 +96,17 @@ type source struct {
 	feed *feed.Feed[*ingest.Unit]
 	ctx  context.Context
 	run  uint32
+
+	dropped atomic.Uint64
 }
+
+// lossy is a reader that has lost as many units as the test says.
+type lossy struct {
+	*feed.Reader[*ingest.Unit]
+	dropped *atomic.Uint64
+}
+
+func (l lossy) Dropped() uint64 { return l.Reader.Dropped() + l.dropped.Load() }
 
 // sleep tells false when the box stops.
 func (s *source) sleep(d time.Duration) bool {

@@ -43,6 +43,9 @@ const (
 // checksum is wrong. What stands before it is good.
 var ErrTorn = errors.New("torn fragment")
 
+// errNewer says that a later release wrote this: it is left alone.
+var errNewer = errors.New("written by a newer release")
+
 // fragment is what one fragment's header says.
 type fragment struct {
 	boot        uint64
@@ -114,7 +117,7 @@ func encodeFragment(samples []Sample, next, base int64, number uint32) ([]byte, 
 	}
 	w.Start("uuid")
 	w.Put(uuidFragment[:])
-	w.U32(flags)
+	w.U32(flags) // the highest byte is the version of this header: 0
 	w.U64(first.Boot)
 	w.U32(first.Run)
 	w.U64(uint64(first.PTS))
@@ -244,6 +247,9 @@ func readFragment(r io.ReaderAt, size, off int64) (*fragment, error) {
 	}
 	if crc32.Update(crc32.Checksum(h[:60], castagnoli), castagnoli, moof) != be.Uint32(h[60:]) {
 		return nil, torn("wrong checksum")
+	}
+	if version := h[0]; version != 0 {
+		return nil, fmt.Errorf("read fragment at %d: version %d: %w", off, version, errNewer)
 	}
 	return f, f.entries(moof[moofFixed:])
 }

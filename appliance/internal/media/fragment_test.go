@@ -2,6 +2,8 @@ package media
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"testing"
 	"time"
 
@@ -49,6 +51,19 @@ func TestFragmentsComeBack(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []byte{0, 0, 0, 2, 0x65, byte(i)}, raw)
 	}
+}
+
+func TestNewerVersionIsLeftAlone(t *testing.T) {
+	b := segment(t)
+	_, off, err := readHead(bytes.NewReader(b), int64(len(b)))
+	require.NoError(t, err)
+	h := b[off+uuidHead:]
+	h[0] = 1
+	moof := h[fragmentSize-uuidHead:][:moofFixed+3*trunEntry]
+	binary.BigEndian.PutUint32(h[60:], crc32.Update(crc32.Checksum(h[:60], castagnoli), castagnoli, moof))
+	_, _, _, err = scan(bytes.NewReader(b), int64(len(b)), true)
+	require.ErrorIs(t, err, errNewer)
+	require.NotErrorIs(t, err, ErrTorn)
 }
 
 // Whatever stands in a segment: no panic, no sample outside the file, and what
