@@ -56,7 +56,7 @@ func (e *eyes) Detect(ctx context.Context, f *vision.Frame, look vision.Look) ([
 			return nil, err
 		}
 	}
-	time.Sleep(e.takes) // virtual
+	<-time.After(e.takes) // virtual
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.detected++
@@ -141,10 +141,10 @@ func play(t *testing.T, cfg vision.Config, e *eyes, pictures int, gaps map[int]t
 		go func() { done <- a.Run(t.Context(), reader) }()
 		params := &ingest.Params{Codec: ingest.H264}
 		for n := range pictures {
-			time.Sleep(gaps[n])
+			<-time.After(gaps[n])
 			units.Publish(&ingest.Unit{Camera: "gate", Params: params, Run: 1, PTS: int64(n) * tick, DTS: int64(n) * tick, Key: n%50 == 0,
 				Received: time.Now(), Captured: time.Now()})
-			time.Sleep(time.Second / 25)
+			<-time.After(time.Second / 25)
 		}
 		synctest.Wait()
 		stats = a.Stats()
