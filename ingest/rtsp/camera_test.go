@@ -16,6 +16,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/stretchr/testify/require"
 )
@@ -88,8 +89,9 @@ type camera struct {
 	sdp      bool // parameter sets in the description, and only there
 	password string
 	udp      bool
-	noTCP    bool // refuses TCP
-	noMarker bool // does not say where a picture ends, as some cameras
+	noTCP    bool          // refuses TCP
+	clock    time.Duration // not 0: sends reports by a wall clock that is off by this
+	noMarker bool          // does not say where a picture ends, as some cameras
 	address  string
 	mute     atomic.Bool  // sends nothing
 	ahead    atomic.Int64 // added to RTP timestamps
@@ -197,6 +199,12 @@ func (c *camera) play(stop chan struct{}, stream *gortsplib.ServerStream, media 
 				p.Marker = false
 			}
 			_ = stream.WritePacketRTP(media, p)
+		}
+		if last := packets[len(packets)-1]; c.clock != 0 && n%10 == 0 {
+			ntp := uint64(time.Now().Add(c.clock).UnixNano()) + 2208988800*1e9 // since 1900
+			_ = stream.WritePacketRTCP(media, &rtcp.SenderReport{
+				SSRC: last.SSRC, RTPTime: last.Timestamp, NTPTime: ntp/1e9<<32 | ntp%1e9<<32/1e9,
+			})
 		}
 	}
 }

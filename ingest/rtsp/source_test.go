@@ -226,6 +226,19 @@ func TestCameraFallsSilent(t *testing.T) {
 	require.Less(t, time.Since(began), 5*time.Second)
 }
 
+func TestCameraClockIsMeasured(t *testing.T) {
+	t.Parallel()
+	c := &camera{t: t, film: plainFilm(t), clock: time.Hour}
+	c.start()
+	defer c.close()
+	s, w, _ := hold(t, rtsp.Config{URL: c.url()})
+	require.Eventually(t, func() bool { return s.Stats().ClockKnown }, soon, time.Millisecond)
+	check(t, w.wait(t, len(w.all())+5))
+	require.InDelta(t, -3600, s.Stats().ClockOffset.Seconds(), 0.5)
+	last := w.all()[len(w.all())-1]
+	require.WithinDuration(t, last.Received, last.Captured, time.Second, "on the box's clock, not the camera's")
+}
+
 func TestTimestampsJump(t *testing.T) {
 	t.Parallel()
 	c := &camera{t: t, film: plainFilm(t)}
