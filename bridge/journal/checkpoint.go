@@ -87,7 +87,7 @@ func (j *Journal) checkpoint(place uint64, state []byte) error {
 
 func (j *Journal) checkpointLanes(place uint64) (map[bridge.Lane]checkpointLaneHead, error) {
 	lanes := map[bridge.Lane]checkpointLaneHead{}
-	err := j.db.View(func(txn *badger.Txn) error {
+	err := j.view(func(txn *badger.Txn) error {
 		at, err := j.headsAt(txn, place)
 		if err != nil {
 			return err

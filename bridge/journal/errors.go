@@ -6,7 +6,7 @@ import (
 )
 
 var (
-	// ErrClosed refuses an append after Close.
+	// ErrClosed refuses appends and reads after Close.
 	ErrClosed = errors.New("journal is closed")
 	// ErrFailed refuses appends after a write to disk failed.
 	ErrFailed = errors.New("journal failed to write")

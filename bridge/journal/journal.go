@@ -109,6 +109,8 @@ type Journal struct {
 	closeErr error
 
 	checkpoints sync.Mutex
+	reading     sync.RWMutex // held for the length of a read
+	ended       bool         // the store is closed
 }
 
 // Open opens the newest epoch below options.Dir, or begins the first one. The
@@ -277,6 +279,9 @@ func (j *Journal) Close() error {
 		j.mu.Unlock()
 		close(j.closing)
 		<-j.finished
+		j.reading.Lock()
+		defer j.reading.Unlock()
+		j.ended = true
 		if err := j.db.Close(); err != nil {
 			j.closeErr = fmt.Errorf("close journal %s: %w", j.path, err)
 		}

@@ -260,6 +260,10 @@ func TestClosedRefuses(t *testing.T) {
 	require.NoError(t, ticket.Wait(t.Context()), "what was on its way is durable")
 	_, _, err = j.Append([]bridge.Draft{draft("2", bridge.Alarm)})
 	require.ErrorIs(t, err, ErrClosed)
+	_, err = j.Read(0, 1)
+	require.ErrorIs(t, err, ErrClosed)
+	_, _, err = j.Find("key")
+	require.ErrorIs(t, err, ErrClosed)
 }
 
 func TestFailedWriteEndsEverything(t *testing.T) {

@@ -14,6 +14,16 @@ var (
 	_ bridge.Ticket   = (*group)(nil)
 )
 
+// view runs a read. Close waits for it: badger's memory is unmapped there.
+func (j *Journal) view(read func(txn *badger.Txn) error) error {
+	j.reading.RLock()
+	defer j.reading.RUnlock()
+	if j.ended {
+		return ErrClosed
+	}
+	return j.db.View(read)
+}
+
 // Epoch implements bridge.Reader.
 func (j *Journal) Epoch() string { return j.epoch }
 
@@ -64,7 +74,7 @@ func (j *Journal) Find(key string) (bridge.Record, bool, error) {
 	if ok {
 		return record, true, nil
 	}
-	err := j.db.View(func(txn *badger.Txn) error {
+	err := j.view(func(txn *badger.Txn) error {
 		value, err := getValue(txn, findKey(key))
 		if err != nil {
 			return err
@@ -92,7 +102,7 @@ func (j *Journal) Read(after uint64, limit int) ([]bridge.Record, error) {
 		return nil, nil
 	}
 	records := make([]bridge.Record, 0, min(uint64(limit), last-after))
-	err := j.db.View(func(txn *badger.Txn) error {
+	err := j.view(func(txn *badger.Txn) error {
 		return scan(txn, after+1, func(place uint64, value []byte) (bool, error) {
 			if place > last {
 				return false, nil
@@ -118,7 +128,7 @@ func (j *Journal) ReadLane(lane bridge.Lane, after uint64, limit int) ([]bridge.
 		return nil, nil
 	}
 	records := make([]bridge.Record, 0, min(uint64(limit), last-after))
-	err := j.db.View(func(txn *badger.Txn) error {
+	err := j.view(func(txn *badger.Txn) error {
 		places, err := lanePlaces(txn, lane, after+1, last, limit)
 		if err != nil {
 			return err

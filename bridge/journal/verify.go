@@ -38,7 +38,7 @@ func (j *Journal) Verify(ctx context.Context, from uint64) (Verified, error) {
 	j.mu.Lock()
 	end := j.synced
 	j.mu.Unlock()
-	err := j.db.View(func(txn *badger.Txn) error {
+	err := j.view(func(txn *badger.Txn) error {
 		w, err := j.walkFrom(txn, from, end)
 		if err != nil {
 			return err
@@ -84,7 +84,7 @@ func (j *Journal) checkTail() error {
 	if _, err := j.Verify(context.Background(), from); err != nil {
 		return err
 	}
-	return j.db.View(func(txn *badger.Txn) error {
+	return j.view(func(txn *badger.Txn) error {
 		return scan(txn, j.synced.place+1, func(place uint64, _ []byte) (bool, error) {
 			return false, j.damaged(place, errors.New("event beyond the journal's end"))
 		})
