@@ -10,7 +10,8 @@
 //
 //   - PTS is the camera's clock, in ticks of 90 kHz. It only compares with the
 //     PTS of units of the same Run: whenever timestamps do not continue (a
-//     reconnect, a jump), Run grows by one and PTS starts anew.
+//     reconnect, a jump), Run grows by one and PTS starts anew. A Run begins
+//     with a key unit.
 //   - Received is the box's clock when the unit was whole. It holds Go's
 //     monotonic reading: differences between two Received are true intervals.
 //   - Captured is the best estimate, on the box's clock, of when the picture

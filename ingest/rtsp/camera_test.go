@@ -180,6 +180,7 @@ func (c *camera) play(stop chan struct{}, stream *gortsplib.ServerStream, media 
 			return
 		case <-tick.C:
 		}
+		taken := time.Now()
 		if c.mute.Load() {
 			continue
 		}
@@ -201,7 +202,7 @@ func (c *camera) play(stop chan struct{}, stream *gortsplib.ServerStream, media 
 			_ = stream.WritePacketRTP(media, p)
 		}
 		if last := packets[len(packets)-1]; c.clock != 0 && n%10 == 0 {
-			ntp := uint64(time.Now().Add(c.clock).UnixNano()) + 2208988800*1e9 // since 1900
+			ntp := uint64(taken.Add(c.clock).UnixNano()) + 2208988800*1e9 // since 1900
 			_ = stream.WritePacketRTCP(media, &rtcp.SenderReport{
 				SSRC: last.SSRC, RTPTime: last.Timestamp, NTPTime: ntp/1e9<<32 | ntp%1e9<<32/1e9,
 			})

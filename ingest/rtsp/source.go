@@ -6,8 +6,9 @@
 // and Deliver must return at once.
 //
 // It refuses other codecs (*UnsupportedError) and delivers no Unit before the
-// parameter sets are known; access units without a picture are dropped and
-// counted. Delimiters and filler data are taken out.
+// parameter sets are known; every Run begins with a key unit. What comes before
+// it, and access units without a picture, are dropped and counted. Delimiters
+// and filler data are taken out.
 //
 // How it fails: an attempt ends with the reason, at the latest 5 s after the
 // camera fell silent; a refused password ends it with *ingest.RetryAfter, since
@@ -278,7 +279,7 @@ func (s *Source) delivered(u *ingest.Unit) {
 }
 
 func (s *Source) drop(err error) {
-	if !errors.Is(err, errNoPicture) && !errors.Is(err, errNoParams) {
+	if !errors.Is(err, errNoPicture) && !errors.Is(err, errNoParams) && !errors.Is(err, errNoKey) {
 		s.decodeErrors.Add(1)
 	}
 	s.mu.Lock()

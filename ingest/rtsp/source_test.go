@@ -78,7 +78,9 @@ func check(t *testing.T, units []*ingest.Unit) {
 			require.Equal(t, u.Key, u.Key || typ == 5)
 		}
 		require.Equal(t, bytes, u.Bytes)
-		if i > 0 && units[i-1].Run == u.Run {
+		if i == 0 || units[i-1].Run != u.Run {
+			require.True(t, u.Key, "a run begins with a key unit")
+		} else {
 			require.Greater(t, u.DTS, units[i-1].DTS)
 		}
 	}

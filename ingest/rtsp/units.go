@@ -17,6 +17,7 @@ import (
 var (
 	errNoPicture = errors.New("access unit without a picture")
 	errNoParams  = errors.New("no parameter sets yet")
+	errNoKey     = errors.New("no key frame yet")
 )
 
 // Limits within which timestamps continue.
@@ -169,6 +170,10 @@ func (a *assembler) unit(au [][]byte, raw int64, received time.Time, mono time.D
 		return nil, errNoParams
 	}
 	if !a.continues(raw, mono) {
+		if !key {
+			a.began = false
+			return nil, errNoKey // a Run begins where decoding can
+		}
 		a.run++
 		a.base, a.dts, a.lastDTS = raw, nil, -1<<62
 		a.clock.restart()

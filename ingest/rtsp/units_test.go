@@ -111,6 +111,22 @@ func TestRunGrowsWhenTimeDoesNotContinue(t *testing.T) {
 	}
 }
 
+func TestARunBeginsWithAKeyUnit(t *testing.T) {
+	a := assemble(t)
+	_, err := a.at([][]byte{slice}, 0, 0)
+	require.ErrorIs(t, err, errNoKey)
+	_, err = a.at([][]byte{idr}, 3600, 40*time.Millisecond)
+	require.NoError(t, err)
+	for n := range int64(3) { // a jump within a group
+		_, err = a.at([][]byte{slice}, 1e9+n*3600, 80*time.Millisecond)
+		require.ErrorIs(t, err, errNoKey)
+	}
+	u, err := a.at([][]byte{idr}, 1e9+10800, 200*time.Millisecond)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, u.Run)
+	require.Zero(t, u.PTS)
+}
+
 // FuzzAssembler feeds access units cut from data: each byte group is
 // length, time step in pictures, payload.
 func FuzzAssembler(f *testing.F) {
@@ -150,7 +166,9 @@ func FuzzAssembler(f *testing.F) {
 			require.NotNil(t, u.Params)
 			require.NotEmpty(t, u.NALs)
 			require.GreaterOrEqual(t, u.PTS, u.DTS)
-			if last != nil && last.Run == u.Run {
+			if last == nil || last.Run != u.Run {
+				require.True(t, u.Key)
+			} else {
 				require.Greater(t, u.DTS, last.DTS)
 			}
 			require.GreaterOrEqual(t, u.Uncertainty, latency)
