@@ -19,7 +19,7 @@ const (
 	streamsMax     = 128
 	heartbeatEvery = 10 * time.Second
 	retryMS        = 1000                  // what a browser waits before it comes back
-	batchEvery     = 15 * time.Millisecond // changes within it go out together
+	batchEvery     = 15 * time.Millisecond // the first change goes out at once, what follows within it together
 )
 
 // events streams changes and live facts. Nothing is queued for a client: when
@@ -82,7 +82,8 @@ type stream struct {
 	server *Server
 	w      *bufio.Writer
 	who    caller
-	place  uint64 // everything up to it was sent
+	place  uint64    // everything up to it was sent
+	sent   time.Time // when changes were sent last
 }
 
 var errLoginEnded = errors.New("the login has ended")
@@ -110,9 +111,10 @@ func (st *stream) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
-			if err := gather(ctx); err != nil {
+			if !pause(ctx, batchEvery-time.Since(st.sent)) {
 				return nil
 			}
+			st.sent = time.Now()
 		case <-newer:
 			state, newer = st.server.state.get()
 			if err := st.sendState(state); err != nil {
@@ -130,15 +132,18 @@ func (st *stream) run(ctx context.Context) error {
 	}
 }
 
-// gather lets the events of a burst go out together.
-func gather(ctx context.Context) error {
-	timer := time.NewTimer(batchEvery)
+// pause waits; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	case <-timer.C:
-		return nil
+		return true
 	}
 }
 
