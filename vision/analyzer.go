@@ -155,7 +155,11 @@ func (a *Analyzer) next(ctx context.Context, units Units) (*ingest.Unit, error) 
 
 // idle lets media time go on while no pictures come, so that stays end.
 func (a *Analyzer) idle(ctx context.Context) {
-	a.tell(ctx, nil, a.watch.expire(a.clock.idle(time.Now())))
+	at := a.clock.idle(time.Now())
+	if at-a.clock.at > lostMax {
+		a.publish(nil)
+	}
+	a.tell(ctx, nil, a.watch.expire(at))
 }
 
 func (a *Analyzer) unit(ctx context.Context, u *ingest.Unit) {

@@ -243,6 +243,12 @@ func TestAStayEndsWhenTheCameraIsGone(t *testing.T) {
 	require.Zero(t, stats.Open)
 }
 
+func TestWhoseFeetAreCutOffStandsAtTheEdge(t *testing.T) {
+	e := &eyes{people: func(int) []vision.Detection { return []vision.Detection{person(0.7, 0.85, 0.7)} }} // down to 1.0
+	sink, _ := play(t, config(), e, 50, nil)
+	require.Len(t, sink.of(vision.Raised), 1)
+}
+
 func TestOutsideItsScheduleARuleIsSilent(t *testing.T) {
 	cfg := config()
 	cfg.Rules[0].Schedule = "00:00-00:00:01"

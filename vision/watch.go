@@ -99,7 +99,7 @@ func (w *watch) dwell(i int, m moment, t *Track, live map[uint64]bool) []Sightin
 	if s != nil {
 		s.seen = m.at
 	}
-	if !Inside(t.Box.Foot(), r.zone) {
+	if !Inside(stand(t.Box), r.zone) {
 		return nil
 	}
 	if s == nil {
@@ -131,6 +131,14 @@ func (w *watch) dwell(i int, m moment, t *Track, live map[uint64]bool) []Sightin
 	return []Sighting{*g}
 }
 
+// stand is where the object stands, just inside the picture: whose feet are cut
+// off stands in a zone that reaches down to the edge.
+func stand(b Box) Point {
+	const edge = 1e-3
+	p := b.Foot()
+	return Point{max(edge, min(1-edge, p.X)), max(edge, min(1-edge, p.Y))}
+}
+
 // rejoin finds the stay of a track that was lost close by: a box that flickers
 // or an identity that changed behind a tree is the same stay.
 func (w *watch) rejoin(stays map[uint64]*stay, t *Track, live map[uint64]bool) *stay {
@@ -157,7 +165,7 @@ func (w *watch) rejoin(stays map[uint64]*stay, t *Track, live map[uint64]bool) *
 // is raised and ended at once.
 func (w *watch) cross(i int, m moment, t *Track) []Sighting {
 	r, c := &w.rules[i], w.crossings[i][t.ID]
-	foot := t.Box.Foot()
+	foot := stand(t.Box)
 	off := r.line.Offset(foot)
 	if c == nil {
 		c = &crossing{}
