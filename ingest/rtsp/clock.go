@@ -70,11 +70,18 @@ func (c *clock) observe(received time.Time, mono, pts time.Duration, ntp time.Ti
 	if c.hasNTP {
 		at := time.Duration(ntp.UnixNano())
 		byNTP := c.ntp.lag(mono, mono-at)
-		if (byNTP - lag).Abs() > tolerated {
-			// The camera's wall clock was set: its old delay says nothing.
+		// A clock that is set back or skips time makes lag where there is none,
+		// until its old least delay is forgotten; one that leaps ahead does not.
+		// So of two that disagree the one with less lag is right.
+		switch {
+		case byNTP-lag > tolerated: // the camera's wall clock was set back
 			c.ntp = leastDelay{}
 			c.ntp.lag(mono, mono-at-lag)
 			byNTP = lag
+		case lag-byNTP > disagreement: // RTP time stood still for a while
+			c.rtp = leastDelay{}
+			c.rtp.lag(mono, mono-pts-byNTP)
+			lag = byNTP
 		}
 		dispute = (byNTP - lag).Abs()
 		lag = byNTP

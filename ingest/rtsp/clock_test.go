@@ -161,3 +161,34 @@ func TestCameraRebootsWithAnotherClock(t *testing.T) {
 		require.InDelta(t, 10, float64(err.Milliseconds()), 2)
 	}
 }
+
+// Some cameras count pictures instead of time: what they drop is missing in
+// their RTP time.
+func TestRTPTimeStandsStill(t *testing.T) {
+	hour := time.Hour
+	for name, reports := range map[string]bool{"sender reports": true, "none": false} {
+		t.Run(name, func(t *testing.T) {
+			var c clock
+			c.restart()
+			start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+			for n := range 500 {
+				pts := time.Duration(n) * frame
+				taken := pts
+				if n > 200 {
+					taken += 1700 * time.Millisecond
+				}
+				mono, ntp := taken+10*time.Millisecond, time.Time{}
+				if reports {
+					ntp = start.Add(taken + hour)
+				}
+				captured, uncertainty := c.observe(start.Add(mono), mono, pts, ntp)
+				if reports {
+					require.InDelta(t, 10, float64(captured.Sub(start.Add(taken)).Milliseconds()), 2, n)
+					require.InDelta(t, -3600, c.offset.Seconds(), 0.1)
+				} else if n > 240 {
+					require.LessOrEqual(t, captured.Sub(start.Add(taken)).Abs(), uncertainty, n)
+				}
+			}
+		})
+	}
+}
