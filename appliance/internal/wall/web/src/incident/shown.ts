@@ -4,10 +4,12 @@
 import { call } from '@/shared/api'
 import { useClock } from '@/shared/clock'
 import { useRoom } from '@/shared/room'
-import type { Incident } from '@/shared/types'
+import { parseStamp } from '@/shared/time'
+import type { Alert, Incident } from '@/shared/types'
 
 const screenKey = 'watchpost.screen'
 const atOnceMost = 4
+const newsMs = 60_000
 
 export function screenName(): string {
   const asked = new URLSearchParams(location.search).get('screen')
@@ -26,15 +28,22 @@ export function useShown() {
   const waiting: { alert: string; at: string }[] = []
   let busy = 0
 
+  // A screen that is opened later does not speak of what others drew long ago.
+  function isNews(alert: Alert): boolean {
+    if (!alert.shown_at) return true
+    const recorded = parseStamp(alert.recorded) ?? 0
+    return !alert.screens?.includes(screen) && clock.now - recorded < newsMs
+  }
+
   async function drawn(incidents: Incident[]) {
-    const fresh = incidents
+    const news = incidents
       .flatMap((incident) => room.alertsOf(incident))
-      .filter((alert) => !alert.shown_at && !said.has(alert.id))
-    if (fresh.length === 0) return
-    for (const alert of fresh) said.add(alert.id)
+      .filter((alert) => isNews(alert) && !said.has(alert.id))
+    if (news.length === 0) return
+    for (const alert of news) said.add(alert.id)
     await afterPaint()
     const at = new Date(clock.now).toISOString()
-    waiting.push(...fresh.map((alert) => ({ alert: alert.id, at })))
+    waiting.push(...news.map((alert) => ({ alert: alert.id, at })))
     void send()
   }
 

@@ -563,7 +563,7 @@ export interface components {
             number: number;
             state: components["schemas"]["IncidentState"];
             priority: components["schemas"]["Priority"];
-            /** @description of the first alert */
+            /** @description of the first alert; of a report what was reported */
             kind: string;
             drill: boolean;
             place: components["schemas"]["PlaceRef"];
@@ -581,11 +581,16 @@ export interface components {
             closed_at: components["schemas"]["Stamp"];
             claimed_by?: string;
             claimed_at: components["schemas"]["Stamp"];
+            /** @description deadline of the present state; empty when it has none */
             limit: components["schemas"]["Stamp"];
+            /** @description when it escalates next; empty when it does not */
+            next: components["schemas"]["Stamp"];
             escalated: number;
             /** @description resolved, false_alarm, transferred, drill */
             result?: string;
             history: components["schemas"]["Step"][];
+            /** @description lines left out of history; the journal has them */
+            history_folded?: number;
             touched: number;
         };
         Alert: {
@@ -602,14 +607,27 @@ export interface components {
             from: components["schemas"]["Stamp"];
             to: components["schemas"]["Stamp"];
             recorded: components["schemas"]["Stamp"];
+            /** @description recorded long after it occurred */
+            late: boolean;
             ended: boolean;
             count: number;
             confidence?: number;
             snapshot?: string;
             rule?: string;
             zone?: string;
+            line?: string;
+            direction?: string;
             note?: string;
+            /** @description of a report: theft, fight, … */
+            reported?: string;
+            /** @description the pillar's own id of the press */
+            press?: string;
+            sightings?: string[];
+            past?: string[];
+            /** @description first */
             shown_at: components["schemas"]["Stamp"];
+            /** @description that drew it */
+            screens?: string[];
             touched: number;
         };
         Interval: {
@@ -627,10 +645,12 @@ export interface components {
             from: components["schemas"]["Stamp"];
             to: components["schemas"]["Stamp"];
             wanted_from: components["schemas"]["Stamp"];
-            gaps: components["schemas"]["Interval"][] | null;
+            gaps: components["schemas"]["Interval"][];
             offset_ms: number;
             uncertainty_ms: number;
             sha256: string;
+            /** @description before masks were burnt in */
+            original_sha256?: string;
             bytes: number;
             masked: boolean;
             supersedes?: string;
@@ -638,6 +658,9 @@ export interface components {
             location: string;
             ready_at: components["schemas"]["Stamp"];
             uploaded_at: components["schemas"]["Stamp"];
+            /** @description headquarters' address of the bytes */
+            uploaded_to?: string;
+            /** @description why the bytes are gone */
             evicted?: string;
             touched: number;
         };
@@ -652,7 +675,11 @@ export interface components {
             since: components["schemas"]["Stamp"];
             why?: string;
             position?: components["schemas"]["Position"];
+            /** @description the open blind interval that began first; why is its kind */
             blind?: components["schemas"]["Interval"];
+            blinds?: components["schemas"]["DeviceBlind"][];
+            /** @description of the device's clock, as last recorded */
+            offset_ms: number;
             touched: number;
         };
         /** @description Where a camera stands and what it sees */
@@ -883,10 +910,18 @@ export interface components {
             /** @description ask for the next page with it; absent on the last page */
             cursor?: string;
         };
+        DeviceBlind: {
+            /** @description unseen, unrecorded, unanalysed, covered, defocused, moved, frozen */
+            kind: string;
+            from: components["schemas"]["Stamp"];
+            why?: string;
+        };
         /** @description to is empty while the interval is open */
         Blind: {
             camera: string;
             name: string;
+            /** @description unseen, unrecorded, unanalysed, covered, defocused, moved, frozen */
+            kind: string;
             from: components["schemas"]["Stamp"];
             to: components["schemas"]["Stamp"];
             why?: string;
@@ -973,7 +1008,7 @@ export interface components {
             to: components["schemas"]["Stamp"];
             points: components["schemas"]["Telemetry"][];
         };
-        /** @description application/problem+json (RFC 9457). Codes: unauthenticated, login_refused, login_limited, forbidden, loopback_only, origin_refused, not_found, method_not_allowed, incident_unknown, alert_unknown, camera_unknown, clip_unknown, snapshot_unknown, drone_unknown, whep_unknown, body_invalid, field_invalid, field_missing, body_too_large, header_invalid, place_invalid, place_gone, cursor_invalid, transition_illegal, claimed_by_other, camera_not_live, offer_invalid, offer_refused, codec_unsupported, video_reordered, recording_missing, clip_evicted, streams_exhausted, viewers_exhausted, journal_unavailable, not_ready, front_end_missing, internal */
+        /** @description application/problem+json (RFC 9457). Codes: unauthenticated, login_refused, login_limited, forbidden, loopback_only, origin_refused, not_found, method_not_allowed, incident_unknown, alert_unknown, camera_unknown, clip_unknown, snapshot_unknown, drone_unknown, whep_unknown, body_invalid, field_invalid, field_missing, body_too_large, header_invalid, place_invalid, place_gone, cursor_invalid, transition_illegal, claimed_by_other, camera_not_live, offer_invalid, codec_unsupported, video_reordered, recording_missing, clip_evicted, streams_exhausted, viewers_exhausted, journal_unavailable, not_ready, conflict, bad_request, internal */
         Problem: {
             type: string;
             /** @description stable; translate by it */
@@ -989,6 +1024,10 @@ export interface components {
             retry_after_s?: number;
             /** @description with transition_illegal: the present state */
             state?: string;
+            /** @description with transition_illegal: the verbs that are possible */
+            possible?: string[];
+            /** @description with claimed_by_other: who has it */
+            by?: string;
         };
     };
     responses: {
@@ -1725,7 +1764,6 @@ export interface operations {
                 };
                 content: {
                     "application/sdp": string;
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description the camera is not live */

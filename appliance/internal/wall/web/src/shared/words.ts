@@ -8,6 +8,18 @@ import type { Problem } from './types'
 
 const ageMattersMs = 24 * 3600_000
 
+const causes: [RegExp, string][] = [
+  [/refuses? the password|unauthori[sz]ed|\b401\b|bad user name or password/i, 'password'],
+  [/connection refused/i, 'refused'],
+  [/no route|unreachable|no such host/i, 'unreachable'],
+  [/time-?out|timed out|deadline exceeded|no answer/i, 'timeout'],
+  [/\bEOF\b|reset by peer|broken pipe|closed/i, 'broken'],
+  [/\b404\b|not found/i, 'not_found'],
+  [/whole clip was ready/i, 'superseded'],
+  [/not kept any ?more|max_?age|too old/i, 'age'],
+  [/budget|no room|disk/i, 'budget'],
+]
+
 export function useWords() {
   const { t, te } = useI18n()
   const room = useRoom()
@@ -17,6 +29,15 @@ export function useWords() {
     if (!code) return ''
     const key = `${group}.${code.replaceAll('.', '_')}`
     return te(key) ? t(key) : code
+  }
+
+  // reason puts the box's free words into the user's: it knows the usual causes
+  // and shows the rest as they came.
+  function reason(text: string | undefined): string {
+    if (!text) return ''
+    if (te(`why.${text}`)) return t(`why.${text}`)
+    const known = causes.find(([pattern]) => pattern.test(text))
+    return known ? t(`why.${known[1]}`) : text
   }
 
   function duration(ms: number): string {
@@ -54,5 +75,5 @@ export function useWords() {
     }
   }
 
-  return { t, te, word, duration, since, clockOf, clockMs, problemText }
+  return { t, te, word, duration, since, clockOf, clockMs, reason, problemText }
 }
