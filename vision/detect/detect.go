@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -73,6 +74,7 @@ var _ vision.ObjectDetector = (*Detector)(nil)
 // the same. A backend that was asked for by name is taken or an error.
 func Open(o Options) (*Detector, Info, error) {
 	oneThread()
+	o.Dirs = slices.DeleteFunc(slices.Clone(o.Dirs), func(dir string) bool { return dir == "" })
 	if o.Wait <= 0 {
 		o.Wait = defaultWait
 	}
@@ -149,9 +151,6 @@ func search(name string, dirs []string) (string, bool) {
 		return name, true
 	}
 	for _, dir := range dirs {
-		if dir == "" {
-			continue
-		}
 		if path := filepath.Join(dir, name); isFile(path) {
 			return path, true
 		}
@@ -171,7 +170,7 @@ func readModel(o Options) (string, []byte, error) {
 	}
 	path, ok := search(o.Model, o.Dirs)
 	if !ok {
-		return "", nil, fmt.Errorf("model %s in %s: %w", o.Model, strings.Join(o.Dirs, ", "), fs.ErrNotExist)
+		return "", nil, fmt.Errorf("model %s, looked for in %q: %w", o.Model, o.Dirs, fs.ErrNotExist)
 	}
 	st, err := os.Stat(path)
 	if err != nil {
