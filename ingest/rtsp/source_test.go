@@ -236,7 +236,7 @@ func TestCameraClockIsMeasured(t *testing.T) {
 	s, w, _ := hold(t, rtsp.Config{URL: c.url()})
 	require.Eventually(t, func() bool { return s.Stats().ClockKnown }, soon, time.Millisecond)
 	check(t, w.wait(t, len(w.all())+5))
-	require.InDelta(t, -3600, s.Stats().ClockOffset.Seconds(), 0.5)
+	require.InDelta(t, -3600, s.Stats().ClockOffset.Seconds(), 0.1)
 	last := w.all()[len(w.all())-1]
 	require.WithinDuration(t, last.Received, last.Captured, time.Second, "on the box's clock, not the camera's")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph264"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtph265"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -31,6 +32,7 @@ type track struct {
 	dec     depacketizer
 	splits  bool // the depacketizer also ends an access unit when the timestamp changes
 	packets atomic.Uint64
+	report  atomic.Pointer[report] // the latest; over UDP it comes on another goroutine
 
 	open bool // an access unit was begun, at:
 	at   stamp
@@ -42,6 +44,27 @@ type stamp struct {
 	pts   int64
 	known bool // pts is
 	ntp   time.Time
+}
+
+// report is what a sender report says: the camera's wall clock at an RTP time.
+type report struct {
+	at  time.Time
+	rtp uint32
+}
+
+// control takes one RTCP packet. gortsplib's own PacketNTP reads the fraction
+// of a second as nanoseconds and is wrong by up to 3.3 s.
+func (t *track) control(pkt rtcp.Packet) {
+	if sr, ok := pkt.(*rtcp.SenderReport); ok {
+		t.report.Store(&report{at: wallClock(sr.NTPTime), rtp: sr.RTPTime})
+	}
+}
+
+// wallClock reads an NTP timestamp: seconds since 1900 in the upper half,
+// their fraction of 2^32 in the lower (RFC 3550, section 4).
+func wallClock(ntp uint64) time.Time {
+	const since1900 = 2208988800 // seconds until 1970
+	return time.Unix(int64(ntp>>32)-since1900, int64((ntp&0xFFFFFFFF)*1e9>>32))
 }
 
 // setUp asks what the camera has, chooses its video and prepares to read it.
@@ -74,6 +97,7 @@ func (s *Source) setUp(client *gortsplib.Client, u *base.URL) (*track, error) {
 		return nil, fmt.Errorf("set up %s: %w", chosen.Codec(), err)
 	}
 	client.OnPacketRTP(t.media, chosen, t.packet)
+	client.OnPacketRTCP(t.media, t.control)
 	return t, nil
 }
 
@@ -105,7 +129,9 @@ func (t *track) packet(pkt *rtp.Packet) {
 	t.packets.Add(1)
 	now := stamp{rtp: pkt.Timestamp}
 	now.pts, now.known = t.client.PacketPTS2(t.media, pkt)
-	now.ntp, _ = t.client.PacketNTP(t.media, pkt)
+	if r := t.report.Load(); r != nil {
+		now.ntp = r.at.Add(ticks(int64(int32(pkt.Timestamp - r.rtp))))
+	}
 	inner := fragment(pkt.Payload, t.splits)
 	flushed := t.splits && t.open && t.at.rtp != now.rtp
 	au, err := t.dec.Decode(pkt)
