@@ -35,7 +35,7 @@ footage() {
 
 vtest=$(dpkg -L opencv-doc 2>/dev/null | grep -E '/vtest\.avi$' | head -1 || true)
 [ -n "$vtest" ] || fail "vtest.avi of Debian's opencv-doc is not there; run: make deps"
-footage yard "$vtest"
+footage yard "$vtest" -ss 24.4 -t 50
 walk=${WATCHPOST_SHARED:-../shared}/footage/one-by-one-person-detection.mp4
 if [ -s "$walk" ]; then footage gate "$walk"; else footage gate "$vtest" -ss 40; fi
 

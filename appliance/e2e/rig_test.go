@@ -1,0 +1,306 @@
+// Package e2e plays the room's day against the built programs: watchpost and
+// firmware-sim as processes, a real browser, real footage, on ports that the
+// system chose.
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var seed = flag.Uint64("seed", 0, "seed of everything random here; 0: a new one")
+
+// rig is one whole station under test.
+type rig struct {
+	t     *testing.T
+	root  string // of the repository
+	dir   string // of this run
+	rand  *rand.Rand
+	sim   *process
+	box   *process
+	simAt simAddresses
+	boxAt boxAddresses
+
+	client http.Client
+	cookie *http.Cookie
+}
+
+type simAddresses struct {
+	Control string            `json:"control"`
+	Cameras map[string]string `json:"cameras"`
+	HQ      map[string]struct {
+		MQTT string `json:"mqtt"`
+		TUS  string `json:"tus"`
+	} `json:"hq"`
+}
+
+type boxAddresses struct {
+	HTTP   string            `json:"http"`
+	MQTT   string            `json:"mqtt"`
+	WebRTC map[string]int    `json:"webrtc"`
+	Drones map[string]string `json:"drones"`
+	PID    int               `json:"pid"`
+}
+
+const (
+	user     = "wang"
+	password = "e2e-password-1"
+)
+
+// newRig starts firmware-sim and the box and logs in.
+func newRig(t *testing.T) *rig {
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("seed %d (go test ./appliance/e2e -seed %d)", *seed, *seed)
+	_, file, _, _ := runtime.Caller(0)
+	r := &rig{t: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, 1))}
+	r.client.Timeout = 15 * time.Second
+	for _, name := range []string{"watchpost", "firmware-sim"} {
+		require.FileExists(t, r.bin(name), "run: make build")
+	}
+	r.write("secrets/camera", "camera-password")
+	r.write("secrets/hq", "hq-password")
+	for _, p := range []string{"P-001", "P-002", "P-003"} {
+		r.write("secrets/"+p, p+"-password")
+	}
+	r.startSim()
+	r.write("box.yaml", r.boxConfig(0, 0, 0, 0, 0))
+	add := exec.Command(r.bin("watchpost"), "user", "add", "-config", r.path("box.yaml"), "-role", "lead", user)
+	add.Stdin = strings.NewReader(password + "\n")
+	out, err := add.CombinedOutput()
+	require.NoError(t, err, string(out))
+	r.startBox()
+	// Restarts come back where devices look for the box.
+	r.write("box.yaml", r.boxConfig(port(t, r.boxAt.HTTP), port(t, r.boxAt.MQTT), r.boxAt.WebRTC["udp"], r.boxAt.WebRTC["tcp"], port(t, r.boxAt.Drones["uav-1"])))
+	for _, p := range []string{"P-001", "P-002"} {
+		r.control("POST", "/pillar/"+p+"/broker", fmt.Sprintf(`{"url":"mqtt://%s"}`, r.boxAt.MQTT), nil)
+	}
+	r.control("POST", "/drone/uav-1/target", fmt.Sprintf(`{"url":"udp:%s"}`, r.boxAt.Drones["uav-1"]), nil)
+	r.login()
+	return r
+}
+
+func (r *rig) bin(name string) string     { return filepath.Join(r.root, "bin", name) }
+func (r *rig) path(name string) string    { return filepath.Join(r.dir, name) }
+func (r *rig) write(name, content string) { writeFile(r.t, r.path(name), content) }
+
+func writeFile(t *testing.T, path, content string) {
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+func (r *rig) startSim() {
+	yard, gate := footage(r.t, r.root)
+	r.write("sim.yaml", fmt.Sprintf(`
+data: {dir: sim}
+cameras:
+  - {id: yard, file: %q, username: viewer, password: camera-password, start: false}
+  - {id: gate, file: %q, username: viewer, password: camera-password}
+pillars:
+  - {id: P-001, password: P-001-password}
+  - {id: P-002, password: P-002-password}
+drones:
+  - {id: uav-1, target: "udp:127.0.0.1:9", center: {lat: 28.6903, lon: 115.9915}}
+hq:
+  - {name: hq, station: jingdong, box: a, mqtt: {username: jingdong-a, password: hq-password}}
+`, yard, gate))
+	r.sim = start(r.t, "firmware-sim", r.dir, r.bin("firmware-sim"), "-config", r.path("sim.yaml"), "-seed", fmt.Sprint(*seed))
+	r.sim.ready(r.path("sim/addresses.json"), &r.simAt)
+}
+
+// boxConfig is the demo's configuration on this run's addresses.
+func (r *rig) boxConfig(httpPort, mqttPort, udp, tcp, dronePort int) string {
+	text, err := os.ReadFile(filepath.Join(r.root, "configs", "demo.yaml"))
+	require.NoError(r.t, err)
+	hq := r.simAt.HQ["hq"]
+	replaced := string(text)
+	for _, pair := range [][2]string{
+		{"dir: ../.demo/data", "dir: data"},
+		{"127.0.0.1:8080", fmt.Sprintf("127.0.0.1:%d", httpPort)},
+		{"127.0.0.1:1883", fmt.Sprintf("127.0.0.1:%d", mqttPort)},
+		{"udp:127.0.0.1:14550", fmt.Sprintf("udp:127.0.0.1:%d", dronePort)},
+		{"rtsp://127.0.0.1:18554/main", r.simAt.Cameras["yard"]},
+		{"rtsp://127.0.0.1:18555/main", r.simAt.Cameras["gate"]},
+		{"mqtt://127.0.0.1:18883", hq.MQTT},
+		{"http://127.0.0.1:18890/files/", hq.TUS},
+		{"demo-secrets/", "secrets/"},
+		{"\ndrones:", "\n  - {id: P-003, name: 试验柱, position: {lat: 28.6904, lon: 115.9913}, cameras: [gate], password_file: secrets/P-003}\ndrones:"},
+	} {
+		require.Contains(r.t, replaced, pair[0], "configs/demo.yaml has changed: follow it here")
+		replaced = strings.ReplaceAll(replaced, pair[0], pair[1])
+	}
+	return replaced + fmt.Sprintf("webrtc: {udp: %d, tcp: %d}\n", udp, tcp)
+}
+
+func (r *rig) startBox() {
+	at := r.path("data/addresses.json")
+	_ = os.Remove(at)
+	r.box = start(r.t, "watchpost", r.dir, r.bin("watchpost"), "run", "-config", r.path("box.yaml"))
+	r.box.ready(at, &r.boxAt)
+}
+
+// killBox is a power cut for the process: no handler runs.
+func (r *rig) killBox() {
+	r.box.kill()
+}
+
+// login keeps a session of this test's own.
+func (r *rig) login() {
+	body := fmt.Sprintf(`{"name":%q,"password":%q}`, user, password)
+	req, err := http.NewRequest("POST", r.url("/api/v1/session"), strings.NewReader(body))
+	require.NoError(r.t, err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", fmt.Sprint(r.rand.Uint64()))
+	res, err := r.client.Do(req)
+	require.NoError(r.t, err)
+	defer res.Body.Close()
+	require.Less(r.t, res.StatusCode, 300)
+	require.NotEmpty(r.t, res.Cookies())
+	r.cookie = res.Cookies()[0]
+}
+
+func (r *rig) url(path string) string { return "http://" + r.boxAt.HTTP + path }
+
+// api asks the box and decodes the answer; it returns the status.
+func (r *rig) api(method, path, body string, out any) int {
+	status, content := r.apiBytes(method, path, body)
+	if out != nil && status < 300 {
+		require.NoError(r.t, json.Unmarshal(content, out), string(content))
+	}
+	return status
+}
+
+func (r *rig) apiBytes(method, path, body string) (int, []byte) {
+	req, err := http.NewRequest(method, r.url(path), strings.NewReader(body))
+	require.NoError(r.t, err)
+	req.AddCookie(r.cookie)
+	if method != http.MethodGet {
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Idempotency-Key", fmt.Sprint(r.rand.Uint64()))
+	}
+	res, err := r.client.Do(req)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	defer res.Body.Close()
+	content, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, []byte(err.Error())
+	}
+	return res.StatusCode, content
+}
+
+// control works firmware-sim's switchboard.
+func (r *rig) control(method, path, body string, out any) {
+	req, err := http.NewRequest(method, "http://"+r.simAt.Control+path, strings.NewReader(body))
+	require.NoError(r.t, err)
+	res, err := r.client.Do(req)
+	require.NoError(r.t, err)
+	defer res.Body.Close()
+	content, err := io.ReadAll(res.Body)
+	require.NoError(r.t, err)
+	require.Less(r.t, res.StatusCode, 300, "%s %s: %s", method, path, content)
+	if out != nil {
+		require.NoError(r.t, json.Unmarshal(content, out))
+	}
+}
+
+// until waits for a condition.
+func (r *rig) until(within time.Duration, what string, condition func() bool) {
+	r.t.Helper()
+	require.Eventually(r.t, condition, within, 50*time.Millisecond, what)
+}
+
+// process is a program under test; its output is shown when the test fails.
+type process struct {
+	t    *testing.T
+	name string
+	cmd  *exec.Cmd
+	log  *lockedBuffer
+	done chan struct{}
+}
+
+func start(t *testing.T, name, dir, bin string, args ...string) *process {
+	p := &process{t: t, name: name, log: &lockedBuffer{}, done: make(chan struct{})}
+	p.cmd = exec.Command(bin, args...)
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, p.log, p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	require.NoError(t, p.cmd.Start())
+	go func() { defer close(p.done); _ = p.cmd.Wait() }()
+	t.Cleanup(func() {
+		p.stop()
+		if t.Failed() {
+			t.Logf("---- %s (pid %d) ----\n%s", name, p.cmd.Process.Pid, p.log.tail(40))
+		}
+	})
+	return p
+}
+
+func (p *process) ready(file string, into any) {
+	require.Eventually(p.t, func() bool {
+		select {
+		case <-p.done:
+			p.t.Fatalf("%s ended:\n%s", p.name, p.log.tail(40))
+		default:
+		}
+		b, err := os.ReadFile(file)
+		return err == nil && json.Unmarshal(b, into) == nil
+	}, 30*time.Second, 20*time.Millisecond, "%s is not ready", p.name)
+}
+
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(15 * time.Second):
+		p.t.Errorf("%s did not stop within 15 s", p.name)
+		p.kill()
+	}
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) tail(n int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lines := strings.Split(strings.TrimSpace(l.b.String()), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}
+
+func port(t *testing.T, address string) int {
+	var p int
+	_, err := fmt.Sscanf(address[strings.LastIndex(address, ":")+1:], "%d", &p)
+	require.NoError(t, err)
+	return p
+}
