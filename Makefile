@@ -5,10 +5,16 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-export MODELS_DIR ?= $(abspath $(wildcard ../shared/models))
+# MODELS_DIR says where yolox_nano.onnx comes from. What runs finds it beside
+# ONNX Runtime's library in .cache/models.
+models_from := $(abspath $(or $(MODELS_DIR),$(wildcard ../shared/models)))
+override MODELS_DIR := $(CURDIR)/.cache/models
+export MODELS_DIR
 export WATCHPOST_SHARED ?= $(abspath $(wildcard ../shared))
 WEB := appliance/internal/wall/web
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+# Empty: everything; build: without what only the demo and the tests need.
+DEPS :=
 GO_TEST := go test -timeout 10m
 
 .PHONY: help deps models web build demo test test-go test-web test-browser e2e lint bench soak fuzz docker clean
@@ -17,10 +23,10 @@ help:
 	@sed -n 's/^# //p' Makefile; echo "also: deps lint bench soak fuzz docker clean"
 
 deps:
-	@.ci/deps
+	@.ci/deps $(DEPS)
 
 models: deps
-	@.ci/models
+	@.ci/models "$(models_from)"
 
 # npm ci only when the lock changed; the stamp stands beside the modules.
 $(WEB)/node_modules/.stamp: $(WEB)/package-lock.json | deps
@@ -82,8 +88,10 @@ fuzz:
 	  done; \
 	done
 
+# The model is no part of the repository; it reaches the image by .cache/models.
 docker:
-	docker build -t watchpost .
+	@.ci/models --model "$(models_from)"
+	docker build -t watchpost --build-arg VERSION="$(VERSION)" .
 
 clean:
 	rm -rf bin .demo .test $(WEB)/node_modules $(WEB)/dist/assets $(WEB)/dist/index.html

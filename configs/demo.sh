@@ -8,29 +8,42 @@ cd "$(dirname "$0")/.."
 demo=.demo
 export MODELS_DIR=${MODELS_DIR:-.cache/models}
 mkdir -p "$demo/footage"
-pids=()
+sim='' box=''                   # process ids
 
 say() { printf '==> %s\n' "$*"; }
 fail() { printf '\nmake demo: %s\n' "$*" >&2; exit 1; }
 
+# Stops the box first, so that headquarters is there for its last words. A
+# second Ctrl-C ends both at once.
 stop() {
-  trap - EXIT INT TERM
-  [ ${#pids[@]} -eq 0 ] || { echo; say "stopping"; kill -TERM "${pids[@]}" 2>/dev/null || true; wait "${pids[@]}" 2>/dev/null || true; }
+  trap - EXIT
+  trap 'kill -KILL $box $sim 2>/dev/null' INT TERM HUP
+  trap '' PIPE
+  [ -n "$sim" ] || return 0
+  echo
+  say "stopping"
+  local pid
+  for pid in $box $sim; do
+    kill -TERM "$pid" 2>/dev/null || true
+    while kill -0 "$pid" 2>/dev/null; do wait "$pid" 2>/dev/null || true; done
+  done
 }
 trap stop EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
 # Encodes once: NAME INPUT [ffmpeg input options…]. 25 pictures a second, a key
 # frame every 2 s, no B-frames: what cameras send.
 footage() {
-  local out="$demo/footage/$1.mp4" input=$2
+  local out="$demo/footage/$1.mp4" made="$demo/footage/$1.from" input=$2 from="${*:2}"
   shift 2
-  [ -s "$out" ] && return
+  [ -s "$out" ] && [ "$(cat "$made" 2>/dev/null)" = "$from" ] && return
   say "making $out (once)"
   ffmpeg -nostdin -v error -stats "$@" -i "$input" -an -vf fps=25,scale=768:-2 -c:v libx264 -preset veryfast -profile:v main \
     -bf 0 -g 50 -keyint_min 50 -sc_threshold 0 -b:v 2M -maxrate 2M -bufsize 4M -pix_fmt yuv420p -movflags +faststart "$out.part.mp4"
   mv "$out.part.mp4" "$out"
+  echo "$from" >"$made"
 }
 
 vtest=$(dpkg -L opencv-doc 2>/dev/null | grep -E '/vtest\.avi$' | head -1 || true)
@@ -39,19 +52,26 @@ footage yard "$vtest" -ss 24.4 -t 50
 walk=${WATCHPOST_SHARED:-../shared}/footage/one-by-one-person-detection.mp4
 if [ -s "$walk" ]; then footage gate "$walk"; else footage gate "$vtest" -ss 40; fi
 
-# A port that is taken is named before anything starts.
+# A port that is taken is named before anything starts: tcp|udp PORT WHAT FILE.
+# The kernel's own list is read: nobody is disturbed, and no tool is needed.
 port() {
-  if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
-    fail "port $1 ($2) is taken. See what holds it with: ss -ltnp 'sport = :$1'; stop that, or change the port in $3"
-  fi
+  local hex holder
+  printf -v hex '%04X' "$2"
+  { cat "/proc/net/$1" "/proc/net/${1}6" 2>/dev/null || true; } |
+    awk -v port="$hex" -v tcp="$([ "$1" = tcp ] && echo 1 || true)" \
+      '$2 ~ (":" port "$") && (!tcp || $4 == "0A") { found = 1 } END { exit !found }' || return 0
+  holder=$(ss "-Hlnp${1:0:1}" "sport = :$2" 2>/dev/null | sed -nE 's/.*users:\(\("([^"]+)",pid=([0-9]+).*/\1, process \2/p' | head -1 || true)
+  fail "$1 port $2 ($3) is taken${holder:+ by $holder}. Stop what holds it${holder:- (ss -lnp names it)}, or change the port in $4"
 }
-port 8080 "the wall" configs/demo.yaml
-port 1883 "the pillars' broker" configs/demo.yaml
-port 18554 "camera yard" configs/demo-sim.yaml
-port 18555 "camera gate" configs/demo-sim.yaml
-port 18883 "headquarters' broker" configs/demo-sim.yaml
-port 18890 "headquarters' clips" configs/demo-sim.yaml
-port 18900 "firmware-sim's control" configs/demo-sim.yaml
+port tcp 8080 "the wall" configs/demo.yaml
+port tcp 1883 "the pillars' broker" "configs/demo.yaml and configs/demo-sim.yaml"
+port tcp 8189 "live pictures" "configs/demo.yaml (webrtc: {udp: 0, tcp: 0})"
+port udp 8189 "live pictures" "configs/demo.yaml (webrtc: {udp: 0, tcp: 0})"
+port udp 14550 "the drone" "configs/demo.yaml and configs/demo-sim.yaml"
+for p in "18554 camera yard" "18555 camera gate" "18883 headquarters' broker" "18890 headquarters' clips"; do
+  port tcp "${p%% *}" "${p#* }" "configs/demo-sim.yaml and configs/demo.yaml"
+done
+port tcp 18900 "firmware-sim's control" configs/demo-sim.yaml
 
 # A login of this run. Any user of an earlier run is kept, with its new password.
 password=$(head -c 6 /dev/urandom | od -An -tx1 | tr -d ' \n')
@@ -70,16 +90,19 @@ ready() {
   fail "$3 was not ready within 30 s; its log is $4"
 }
 
+# In process groups of their own, so that Ctrl-C reaches only this script, which
+# stops them in order.
+set -m
 rm -f "$demo/sim/addresses.json" "$demo/data/addresses.json"
 say "starting firmware-sim: 2 cameras, 2 pillars, a drone, headquarters"
 bin/firmware-sim -config configs/demo-sim.yaml >"$demo/sim.log" 2>&1 &
-pids+=($!)
-ready "$demo/sim/addresses.json" $! firmware-sim "$demo/sim.log"
+sim=$!
+ready "$demo/sim/addresses.json" "$sim" firmware-sim "$demo/sim.log"
 
 say "starting watchpost"
 bin/watchpost run -config configs/demo.yaml >"$demo/watchpost.log" 2>&1 &
-pids+=($!)
-ready "$demo/data/addresses.json" $! watchpost "$demo/watchpost.log"
+box=$!
+ready "$demo/data/addresses.json" "$box" watchpost "$demo/watchpost.log"
 grep -m1 'object detector' "$demo/watchpost.log" | sed -E 's/.*backend=([a-z]+).*/==> object detector: \1/' || true
 
 cat <<EOF
@@ -96,5 +119,7 @@ cat <<EOF
     Ctrl-C stops everything.
 EOF
 
-wait -n "${pids[@]}" || true
-fail "a program ended by itself; see $demo/watchpost.log and $demo/sim.log"
+wait -n "$box" "$sim" || true
+if kill -0 "$box" 2>/dev/null; then fail "firmware-sim ended by itself; its log is $demo/sim.log"; fi
+tail -20 "$demo/watchpost.log" >&2
+fail "watchpost ended by itself; its log is $demo/watchpost.log"
