@@ -284,10 +284,10 @@ func cameraReturns(t *testing.T, r *rig, b *browser) {
 	phase := func(what string, within time.Duration, fits func(phase, veil string) bool) time.Duration {
 		began := time.Now()
 		var last struct{ Phase, Veil string }
-		require.Eventually(t, func() bool {
-			b.do(t, 10*time.Second, &last, "tile", "gate")
+		r.until(within, "the tile is "+what, func() bool {
+			b.do(t, 15*time.Second, &last, "tile", "gate")
 			return fits(last.Phase, last.Veil)
-		}, within, 100*time.Millisecond, "%s; the tile says %+v", what, &last)
+		})
 		t.Logf("%s after %v: %q", what, time.Since(began).Round(10*time.Millisecond), last.Veil)
 		return time.Since(began)
 	}

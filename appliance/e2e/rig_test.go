@@ -222,10 +222,15 @@ func (r *rig) control(method, path, body string, out any) {
 	}
 }
 
-// until waits for a condition.
+// until waits for a condition, asked on this goroutine so that it may fail the
+// test itself.
 func (r *rig) until(within time.Duration, what string, condition func() bool) {
 	r.t.Helper()
-	require.Eventually(r.t, condition, within, 50*time.Millisecond, what)
+	for end := time.Now().Add(within); !condition(); wait(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			r.t.Fatalf("not within %v: %s", within, what)
+		}
+	}
 }
 
 // process is a program under test; its output is shown when the test fails.

@@ -42,7 +42,7 @@ async function pageAt(purpose, route) {
 const commands = {
   async frames(camera, seconds) {
     const page = await pageAt('cameras', '/cameras')
-    await page.locator(`[data-camera="${camera}"]`).scrollIntoViewIfNeeded()
+    await page.evaluate((id) => document.querySelector(`[data-camera="${id}"]`)?.scrollIntoView(), camera)
     await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera, { timeout: 20_000 })
     const samples = await page.evaluate(async ([id, count]) => {
       const decoded = async () => {
@@ -66,7 +66,7 @@ const commands = {
 
   async tile(camera) {
     const page = await pageAt('cameras', '/cameras')
-    await page.locator(`[data-camera="${camera}"]`).scrollIntoViewIfNeeded()
+    await page.evaluate((id) => document.querySelector(`[data-camera="${id}"]`)?.scrollIntoView(), camera)
     return { camera, ...(await page.evaluate(readTile, camera)), ...say(Date.now()) }
   },
 
