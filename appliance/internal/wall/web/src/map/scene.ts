@@ -3,7 +3,7 @@ import type { Feature, LineString } from 'geojson'
 import { computed, onUnmounted, reactive, watch } from 'vue'
 import { call } from '@/shared/api'
 import { useRoom } from '@/shared/room'
-import type { Track } from '@/shared/types'
+import type { Incident, Track } from '@/shared/types'
 import { useWords } from '@/shared/words'
 import { placePolygon, viewCone, type LonLat } from './geo'
 
@@ -21,7 +21,8 @@ export interface Mark {
 const trackPointsMost = 900
 const trackMinutes = 15
 
-export function useScene() {
+// With an incident to look at, others are left out: its map is about one place.
+export function useScene(only: () => Incident | undefined = () => undefined) {
   const room = useRoom()
   const { t, word } = useWords()
   const tracks = reactive(new Map<string, LonLat[]>())
@@ -75,7 +76,9 @@ export function useScene() {
   const incidentMarks = computed<Mark[]>(() => {
     const spots = new Map<string, { mark: Mark; count: number }>()
     for (const incident of room.incidents.values()) {
-      if (incident.state === 'closed' || !incident.position) continue
+      const one = only()
+      if (one ? incident.id !== one.id : incident.state === 'closed') continue
+      if (!incident.position) continue
       const { lat, lon } = incident.position
       const spot = `${lat.toFixed(5)}/${lon.toFixed(5)}`
       const held = spots.get(spot)
