@@ -28,9 +28,10 @@ var seed = flag.Uint64("seed", 0, "seed of everything random here; 0: a new one"
 
 // rig is one whole station under test.
 type rig struct {
-	t     *testing.T
-	root  string // of the repository
-	dir   string // of this run
+	t     *testing.T // of the part that plays now
+	day   *testing.T // of the whole: programs live as long
+	root  string     // of the repository
+	dir   string     // of this run
 	rand  *rand.Rand
 	sim   *process
 	box   *process
@@ -70,7 +71,7 @@ func newRig(t *testing.T) *rig {
 	}
 	t.Logf("seed %d (go test ./appliance/e2e -seed %d)", *seed, *seed)
 	_, file, _, _ := runtime.Caller(0)
-	r := &rig{t: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, 1))}
+	r := &rig{t: t, day: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, 1))}
 	r.client.Timeout = 15 * time.Second
 	for _, name := range []string{"watchpost", "firmware-sim"} {
 		require.FileExists(t, r.bin(name), "run: make build")
@@ -121,8 +122,8 @@ drones:
 hq:
   - {name: hq, station: jingdong, box: a, mqtt: {username: jingdong-a, password: hq-password}}
 `, yard, gate))
-	r.sim = start(r.t, "firmware-sim", r.dir, r.bin("firmware-sim"), "-config", r.path("sim.yaml"), "-seed", fmt.Sprint(*seed))
-	r.sim.ready(r.path("sim/addresses.json"), &r.simAt)
+	r.sim = start(r.day, "firmware-sim", r.dir, r.bin("firmware-sim"), "-config", r.path("sim.yaml"), "-seed", fmt.Sprint(*seed))
+	r.sim.ready(r, r.path("sim/addresses.json"), &r.simAt)
 }
 
 // boxConfig is the demo's configuration on this run's addresses.
@@ -152,8 +153,8 @@ func (r *rig) boxConfig(httpPort, mqttPort, udp, tcp, dronePort int) string {
 func (r *rig) startBox() {
 	at := r.path("data/addresses.json")
 	_ = os.Remove(at)
-	r.box = start(r.t, "watchpost", r.dir, r.bin("watchpost"), "run", "-config", r.path("box.yaml"))
-	r.box.ready(at, &r.boxAt)
+	r.box = start(r.day, "watchpost", r.dir, r.bin("watchpost"), "run", "-config", r.path("box.yaml"))
+	r.box.ready(r, at, &r.boxAt)
 }
 
 // killBox is a power cut for the process: no handler runs.
@@ -258,16 +259,17 @@ func start(t *testing.T, name, dir, bin string, args ...string) *process {
 	return p
 }
 
-func (p *process) ready(file string, into any) {
-	require.Eventually(p.t, func() bool {
+func (p *process) ready(r *rig, file string, into any) {
+	r.t.Helper()
+	r.until(30*time.Second, p.name+" is ready", func() bool {
 		select {
 		case <-p.done:
-			p.t.Fatalf("%s ended:\n%s", p.name, p.log.tail(40))
+			r.t.Fatalf("%s ended:\n%s", p.name, p.log.tail(40))
 		default:
 		}
 		b, err := os.ReadFile(file)
 		return err == nil && json.Unmarshal(b, into) == nil
-	}, 30*time.Second, 20*time.Millisecond, "%s is not ready", p.name)
+	})
 }
 
 func (p *process) stop() {
