@@ -152,11 +152,12 @@ func (c *Camera) Open() error {
 func (c *Camera) newServer(rtp, rtcp *net.UDPConn) *gortsplib.Server {
 	udp := map[string]*net.UDPConn{rtp.LocalAddr().String(): rtp, rtcp.LocalAddr().String(): rtcp}
 	return &gortsplib.Server{
-		Handler:        &handler{camera: c},
-		RTSPAddress:    c.port.Addr(),
-		UDPRTPAddress:  rtp.LocalAddr().String(),
-		UDPRTCPAddress: rtcp.LocalAddr().String(),
-		WriteQueueSize: writeQueuePackets,
+		DisableRTCPSenderReports: true, // report.go
+		Handler:                  &handler{camera: c},
+		RTSPAddress:              c.port.Addr(),
+		UDPRTPAddress:            rtp.LocalAddr().String(),
+		UDPRTCPAddress:           rtcp.LocalAddr().String(),
+		WriteQueueSize:           writeQueuePackets,
 		Listen: func(string, string) (net.Listener, error) {
 			ln, err := c.port.Listen()
 			if err != nil {

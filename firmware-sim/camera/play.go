@@ -15,6 +15,7 @@ type player struct {
 	enc    *rtph264.Encoder
 	base   uint32    // RTP timestamp of the first frame, random (RFC 3550, section 5.1)
 	start  time.Time // when the first frame was due
+	report reporter
 }
 
 func (c *Camera) play(ctx context.Context) error {
@@ -79,6 +80,11 @@ func (p *player) send(loop, i int) error {
 		packet.Timestamp = timestamp
 		if err := c.stream.WritePacketRTPWithNTP(c.stream.Desc.Medias[0], packet, ntp); err != nil {
 			return fmt.Errorf("send frame %d: %w", i, err)
+		}
+		if report := p.report.sent(packet, ntp); report != nil {
+			if err := c.stream.WritePacketRTCP(c.stream.Desc.Medias[0], report); err != nil {
+				return fmt.Errorf("send report with frame %d: %w", i, err)
+			}
 		}
 	}
 	return nil
