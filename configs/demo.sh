@@ -22,11 +22,15 @@ stop() {
   [ -n "$sim" ] || return 0
   echo
   say "stopping"
-  local pid
-  for pid in $box $sim; do
-    kill -TERM "$pid" 2>/dev/null || true
-    while kill -0 "$pid" 2>/dev/null; do wait "$pid" 2>/dev/null || true; done
-  done
+  [ -z "$box" ] || end "$box" watchpost
+  end "$sim" sim
+}
+
+end() {  # PID LOG
+  local status=0
+  kill -TERM "$1" 2>/dev/null || true
+  while wait "$1" 2>/dev/null && status=0 || status=$?; kill -0 "$1" 2>/dev/null; do :; done
+  [ $status = 0 ] || say "it ended with status $status; its log is $demo/$2.log"
 }
 trap stop EXIT
 trap 'exit 129' HUP
