@@ -42,7 +42,7 @@ func TestFaultEndsByItself(t *testing.T) {
 		i.Set(silent, 3*time.Second)
 		require.True(t, i.Silent())
 		require.Equal(t, "silent", i.Status().Name)
-		time.Sleep(4 * time.Second) // virtual
+		<-time.After(4 * time.Second) // virtual
 		require.False(t, i.Silent())
 		require.Equal(t, fault.None, i.Status().Name)
 	})

@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"bridge/journal":               {"bridge"},
 	"bridge/uplink/*":              {"bridge"},
 	"bridge/upload":                {"bridge"},
+	"bridge/evidence":              {"bridge"},
 	"appliance/internal/arch":      {},
 	"appliance/internal/config":    {},
 	"appliance/internal/access":    {},
