@@ -1,16 +1,20 @@
 // The ground: no tiles from anywhere, only a grid and what the station itself
 // has. Colours are the tokens of the present theme.
+import type { Feature } from 'geojson'
 import type { GeoJSONSourceSpecification, StyleSpecification } from 'maplibre-gl'
 
-const nothing: GeoJSONSourceSpecification = { type: 'geojson', data: { type: 'FeatureCollection', features: [] } }
+export type GroundSource = 'grid' | 'places' | 'cones' | 'tracks'
+export type Ground = Record<GroundSource, Feature[]>
 
-export function groundStyle(): StyleSpecification {
+const source = (features: Feature[]): GeoJSONSourceSpecification => ({ type: 'geojson', data: { type: 'FeatureCollection', features } })
+
+export function groundStyle(ground: Ground): StyleSpecification {
   const styles = getComputedStyle(document.documentElement)
   const token = (name: string) => styles.getPropertyValue(name).trim()
   const stateColour = ['match', ['get', 'state'], 'online', token('--good'), 'offline', token('--p1'), token('--unknown')]
   return {
     version: 8,
-    sources: { grid: nothing, places: nothing, cones: nothing, tracks: nothing },
+    sources: { grid: source(ground.grid), places: source(ground.places), cones: source(ground.cones), tracks: source(ground.tracks) },
     layers: [
       { id: 'ground', type: 'background', paint: { 'background-color': token('--map-ground') } },
       { id: 'grid', type: 'line', source: 'grid', paint: { 'line-color': token('--map-line'), 'line-width': 1 } },

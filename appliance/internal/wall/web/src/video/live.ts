@@ -6,7 +6,7 @@ import { ApiError, problemOf } from '@/shared/api'
 import { framesDecoded, openWhep, type WhepSession } from './whep'
 
 const pollMs = 400
-const staleMs = 2500 // no new picture for so long: not live any more
+const staleMs = 2000 // no new picture for so long: not live any more
 const restartMs = 6000 // and for so long: this connection is given up
 const firstFrameMostMs = 8000
 const lingerMs = 1500 // a tile that moves keeps its connection
