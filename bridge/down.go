@@ -101,18 +101,18 @@ func (l *line) queueReplay(r Replay) {
 // receipt moves the cursor, marks the event, and hands a person's word to the
 // room.
 func (l *line) receipt(ctx context.Context, r Receipt, payload []byte) error {
-	if r.Epoch != "" && r.Epoch != l.epoch {
-		return nil // of an epoch that this journal no longer is
-	}
+	ours := r.Epoch == "" || r.Epoch == l.epoch
 	var moved *laneWindow
-	l.change(func() { moved = l.mark(r) })
+	if ours {
+		l.change(func() { moved = l.mark(r) })
+	}
 	if moved != nil {
 		if err := l.save(moved); err != nil {
 			return err
 		}
 	}
-	if r.Result == Received {
-		return nil
+	if r.Result == Received || !ours && r.ID == "" {
+		return nil // of an older epoch only a person's word on one event is news
 	}
 	return l.options.Down(ctx, Message{Uplink: l.config.Name, Kind: KindReceipt, Receipt: &r, Payload: payload})
 }

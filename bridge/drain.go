@@ -91,7 +91,7 @@ func (l *line) take(lane *laneWindow, after uint64, out []Outgoing) bool {
 	}
 	now := l.options.Now()
 	for i := range out {
-		lane.add(flight{sequence: out[i].Sequence, id: out[i].ID, at: now})
+		lane.add(flight{sequence: out[i].Sequence, id: out[i].ID, at: now, seen: l.marks.of(out[i].ID).seen()})
 	}
 	l.known.Sent += uint64(len(out))
 	return true
@@ -187,6 +187,9 @@ func (l *line) watchReceipts(ctx context.Context) error {
 		l.mu.Lock()
 		moved, late := l.window.overdue(l.options.Now().Add(-l.config.ReceiptWithin))
 		l.mu.Unlock()
+		if len(moved) > 0 {
+			l.change(func() {}) // there is room again
+		}
 		for _, lane := range moved {
 			if err := l.save(lane); err != nil {
 				return err

@@ -60,8 +60,8 @@ func (m *marks) sent(id string, now time.Time) {
 	}
 }
 
-// received needs an event that was sent lately: of an older one the cursor
-// says the same.
+// received needs an event that was handed over lately (of): of an older one
+// the cursor says the same.
 func (m *marks) received(id string, now time.Time) {
 	d, ok := m.byID[id]
 	if !ok {
@@ -74,6 +74,10 @@ func (m *marks) received(id string, now time.Time) {
 		d.Mark = MarkReceived
 	}
 }
+
+// seen reports whether headquarters has said that it has the event: its copy
+// from "now" may be answered before the lane's is sent.
+func (d *Delivery) seen() bool { return d.Mark != MarkStored && d.Mark != MarkSent }
 
 func (m *marks) judged(r Receipt, now time.Time) {
 	d := m.of(r.ID)

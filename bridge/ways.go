@@ -89,6 +89,7 @@ func (l *line) sendNow(ctx context.Context, session Session, records []Record) e
 	l.mu.Lock()
 	for i := range out {
 		l.window.sentNow(out[i].ID)
+		l.marks.of(out[i].ID) // or a receipt that overtakes the transport's word would be forgotten
 	}
 	l.mu.Unlock()
 	ticket, err := session.Send(ctx, Batch{Way: WayNow, Lane: Alarm, Events: out})

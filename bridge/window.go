@@ -28,7 +28,7 @@ type flight struct {
 	id        string
 	at        time.Time // handed over
 	confirmed bool
-	seen      bool // headquarters has its copy from "now"
+	seen      bool // headquarters has it, by its copy from "now" or from before a break
 }
 
 func newWindow(limit int, lanes []Lane) *window {
@@ -160,7 +160,11 @@ func (w *window) overdue(before time.Time) (moved, late []*laneWindow) {
 }
 
 // unsend takes back what was added after the sequence: the session refused it.
+// Rewound meanwhile, the lane begins before it already.
 func (l *laneWindow) unsend(after uint64) {
+	if l.sent <= after {
+		return
+	}
 	l.flight = slices.DeleteFunc(l.flight, func(f flight) bool { return f.sequence > after })
 	l.sent = after
 }
