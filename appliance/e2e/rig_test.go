@@ -38,6 +38,8 @@ type rig struct {
 	simAt simAddresses
 	boxAt boxAddresses
 
+	street incident // of the press from the street
+
 	client http.Client
 	cookie *http.Cookie
 }
