@@ -147,7 +147,7 @@ func liveTiles(t *testing.T, _ *rig, b *browser) {
 		var got struct {
 			Rate float64 `json:"rate"`
 		}
-		b.do(t, 40*time.Second, &got, "frames", camera, 3)
+		b.do(t, 60*time.Second, &got, "frames", camera, 3)
 		t.Logf("%s: %.1f pictures decoded a second", camera, got.Rate)
 		require.GreaterOrEqual(t, got.Rate, 20.0)
 	}
@@ -250,12 +250,12 @@ func roomWork(t *testing.T, r *rig, b *browser) {
 		})
 	}
 	light("flash")
-	b.do(t, 20*time.Second, nil, "act", inc, "claim")
+	b.do(t, 60*time.Second, nil, "act", inc, "claim")
 	got, _ := r.incident(inc)
 	require.Equal(t, "acknowledged", got.State, "a claim acknowledges")
 	require.Equal(t, user, got.ClaimedBy)
 	light("steady")
-	b.do(t, 20*time.Second, nil, "act", inc, "close")
+	b.do(t, 60*time.Second, nil, "act", inc, "close")
 	got, _ = r.incident(inc)
 	require.Equal(t, "closed", got.State)
 	light("off")
@@ -410,7 +410,7 @@ func killed(t *testing.T, r *rig, b *browser) {
 	var got struct {
 		Rate float64 `json:"rate"`
 	}
-	b.do(t, 40*time.Second, &got, "frames", "yard", 2)
+	b.do(t, 60*time.Second, &got, "frames", "yard", 2)
 	require.GreaterOrEqual(t, got.Rate, 20.0, "the browser's tile came back by itself")
 }
 

@@ -43,7 +43,7 @@ const commands = {
   async frames(camera, seconds) {
     const page = await pageAt('cameras', '/cameras')
     await page.evaluate((id) => document.querySelector(`[data-camera="${id}"]`)?.scrollIntoView(), camera)
-    await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera, { timeout: 20_000 })
+    await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera, { timeout: 40_000 })
     const samples = await page.evaluate(async ([id, count]) => {
       const decoded = async () => {
         const pc = window.__tiles[id]
@@ -76,7 +76,7 @@ const commands = {
     if (!wanted) throw new Error('no incident yet')
     await page.goto(`${url}/incidents/${wanted}`)
     const detail = page.locator(`[data-detail="${wanted}"]`)
-    await detail.waitFor({ timeout: 10_000 })
+    await detail.waitFor({ timeout: 30_000 })
     const facts = await detail.evaluate((element) => ({
       text: element.innerText,
       clips: [...element.querySelectorAll('[data-clip]')].map((clip) => clip.dataset.clip),
@@ -89,11 +89,11 @@ const commands = {
     const page = await pageAt('desk', '/')
     await page.goto(`${url}/incidents/${id}`)
     const button = page.locator(`[data-action="${verb}"]`)
-    await button.click({ timeout: 10_000 })
+    await button.click({ timeout: 30_000 })
     if (verb === 'close') await page.locator('dialog[open] button[type=submit]').click()
     await page.waitForFunction(
       ([incident, v]) => document.querySelector(`[data-detail="${incident}"] [data-action="${v}"]`)?.disabled && !document.querySelector('dialog[open]'),
-      [id, verb], { timeout: 10_000 })
+      [id, verb], { timeout: 30_000 })
     return { id, verb, ...say(Date.now()) }
   },
 
