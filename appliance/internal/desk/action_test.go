@@ -197,4 +197,17 @@ func TestPillarsThatMaySpeak(t *testing.T) {
 	require.Equal(t, []string{"P-1"}, r.state.PillarsOf(a.Incident))
 	r.do(press("P-1", "e2", ingest.PressDuress, r.now))
 	require.Empty(t, r.state.PillarsOf(a.Incident), "duress: no light, no words")
+
+	_, drill := r.do(press("P-1", "e3", ingest.PressTest, r.now))
+	require.NotEqual(t, a.Incident, drill.Incident)
+	require.Empty(t, r.state.PillarsOf(drill.Incident), "nor for another incident of the pillar")
+	require.Empty(t, r.state.AlertsOf("none"))
+
+	r.do(desk.ActionIn{Incident: a.Incident, Verb: "close", Result: "false_alarm", By: operator("li")})
+	require.Equal(t, []string{"P-1"}, r.state.PillarsOf(a.Incident), "its light burns since the alarm and may go out")
+	require.Equal(t, []string{"P-1"}, r.state.PillarsOf(drill.Incident))
+
+	_, silent := r.do(press("P-2", "e4", ingest.PressDuress, r.now))
+	r.do(desk.ActionIn{Incident: silent.Incident, Verb: "close", Result: "false_alarm", By: operator("li")})
+	require.Empty(t, r.state.PillarsOf(silent.Incident), "it was never lit")
 }

@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -42,7 +43,10 @@ func TestSetupIsChecked(t *testing.T) {
 	for want, change := range map[string]func(*desk.Setup){
 		"camera gate: configured twice":               func(s *desk.Setup) { s.Cameras = append(s.Cameras, s.Cameras[0]) },
 		`pillar P-1: camera "nope" is not configured`: func(s *desk.Setup) { s.Pillars[0].Cameras = []string{"nope"} },
-		"drone without an id":                         func(s *desk.Setup) { s.Drones[0].ID = "" },
+		"pillar P-1: 65 cameras: at most 64": func(s *desk.Setup) {
+			s.Pillars[0].Cameras = slices.Repeat([]string{"gate"}, 65)
+		},
+		"drone without an id": func(s *desk.Setup) { s.Drones[0].ID = "" },
 	} {
 		s := setup()
 		change(&s)

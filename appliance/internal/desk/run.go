@@ -58,6 +58,10 @@ func (d *Desk) checkpointDue(since time.Duration) bool {
 // refusal of the journal is tried again at the next second.
 func (d *Desk) tick(ctx context.Context) error {
 	d.mu.Lock()
+	if d.failure != nil {
+		defer d.mu.Unlock()
+		return d.failure
+	}
 	d.watchClock()
 	deadline := d.state.Deadline()
 	due := !deadline.IsZero() && !d.time.now(d.state.k.Now).Before(deadline.Time)

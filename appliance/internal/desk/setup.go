@@ -78,6 +78,9 @@ func DefaultLimits() Limits {
 const (
 	noteBytesMax     = 4 << 10            // journal.md
 	textBytesMax     = 512                // names, kinds, reasons
+	pressIDMax       = 128                // characters of a pillar's own id of a press
+	pillarCamerasMax = 64                 // each is a clip in the alert's event, and that has bounds
+	gapsMax          = 200                // told of one clip; the rest are told as one
 	incidentKept     = 7 * 24 * time.Hour // closed incidents stay this long, and may be reopened
 	pressAgeMax      = 7 * 24 * time.Hour // an older press time is not believed
 	futureMax        = 5 * time.Second    // nor one further ahead than this
@@ -136,6 +139,9 @@ func NewRules(setup Setup) (*Rules, error) {
 		p.Name = cmp.Or(p.Name, p.ID)
 		if err := put(r.pillars, "pillar", p.ID, p); err != nil {
 			return nil, err
+		}
+		if len(p.Cameras) > pillarCamerasMax {
+			return nil, fmt.Errorf("pillar %s: %d cameras: at most %d", p.ID, len(p.Cameras), pillarCamerasMax)
 		}
 		for _, camera := range p.Cameras {
 			if r.cameras[camera] == nil {

@@ -13,14 +13,11 @@ func (t *step) access(in AccessIn) error {
 	if err := oneOf("kind", in.Kind, accessKinds()...); err != nil {
 		return err
 	}
-	if err := texts("by", in.By.Name, "remote", in.Remote, "camera", in.Camera); err != nil {
-		return err
-	}
 	data := AccessFact{
-		Schema: schema, By: in.By.Name, Role: in.By.Role, Camera: in.Camera, Remote: in.Remote, Why: cut(in.Why),
+		Schema: schema, By: cut(in.By.Name), Role: in.By.Role, Camera: cut(in.Camera), Remote: cut(in.Remote), Why: cut(in.Why),
 		From: bridge.At(in.From), To: bridge.At(in.To),
 	}
-	t.add(bridge.Draft{Type: accessPrefix + in.Kind, Subject: "users/" + strings.ToValidUTF8(in.By.Name, ""), Lane: bridge.Local}, data)
+	t.add(bridge.Draft{Type: accessPrefix + in.Kind, Subject: "users/" + data.By, Lane: bridge.Local}, data)
 	return nil
 }
 

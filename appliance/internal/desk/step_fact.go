@@ -1,7 +1,9 @@
 package desk
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -166,8 +168,20 @@ func (t *step) clipReady(c Clip) error {
 	if c.Location == "" {
 		c.Location = "/api/v1/clips/" + c.ID + "/" + c.Part + ".mp4"
 	}
+	c.Gaps = foldGaps(c.Gaps)
 	t.add(t.clipDraft(TypeClipReady, c), clipData(&c))
 	return nil
+}
+
+// foldGaps keeps what a flapping camera leaves of a clip within an event.
+func foldGaps(gaps []Interval) []Interval {
+	if len(gaps) <= gapsMax {
+		return gaps
+	}
+	rest := gaps[gapsMax-1:]
+	return append(slices.Clone(gaps[:gapsMax-1]), Interval{
+		From: rest[0].From, To: rest[len(rest)-1].To, Why: fmt.Sprintf("%d gaps", len(rest)),
+	})
 }
 
 // clipMoved records that a part was uploaded or evicted. Of a part whose

@@ -3,6 +3,7 @@ package desk
 import (
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -32,7 +33,7 @@ func pressClass(kind ingest.PressKind) (priority string, drill, ok bool) {
 // incident of the same pillar, else in a new one. Presses of different pillars
 // never meet by themselves, drills and real ones neither.
 func (t *step) press(p ingest.Press, hit *bridge.Record) error {
-	if hit != nil {
+	if hit != nil && samePress(hit, p) {
 		t.duplicate(hit)
 		return nil
 	}
@@ -40,8 +41,8 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 	if pillar == nil {
 		return &NotFoundError{"pillar", p.Pillar}
 	}
-	if p.ID == "" || len(p.ID) > 128 {
-		return &InvalidError{"id", p.ID[:min(len(p.ID), 32)], "the pillar's own id of the press, 1 to 128 bytes"}
+	if p.ID == "" || utf8.RuneCountInString(p.ID) > pressIDMax {
+		return &InvalidError{"id", cut(p.ID), "the pillar's own id of the press, 1 to 128 characters"}
 	}
 	if len(p.AtText) > 64 {
 		return &InvalidError{"at", p.AtText[:32], "an RFC 3339 time"}
@@ -56,7 +57,7 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 	occurred, late := t.occurred(p.At, p.Received)
 	like := &Alert{Origin: "press", Device: pillar.ID, Drill: drill}
 	fact := &PressFact{Pillar: pillar.ID, ID: p.ID, Kind: string(p.Kind), At: p.AtText, Seq: p.Seq, Replayed: p.Replayed}
-	if t.s.ix.presses[pillar.ID+"/"+p.ID] > 0 {
+	if hit != nil || t.s.ix.presses[pillar.ID+"/"+p.ID] > 0 {
 		fact.Reused = true
 		t.answer.Warning = fmt.Sprintf("pillar %s used the press id %q again with other content", pillar.ID, p.ID)
 	}
@@ -69,4 +70,11 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 		occurred: occurred, drill: drill, about: string(p.Kind), bound: cameras, like: like, key: pressKey(p),
 	}, t.s.joinable(like, t.now, 0))
 	return nil
+}
+
+// samePress reports whether the press that was found is this one: the kind is
+// not part of the key, and an alarm must not pass for the talk before it.
+func samePress(hit *bridge.Record, p ingest.Press) bool {
+	data, err := decode[AlertRaised](&hit.Event)
+	return err != nil || data == nil || data.Press == nil || data.Press.Kind == string(p.Kind)
 }

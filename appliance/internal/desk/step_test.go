@@ -95,6 +95,30 @@ func TestPressIsStoredOnceHoweverOld(t *testing.T) {
 	require.True(t, data[desk.AlertRaised](t, records[0]).Press.Reused)
 }
 
+// A resend differs in replayed only: with the same id, time and number but
+// another kind it is another press, and an alarm must not pass for a talk.
+func TestPressOfAnotherKindIsNoDuplicate(t *testing.T) {
+	r := newRoom(t)
+	r.do(press("P-1", "e1", ingest.PressTalk, r.now))
+	records, answer := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
+	require.Equal(t, []string{"alert.raised"}, types(records))
+	require.False(t, answer.Duplicate)
+	require.Contains(t, answer.Warning, "again with other content")
+	require.Equal(t, "P0", records[0].Event.Severity)
+	records, answer = r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
+	require.Empty(t, records)
+	require.True(t, answer.Duplicate)
+}
+
+// A pillar's id may have 128 characters, of any script.
+func TestPressIDIsCountedInCharacters(t *testing.T) {
+	r := newRoom(t)
+	records, _ := r.do(press("P-1", strings.Repeat("警", 128), ingest.PressAlarm, r.now))
+	require.Len(t, records, 2)
+	_, _, err := r.try(press("P-1", strings.Repeat("警", 129), ingest.PressAlarm, r.now))
+	require.ErrorContains(t, err, "1 to 128 characters")
+}
+
 func TestPressTimeIsBelievedWhenItCanBe(t *testing.T) {
 	now := start()
 	for name, c := range map[string]struct {
@@ -341,6 +365,34 @@ func TestClipsAreRecordedOnce(t *testing.T) {
 	require.Equal(t, "https://hq/files/1", r.state.Clip(id, "whole").UploadedTo)
 	records, _ = r.do(desk.ClipEvictedIn{Clip: id, Part: "1", Why: "superseded"})
 	require.Empty(t, records)
+}
+
+// A camera that flaps makes more gaps than an event can hold: the clip is
+// recorded all the same.
+func TestClipWithManyGapsIsRecorded(t *testing.T) {
+	r := newRoom(t)
+	_, answer := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
+	c := desk.Clip{ID: answer.Incident + "-gate-1", Part: "whole", Incident: answer.Incident, Camera: "gate", SHA256: "aa"}
+	for i := range 5000 {
+		from := r.now.Add(time.Duration(i) * time.Second)
+		c.Gaps = append(c.Gaps, desk.Interval{From: bridge.At(from), To: bridge.At(from.Add(time.Second / 2)), Why: "packets were lost on the way"})
+	}
+	records, _ := r.do(desk.ClipIn{Clip: c})
+	require.Less(t, len(records[0].Event.Data), bridge.EventMaxBytes/2)
+	gaps := r.state.Clip(c.ID, "whole").Gaps
+	last := gaps[len(gaps)-1]
+	require.Equal(t, c.Gaps[0], gaps[0])
+	require.Equal(t, c.Gaps[len(gaps)-1].From, last.From)
+	require.Equal(t, c.Gaps[4999].To, last.To)
+	require.Equal(t, "4801 gaps", last.Why)
+}
+
+// Who failed to log in is recorded, whatever he wrote into the form.
+func TestAccessIsRecordedHoweverLong(t *testing.T) {
+	r := newRoom(t)
+	records, _ := r.do(desk.AccessIn{Kind: "refused", By: desk.Actor{Name: strings.Repeat("x", 5000)}, Remote: strings.Repeat("y", 5000), Camera: strings.Repeat("z", 5000)})
+	require.Equal(t, []string{"access.refused"}, types(records))
+	require.Len(t, data[desk.AccessFact](t, records[0]).By, 512)
 }
 
 func TestFactsGoToTheirLanes(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"sort"
 
 	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
 )
 
 // Change is a resource that was touched, whole.
@@ -175,21 +176,34 @@ func (s *State) ClipsOf(incident string) []*Clip {
 }
 
 // PillarsOf are the pillars that were pressed in the incident and may light up
-// or speak. One at which duress was pressed is never among them.
+// or speak. One at which only duress was pressed is never among them, and none
+// while an incident with duress at it is open.
 func (s *State) PillarsOf(incident string) []string {
-	pillars, duress := []string{}, map[string]bool{}
+	pillars, seen := []string{}, map[string]bool{}
 	for _, a := range s.AlertsOf(incident) {
-		if a.Origin != "press" {
+		if a.Origin != "press" || a.Kind == string(ingest.PressDuress) || seen[a.Device] {
 			continue
 		}
-		if a.Kind == "duress" {
-			duress[a.Device] = true
-		}
-		if !slices.Contains(pillars, a.Device) {
+		seen[a.Device] = true
+		if !s.duress(a.Device) {
 			pillars = append(pillars, a.Device)
 		}
 	}
-	return slices.DeleteFunc(pillars, func(id string) bool { return duress[id] })
+	return pillars
+}
+
+// duress reports whether an open incident holds a duress press of the pillar.
+func (s *State) duress(pillar string) bool {
+	for _, key := range joinKeys(&Alert{Origin: "press", Device: pillar}) {
+		for incident := range s.ix.joins[key] {
+			for _, a := range s.AlertsOf(incident) {
+				if a.Kind == string(ingest.PressDuress) && a.Device == pillar {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // Devices are the configured devices with what the journal knows of them, in
