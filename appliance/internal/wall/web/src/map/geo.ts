@@ -60,6 +60,24 @@ export function boundsOf(points: LonLat[], leastMetres = 250): Bounds | undefine
   }
 }
 
+export interface TrackPoint {
+  ms: number // box time
+  at: LonLat
+}
+
+// unbroken cuts a track where nothing was heard for longer than gapMs: where it
+// was meanwhile is not known, and no line says otherwise.
+export function unbroken(points: TrackPoint[], gapMs = 10_000): LonLat[][] {
+  const pieces: LonLat[][] = []
+  let last: number | undefined
+  for (const { ms, at } of points) {
+    if (last === undefined || ms - last > gapMs) pieces.push([])
+    pieces.at(-1)!.push(at)
+    last = ms
+  }
+  return pieces.filter((piece) => piece.length > 1)
+}
+
 const gridMetres = [25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 25_000, 50_000]
 
 // graticule is a grid of round metres over the bounds and a margin: the only

@@ -3,9 +3,9 @@ import type { Feature, LineString } from 'geojson'
 import { computed, onUnmounted, reactive, watch } from 'vue'
 import { call } from '@/shared/api'
 import { useRoom } from '@/shared/room'
-import type { Incident, Track } from '@/shared/types'
+import type { Incident, Telemetry, Track } from '@/shared/types'
 import { useWords } from '@/shared/words'
-import { placePolygon, viewCone, type LonLat } from './geo'
+import { placePolygon, unbroken, viewCone, type LonLat, type TrackPoint } from './geo'
 
 export interface Mark {
   key: string
@@ -25,7 +25,7 @@ const trackMinutes = 15
 export function useScene(only: () => Incident | undefined = () => undefined) {
   const room = useRoom()
   const { t, word } = useWords()
-  const tracks = reactive(new Map<string, LonLat[]>())
+  const tracks = reactive(new Map<string, TrackPoint[]>())
   let gone = false
   onUnmounted(() => (gone = true))
 
@@ -39,8 +39,8 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
     [...room.cameras.values()].map((camera) => viewCone(camera, cameraState(camera.id))).filter((cone) => cone !== undefined))
   const places = computed(() => [...room.places.values()].map(placePolygon).filter((place) => place !== undefined))
   const trackLines = computed(() =>
-    [...tracks].filter(([, points]) => points.length > 1).map(([id, coordinates]): Feature<LineString> =>
-      ({ type: 'Feature', properties: { id }, geometry: { type: 'LineString', coordinates } })))
+    [...tracks].flatMap(([id, points]) => unbroken(points).map((coordinates, n): Feature<LineString> =>
+      ({ type: 'Feature', properties: { id: `${id}/${n}` }, geometry: { type: 'LineString', coordinates } }))))
 
   const marks = computed<Mark[]>(() => {
     const list: Mark[] = []
@@ -97,7 +97,7 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
     try {
       const track = await call<Track>('GET', `/drones/${encodeURIComponent(drone)}/track?from=${from}`)
       if (gone) return
-      const held = (track.points ?? []).flatMap((p): LonLat[] => (p.position ? [[p.position.lon, p.position.lat]] : []))
+      const held = (track.points ?? []).flatMap(trackPoint)
       tracks.set(drone, [...held, ...(tracks.get(drone) ?? [])].slice(-trackPointsMost))
     } catch {
       // Without the kept track the line begins now.
@@ -108,11 +108,10 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
   }, { immediate: true })
   watch(() => [...room.telemetry.values()], (heard) => {
     for (const telemetry of heard) {
-      if (!telemetry.position) continue
       const line = tracks.get(telemetry.drone) ?? []
       const last = line.at(-1)
-      const next: LonLat = [telemetry.position.lon, telemetry.position.lat]
-      if (last && last[0] === next[0] && last[1] === next[1]) continue
+      const [next] = trackPoint(telemetry)
+      if (!next || (last && next.ms <= last.ms)) continue
       tracks.set(telemetry.drone, [...line, next].slice(-trackPointsMost))
     }
   })
@@ -127,5 +126,7 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
 
   return { cones, places, trackLines, marks, incidentMarks, points: computed(() => (points.value.length ? points.value : fallback.value)) }
 }
+
+const trackPoint = (t: Telemetry): TrackPoint[] => (t.position ? [{ ms: Date.parse(t.at), at: [t.position.lon, t.position.lat] }] : [])
 
 export type Scene = ReturnType<typeof useScene>

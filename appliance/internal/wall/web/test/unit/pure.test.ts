@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { tallyCameras, tallyDevices, uplinkLag } from '@/device/summary'
 import { axisRange, axisTicks } from '@/incident/axis'
-import { boundsOf, graticule, moved, placePolygon, viewCone } from '@/map/geo'
+import { boundsOf, graticule, moved, placePolygon, unbroken, viewCone } from '@/map/geo'
 import { countToday } from '@/review/today'
 import type { Alert, Camera, Clip, Device, Incident, Uplink } from '@/shared/types'
 import { openZones } from '@/video/zones'
@@ -55,6 +55,11 @@ describe('the map', () => {
     expect(viewCone({ ...camera, position: { ...camera.position!, fov: 0 } }, 'online')).toBeUndefined()
     expect(viewCone({ ...camera, position: undefined }, 'online')).toBeUndefined()
     expect(placePolygon({ id: 'x', name: 'x', polygon: [] })).toBeUndefined()
+  })
+  it('draws no line over what was not heard', () => {
+    const point = (s: number) => ({ ms: s * 1000, at: [s, 0] as [number, number] })
+    expect(unbroken([0, 1, 2, 40, 41, 90].map(point))).toEqual([[[0, 0], [1, 0], [2, 0]], [[40, 0], [41, 0]]])
+    expect(unbroken([])).toEqual([])
   })
   it('keeps a least size and a grid of round metres', () => {
     const bounds = boundsOf([[115.99, 28.69]])!
