@@ -20,6 +20,8 @@ const (
 	watchEvery    = 250 * time.Millisecond // how often that is looked at
 	analysisUnits = 75                     // 3 s at 25 fps: an analyzer that is further behind drops
 	gopUnitsMax   = 600                    // kept for a first picture at once
+
+	sightingWithin = 10 * time.Second // for the journal to take a sighting
 )
 
 // camera is one camera: source → feed → clip holder, analyzer and viewers.
@@ -115,6 +117,9 @@ func (c *camera) sighting(ctx context.Context, seen vision.Sighting) {
 		}
 	}
 	seen.Snapshot = nil
+	// A stop must not lose what was seen before it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sightingWithin)
+	defer cancel()
 	if _, err := s.desk.Handle(ctx, desk.SightingIn{Sighting: seen, Snapshot: hash}); err != nil {
 		s.counts.sightingsLost.Add(1)
 		s.log.Error("sighting not recorded", "camera", c.cfg.ID, "sighting", seen.ID, "phase", seen.Phase, "err", err)
@@ -138,7 +143,7 @@ func (c *camera) watch(ctx context.Context) error {
 		if now == told || now == "" {
 			continue
 		}
-		if persist(ctx, c.station.log.With("camera", c.cfg.ID), func() error { return c.tell(ctx, now, since, why) }) != nil {
+		if c.station.persist(ctx, c.station.log.With("camera", c.cfg.ID), func() error { return c.tell(ctx, now, since, why) }) != nil {
 			return nil
 		}
 		told = now

@@ -2,7 +2,6 @@ package station
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -53,9 +52,8 @@ func (s *Station) clipReady(ctx context.Context, r clip.Ready) error {
 		c.Supersedes = clip.Part1
 	}
 	_, err := s.desk.Handle(ctx, desk.ClipIn{Clip: c})
-	var invalid *desk.InvalidError
-	var gone *desk.NotFoundError
-	if errors.As(err, &invalid) || errors.As(err, &gone) {
+	if hopeless(err) {
+		s.counts.givenUp.Add(1)
 		s.log.Error("clip not taken by the desk", "clip", r.ID, "part", r.Part, "err", err)
 		return nil // it never will be: the file stays, and the log says so
 	}

@@ -3,7 +3,6 @@ package station
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
@@ -48,9 +47,7 @@ func (s *Station) down(ctx context.Context, m bridge.Message) error {
 		return s.refuseDown(m, fmt.Errorf("%s is not built in this version", m.Kind))
 	}
 	_, err := s.desk.Handle(ctx, in)
-	var invalid *desk.InvalidError
-	var unknown *desk.NotFoundError
-	if errors.As(err, &invalid) || errors.As(err, &unknown) {
+	if hopeless(err) {
 		return s.refuseDown(m, err)
 	}
 	return err

@@ -104,7 +104,7 @@ func (d *uav) watch(ctx context.Context) error {
 		if in.State == told {
 			continue
 		}
-		if persist(ctx, d.station.log.With("drone", d.cfg.ID), func() error { _, err := d.station.desk.Handle(ctx, in); return err }) != nil {
+		if d.station.persist(ctx, d.station.log.With("drone", d.cfg.ID), func() error { _, err := d.station.desk.Handle(ctx, in); return err }) != nil {
 			return nil
 		}
 		told = in.State

@@ -2,7 +2,6 @@ package station
 
 import (
 	"context"
-	"errors"
 	"path"
 	"strings"
 
@@ -37,12 +36,8 @@ func (s *Station) tellEvictions(ctx context.Context) error {
 		if e.Class != media.Clips || !is {
 			continue
 		}
-		if persist(ctx, s.log, func() error {
+		if s.persist(ctx, s.log, func() error {
 			_, err := s.desk.Handle(ctx, desk.ClipEvictedIn{Clip: e.Owner, Part: part, Why: e.Why})
-			var unknown *desk.NotFoundError
-			if errors.As(err, &unknown) {
-				return nil // its incident has left the desk before its bytes did
-			}
 			return err
 		}) != nil {
 			return nil

@@ -36,6 +36,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	g.add(prometheus.CounterValue, "sightings_lost_total", "Sightings that the journal did not take.", float64(c.s.counts.sightingsLost.Load()))
 	g.add(prometheus.CounterValue, "clips_empty_total", "Wanted parts of clips of which nothing was held.", float64(c.s.counts.clipsEmpty.Load()))
 	g.add(prometheus.CounterValue, "evictions_untold_total", "Evictions that did not become events.", float64(c.s.counts.evictionsUntold.Load()))
+	g.add(prometheus.CounterValue, "given_up_total", "Things to do that could never succeed; the log names each.", float64(c.s.counts.givenUp.Load()))
 	g.add(prometheus.CounterValue, "down_refused_total", "Messages of headquarters that were refused.", float64(c.s.counts.downRefused.Load()))
 }
 

@@ -2,7 +2,6 @@ package station
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -54,10 +53,8 @@ func (p *pillars) account(user string) (mqtt.Account, bool) {
 // will; every other error makes the pillar send it again.
 func (p *pillars) press(ctx context.Context, in ingest.Press) (ingest.PressResult, error) {
 	result, err := p.desk.Handle(ctx, desk.PressIn{Press: in})
-	var invalid *desk.InvalidError
-	var unknown *desk.NotFoundError
 	switch {
-	case errors.As(err, &invalid) || errors.As(err, &unknown):
+	case hopeless(err):
 		return ingest.PressResult{Result: "rejected", Reason: err.Error()}, nil
 	case err != nil:
 		return ingest.PressResult{}, err
@@ -102,7 +99,7 @@ func (p *pillars) run(ctx context.Context, s *Station) error {
 			case !status.Online:
 				in.State, in.Why = "offline", "the pillar is not connected"
 			}
-			if persist(ctx, s.log.With("pillar", status.Pillar), func() error { _, err := s.desk.Handle(ctx, in); return err }) != nil {
+			if s.persist(ctx, s.log.With("pillar", status.Pillar), func() error { _, err := s.desk.Handle(ctx, in); return err }) != nil {
 				return nil
 			}
 		}

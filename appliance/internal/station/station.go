@@ -87,7 +87,7 @@ type Station struct {
 
 // counts are what the joints themselves lose or refuse.
 type counts struct {
-	sightingsLost, downRefused, clipsEmpty, evictionsUntold atomic.Uint64
+	sightingsLost, downRefused, clipsEmpty, evictionsUntold, givenUp atomic.Uint64
 }
 
 // New makes a station. It does no I/O.
@@ -274,8 +274,8 @@ func (s *Station) Run(ctx context.Context) error {
 	}
 	stages = append(stages,
 		stage{"clips", s.cutter.Run},
-		stage{"clip wishes", func(ctx context.Context) error { return follow(ctx, s.log, s.journal, "clips", s.wantClips) }},
-		stage{"pillar lights", func(ctx context.Context) error { return follow(ctx, s.log, s.journal, "lights", s.pillars.light) }},
+		stage{"clip wishes", func(ctx context.Context) error { return s.follow(ctx, "clips", s.wantClips) }},
+		stage{"pillar lights", func(ctx context.Context) error { return s.follow(ctx, "lights", s.pillars.light) }},
 		stage{"pillars", func(ctx context.Context) error { return s.pillars.run(ctx, s) }},
 	)
 	for _, cfg := range s.cfg.Cameras {

@@ -40,7 +40,7 @@ func (s *Station) watchUplinks(ctx context.Context) error {
 			if in.State == told[st.Name] || in.State != "online" && time.Since(in.Since) < lineAfter {
 				continue
 			}
-			if persist(ctx, s.log.With("uplink", st.Name), func() error { _, err := s.desk.Handle(ctx, in); return err }) != nil {
+			if s.persist(ctx, s.log.With("uplink", st.Name), func() error { _, err := s.desk.Handle(ctx, in); return err }) != nil {
 				return nil
 			}
 			told[st.Name] = in.State
