@@ -1,6 +1,5 @@
 //go:build hold
 
-
 package arch
 
 import (
