@@ -26,6 +26,7 @@ const usage = `watchpost: the edge appliance of a command room
   watchpost check    -config FILE             every problem of a configuration, each with its key
   watchpost user     add|passwd|list|disable  -config FILE [-role ROLE] [-password-file FILE] [NAME]
   watchpost journal  tail|export|verify       -config FILE [-after PLACE] [-n COUNT]
+  watchpost verify   BUNDLE [-key FILE]       is this evidence as it left the box?
   watchpost version
 `
 
@@ -57,6 +58,8 @@ func command(args []string, out, errs io.Writer) error {
 		return user(args[1:], out, errs)
 	case "journal":
 		return journalCommand(args[1:], out, errs)
+	case "verify":
+		return verifyEvidence(args[1:], out, errs)
 	case "version":
 		fmt.Fprintln(out, version)
 		return nil

@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"bridge/uplink/*":              {"bridge"},
 	"bridge/upload":                {"bridge"},
 	"bridge/evidence":              {"bridge"},
+	"bridge/evidence":              {"bridge"},
 	"appliance/internal/arch":      {},
 	"appliance/internal/config":    {},
 	"appliance/internal/access":    {},
