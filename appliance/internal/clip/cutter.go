@@ -185,7 +185,7 @@ func (c *Cutter) Want(ctx context.Context, w Want) (string, error) {
 		return "", fmt.Errorf("want clip of %s: %w", w.Camera, err)
 	}
 	if w.Incident == "" || w.Camera == "" || w.Alert == "" || w.At.IsZero() {
-		return "", fmt.Errorf("want clip of %q for %q: incident, camera, alert and time are needed", w.Camera, w.Incident)
+		return "", fmt.Errorf("want clip of %q for %q: incident, camera, alert and time are needed: %w", w.Camera, w.Incident, ErrRefused)
 	}
 	w.PreRoll, w.PostRoll = min(max(w.PreRoll, 0), rollMax), min(max(w.PostRoll, 0), rollMax)
 	w.At = w.At.UTC().Round(0)

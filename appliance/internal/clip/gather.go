@@ -12,7 +12,7 @@ import (
 	"github.com/watchpost-edge/watchpost/ingest"
 )
 
-// ErrRefused says that an interval cannot be cut as asked.
+// ErrRefused says that what was asked for can never be cut.
 var ErrRefused = errors.New("interval refused")
 
 // intervalMax is the longest interval that is cut at once.

@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -35,11 +36,13 @@ func runStages(ctx context.Context, log *slog.Logger, stages []stage) error {
 		go func() {
 			defer close(r.ended)
 			err := r.run(own)
-			if own.Err() == nil {
-				if err == nil {
-					err = fmt.Errorf("ended by itself")
-				}
+			switch {
+			case own.Err() == nil && err == nil:
+				failed <- fmt.Errorf("run %s: ended by itself", r.name)
+			case own.Err() == nil:
 				failed <- fmt.Errorf("run %s: %w", r.name, err)
+			case err != nil && !errors.Is(err, context.Canceled):
+				log.Error("a part of the box did not end well", "part", r.name, "err", err)
 			}
 		}()
 	}
