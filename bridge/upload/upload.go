@@ -36,6 +36,10 @@ const chunkBytes = 4 << 20
 // sliceBytes is how much is read between two looks at the rate.
 const sliceBytes = 16 << 10
 
+// idleAfter ends an attempt at which nothing moves: a receiver may accept the
+// connection and be dead behind it.
+const idleAfter = time.Minute
+
 // Job is one file to send.
 type Job struct {
 	ID       string // unique and stable: names the unfinished upload
@@ -55,9 +59,10 @@ func (e *Refused) Error() string {
 
 // Options for New.
 type Options struct {
-	URL  string // of the creation, contracts.md `upload.url`
-	Dir  string // where unfinished uploads are remembered
-	Rate int64  // bits per second; 0 is unlimited
+	URL  string        // of the creation, contracts.md `upload.url`
+	Dir  string        // where unfinished uploads are remembered
+	Rate int64         // bits per second; 0 is unlimited
+	Idle time.Duration // without a byte either way: the attempt is given up; 0 is a minute
 	HTTP *http.Client
 }
 
@@ -67,14 +72,18 @@ type Client struct {
 	url     string
 	dir     string
 	http    *http.Client
+	idle    time.Duration
 	limiter *rate.Limiter
 }
 
 // New makes a client. It does no I/O.
 func New(o Options) *Client {
-	c := &Client{url: o.URL, dir: o.Dir, http: o.HTTP, limiter: rate.NewLimiter(rate.Inf, sliceBytes)}
+	c := &Client{url: o.URL, dir: o.Dir, http: o.HTTP, idle: o.Idle, limiter: rate.NewLimiter(rate.Inf, sliceBytes)}
 	if c.http == nil {
-		c.http = &http.Client{Transport: &http.Transport{ResponseHeaderTimeout: 30 * time.Second, IdleConnTimeout: time.Minute}}
+		c.http = &http.Client{Transport: &http.Transport{IdleConnTimeout: time.Minute}}
+	}
+	if c.idle <= 0 {
+		c.idle = idleAfter
 	}
 	if o.Rate > 0 {
 		c.limiter = rate.NewLimiter(rate.Limit(float64(o.Rate)/8), sliceBytes)
@@ -214,13 +223,27 @@ func final(status int) bool {
 }
 
 func (c *Client) do(req *http.Request, want ...int) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	defer cancel(nil)
+	idle := time.AfterFunc(c.idle, func() { cancel(fmt.Errorf("nothing moved for %s", c.idle)) })
+	defer idle.Stop()
+	if body, is := req.Body.(*paced); is {
+		body.moved = func() { idle.Reset(c.idle) }
+	}
+	req = req.WithContext(ctx)
 	req.Header.Set("Tus-Resumable", "1.0.0")
 	res, err := c.http.Do(req)
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer res.Body.Close()
-	body, _ := io.ReadAll(io.LimitReader(res.Body, 512)) // only for the message
+	body, err := io.ReadAll(io.LimitReader(res.Body, 512)) // only for the message
+	if err != nil && ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if slices.Contains(want, res.StatusCode) {
 		return res, nil
 	}
@@ -245,6 +268,7 @@ type paced struct {
 	ctx     context.Context
 	r       io.Reader
 	limiter *rate.Limiter
+	moved   func() // called after every read
 }
 
 func (p *paced) Read(b []byte) (int, error) {
@@ -254,8 +278,12 @@ func (p *paced) Read(b []byte) (int, error) {
 			return n, waitErr
 		}
 	}
+	p.moved()
 	return n, err
 }
+
+// Close implements io.Closer; the file is Send's to close.
+func (p *paced) Close() error { return nil }
 
 // unfinished is what is remembered of an upload between calls.
 type unfinished struct {

@@ -166,3 +166,35 @@ func TestRateIsKeptAndEndsWithTheContext(t *testing.T) {
 	require.Error(t, err)
 	require.Less(t, r.patched.Load(), int64(100_000))
 }
+
+// A receiver that takes the connection and then nothing does not hold up the
+// clips behind it for ever.
+func TestMuteReceiverIsGivenUp(t *testing.T) {
+	release := make(chan struct{})
+	for name, answer := range map[string]http.HandlerFunc{
+		"in the body": func(w http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodPost {
+				w.Header().Set("Location", "/files/1")
+				w.WriteHeader(http.StatusCreated)
+				return
+			}
+			<-release
+		},
+		"in the answer": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", "/files/1")
+			w.WriteHeader(http.StatusCreated)
+			_ = http.NewResponseController(w).Flush()
+			<-release
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(answer)
+			defer server.Close()
+			defer func() { release <- struct{}{} }()
+			path, _ := source(t, 8<<20)
+			c := upload.New(upload.Options{URL: server.URL, Dir: t.TempDir(), Idle: 200 * time.Millisecond})
+			_, err := c.Send(t.Context(), upload.Job{ID: "c/1", Path: path})
+			require.ErrorContains(t, err, "nothing moved for 200ms")
+		})
+	}
+}
