@@ -54,8 +54,8 @@ func (g *group) fits(entries []entry, size int) bool {
 }
 
 // Append numbers, salts and chains the drafts and queues them as one unit. A
-// refusal is ErrTooLarge, ErrDraft, ErrClosed, ErrFailed or ErrReadOnly and
-// changes nothing. Invalid UTF-8 is replaced, not refused: a press from a
+// refusal is ErrTooLarge, ErrDraft, ErrReserve, ErrFull, ErrClosed, ErrFailed or
+// ErrReadOnly and changes nothing. Invalid UTF-8 is replaced, not refused: a press from a
 // garbled pillar is still a press. It blocks while StepBytesMax × groupsMax
 // wait for the disk.
 //
@@ -82,6 +82,9 @@ func (j *Journal) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket,
 	}
 	if j.err != nil {
 		return nil, nil, fmt.Errorf("append event %s: %w", drafts[0].ID, j.err)
+	}
+	if err := j.space.admits(drafts); err != nil {
+		return nil, nil, fmt.Errorf("append event %s: %w", drafts[0].ID, err)
 	}
 	entries, after, size, err := chain(j.assigned, records)
 	if err != nil {

@@ -56,6 +56,27 @@ func (j *Journal) commitForming() bool {
 	}
 }
 
+// spaceLoop watches the disk while nothing is appended: what fills it is
+// somebody else.
+func (j *Journal) spaceLoop() {
+	defer close(j.watched)
+	tick := time.NewTicker(spaceEvery)
+	defer tick.Stop()
+	level := LevelAll
+	for {
+		if now := j.Space(); now.Level != level {
+			level = now.Level
+			j.options.Logger.Warn("room for the journal", "level", level, "free", now.Free, "ballast", now.Ballast, "reserve", now.Reserve)
+		}
+		select {
+		case <-j.closing:
+			return
+		case <-tick.C:
+			j.space.watch()
+		}
+	}
+}
+
 // gather yields while the group grows: the callers that the last sync woke are
 // runnable now, and without this each round of them would need two syncs. It
 // never waits, so a caller that is alone loses nothing.
@@ -79,9 +100,12 @@ func (j *Journal) gather() {
 // commit writes and syncs a group, or nothing but moved cursors when g is nil.
 // It reports false after a failure, which it has told to everybody.
 func (j *Journal) commit(g *group) bool {
+	if g != nil {
+		j.space.settle()
+	}
 	j.mu.Lock()
 	var dirty map[string]uint64
-	if len(j.dirty) > 0 {
+	if len(j.dirty) > 0 && !j.space.full() {
 		dirty, j.dirty = j.dirty, map[string]uint64{}
 	}
 	j.mu.Unlock()

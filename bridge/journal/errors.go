@@ -17,6 +17,12 @@ var (
 	ErrTooLarge = errors.New("too large for the journal")
 	// ErrDraft refuses a draft that cannot be an event. Nothing has changed.
 	ErrDraft = errors.New("not an event")
+	// ErrReserve refuses all but alarms: the disk is below Options.Reserve.
+	// Nothing has changed.
+	ErrReserve = errors.New("disk is below the journal's reserve: only alarms are taken")
+	// ErrFull refuses everything: the last of the reserve is what badger needs
+	// to stay alive. Nothing has changed.
+	ErrFull = errors.New("disk is full: nothing can be recorded")
 	// ErrHeld says that another process has the journal open.
 	ErrHeld = errors.New("journal is held by another process")
 )

@@ -58,6 +58,13 @@ type Options struct {
 	// Fatal is told once that a write failed, and must end the process. Nil
 	// panics.
 	Fatal func(error)
+	// Reserve is how many bytes of disk are held back for the journal, in a
+	// ballast file below Dir (journal.md, "Full disk"); 0: none, and then a
+	// full disk ends the process.
+	Reserve int64
+	// Free asks for the free bytes and the size of a folder's file system;
+	// nil asks the system.
+	Free func(dir string) (free, total int64, err error)
 	// Rand gives salts and epochs; nil is crypto/rand. Tests make it
 	// deterministic.
 	Rand io.Reader
@@ -89,6 +96,7 @@ type Journal struct {
 	path     string // of the epoch
 	db       *badger.DB
 	lock     *dirLock
+	space    *space
 	readOnly bool
 
 	mu       sync.Mutex
@@ -105,6 +113,7 @@ type Journal struct {
 	wake     chan struct{} // something to commit
 	closing  chan struct{}
 	finished chan struct{}
+	watched  chan struct{}
 	closed   sync.Once
 	closeErr error
 
@@ -130,10 +139,23 @@ func Open(options Options) (*Journal, error) {
 		return nil, err
 	}
 	go j.commitLoop()
+	go j.spaceLoop()
 	return j, nil
 }
 
 func open(options Options, lock *dirLock) (*Journal, error) {
+	space, err := openSpace(options)
+	if err != nil {
+		return nil, fmt.Errorf("open journal %s: %w", options.Dir, err)
+	}
+	j, err := openNewest(options, lock, space)
+	if err != nil {
+		return nil, errors.Join(err, space.end())
+	}
+	return j, nil
+}
+
+func openNewest(options Options, lock *dirLock, space *space) (*Journal, error) {
 	epoch, err := newestEpoch(options.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", options.Dir, err)
@@ -143,7 +165,7 @@ func open(options Options, lock *dirLock) (*Journal, error) {
 			return nil, fmt.Errorf("begin journal %s: %w", options.Dir, err)
 		}
 	}
-	return openEpoch(options, epoch, lock, false)
+	return openEpoch(options, epoch, lock, space, false)
 }
 
 // OpenReadOnly opens the newest epoch below dir for reading, while no box has
@@ -173,39 +195,50 @@ func openShared(options Options, lock *dirLock) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", options.Dir, err)
 	}
-	j, err := openEpoch(options, epoch, lock, true)
+	path := filepath.Join(options.Dir, epoch)
+	_ = removeEmptyTables(path) // without the right to, badger says what hinders it
+	j, err := openEpoch(options, epoch, lock, &space{}, true)
 	if err == nil || !needsRepair(err) {
 		return j, err
 	}
-	db, err := openStore(filepath.Join(options.Dir, epoch), false, options.Logger)
+	db, err := openStore(path, false, options.Logger)
 	if err != nil {
 		return nil, err
 	}
 	if err := db.Close(); err != nil {
 		return nil, fmt.Errorf("close journal %s: %w", options.Dir, err)
 	}
-	return openEpoch(options, epoch, lock, true)
+	return openEpoch(options, epoch, lock, &space{}, true)
 }
 
-func openEpoch(options Options, epoch string, lock *dirLock, readOnly bool) (*Journal, error) {
+func openEpoch(options Options, epoch string, lock *dirLock, space *space, readOnly bool) (*Journal, error) {
 	path := filepath.Join(options.Dir, epoch)
+	if !readOnly {
+		if err := space.begin(path); err != nil {
+			return nil, fmt.Errorf("open journal %s: %w", path, err)
+		}
+	}
 	db, err := openStore(path, readOnly, options.Logger)
 	if err != nil {
 		return nil, err
 	}
 	j := &Journal{
-		options: options, epoch: epoch, path: path, db: db, lock: lock, readOnly: readOnly,
+		options: options, epoch: epoch, path: path, db: db, lock: lock, space: space, readOnly: readOnly,
 		unsynced: map[string]bridge.Record{}, cursors: map[string]uint64{}, dirty: map[string]uint64{},
 		changed: make(chan struct{}), wake: make(chan struct{}, 1),
-		closing: make(chan struct{}), finished: make(chan struct{}),
+		closing: make(chan struct{}), finished: make(chan struct{}), watched: make(chan struct{}),
 	}
 	j.room = sync.NewCond(&j.mu)
 	if readOnly {
 		j.err = ErrReadOnly
 		close(j.finished)
+		close(j.watched)
 	}
 	if err := j.load(); err != nil {
 		return nil, errors.Join(err, db.Close())
+	}
+	if err := space.follow(path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", path, err), db.Close())
 	}
 	return j, nil
 }
@@ -279,12 +312,14 @@ func (j *Journal) Close() error {
 		j.mu.Unlock()
 		close(j.closing)
 		<-j.finished
+		<-j.watched
 		j.reading.Lock()
 		defer j.reading.Unlock()
 		j.ended = true
 		if err := j.db.Close(); err != nil {
 			j.closeErr = fmt.Errorf("close journal %s: %w", j.path, err)
 		}
+		j.closeErr = errors.Join(j.closeErr, j.space.end())
 		j.lock.release()
 	})
 	return j.closeErr

@@ -66,9 +66,11 @@ type Data struct {
 	Telemetry  Age       `yaml:"telemetry"`
 }
 
-// Journal is where the journal stands; empty: journal below data.dir.
+// Journal is where the journal stands (empty: journal below data.dir), and how
+// much of the disk is held back for it; 0: nothing.
 type Journal struct {
-	Dir string `yaml:"dir"`
+	Dir     string `yaml:"dir"`
+	Reserve Size   `yaml:"reserve"`
 }
 
 // Retention bounds a class of files by bytes and by age.
@@ -245,6 +247,7 @@ func Default() Config {
 		Station: Station{Box: "a", Language: "zh-CN", Timezone: "Asia/Shanghai"},
 		Data: Data{
 			Dir:        "/var/lib/watchpost",
+			Journal:    Journal{Reserve: 1 * GiB},
 			Recordings: Retention{Budget: 200 * GiB, MaxAge: 30 * day},
 			Clips:      Retention{Budget: 50 * GiB, MaxAge: 90 * day},
 			Snapshots:  Retention{Budget: 10 * GiB, MaxAge: 90 * day},

@@ -64,6 +64,9 @@ func (c *Config) validateStation(ps *Problems) {
 	if c.Data.Dir == "" {
 		ps.add("data.dir", "is empty; name the folder that keeps the journal and the recordings")
 	}
+	if r := c.Data.Journal.Reserve; r != 0 && r < Size(16<<20) {
+		ps.add("data.journal.reserve", "%d bytes is below 16MiB; write how much of the disk is held back for alarms, or 0", r)
+	}
 	for key, r := range map[string]Retention{"data.recordings": c.Data.Recordings, "data.clips": c.Data.Clips, "data.snapshots": c.Data.Snapshots} {
 		if r.Budget < Size(1<<20) {
 			ps.add(key+".budget", "%d bytes is below 1MiB; nothing could be kept", r.Budget)

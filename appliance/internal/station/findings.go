@@ -10,6 +10,9 @@ import (
 // codes are the warnings that this box can show.
 func codes() []health.Code {
 	return []health.Code{
+		{ID: "journal_full", Title: "the disk is full: alarms are refused", Severity: health.Critical},
+		{ID: "journal_reserve", Title: "the disk is nearly full: only alarms are recorded", Severity: health.Critical},
+		{ID: "journal_reserve_small", Title: "less disk is held back for alarms than wanted", Severity: health.Info},
 		{ID: "camera_lost", Title: "camera gives no picture", Severity: health.Bad, After: 3 * time.Second},
 		{ID: "recording_failed", Title: "camera is not recorded", Severity: health.Critical},
 		{ID: "analysis_behind", Title: "pictures are skipped by the analysis", Severity: health.Bad, After: 10 * time.Second},

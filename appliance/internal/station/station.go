@@ -107,6 +107,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	}
 	s.journal, err = journal.Open(journal.Options{
 		Dir: s.cfg.Data.Journal.Dir, Source: fmt.Sprintf("/stations/%s/boxes/%s", s.cfg.Station.ID, s.cfg.Station.Box), Logger: s.log,
+		Reserve: int64(s.cfg.Data.Journal.Reserve),
 		Fatal: func(err error) {
 			s.log.Error("the journal cannot be written: the process ends, nothing acknowledged is lost", "err", err)
 			os.Exit(2)
@@ -131,6 +132,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	s.board.Watch(s.journalFindings)
 	s.board.Watch(s.cameraFindings)
 	s.board.Watch(s.detectorFindings)
 	s.board.Watch(s.pillarFindings)
@@ -140,7 +142,10 @@ func (s *Station) Open(ctx context.Context) (err error) {
 		return fmt.Errorf("register metrics: %w", err)
 	}
 	_, err = s.desk.Handle(ctx, desk.StartedIn{Version: s.version, Boot: rand.Text(), Config: s.cfg.Digest()})
-	if err != nil {
+	switch {
+	case errors.Is(err, journal.ErrReserve) || errors.Is(err, journal.ErrFull):
+		s.log.Error("the start is not in the journal: alarms come first", "err", err) // and health says so
+	case err != nil:
 		return fmt.Errorf("record start: %w", err)
 	}
 	// The broker is last: from here on presses come in.

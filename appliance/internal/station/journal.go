@@ -1,0 +1,32 @@
+package station
+
+import (
+	"fmt"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/bridge/journal"
+)
+
+func (s *Station) journalFindings() []health.Finding {
+	return spaceFindings(s.journal.Space(), s.cfg.Data.Journal.Dir)
+}
+
+// spaceFindings says what the disk has no room for.
+func spaceFindings(now journal.Space, dir string) []health.Finding {
+	var list []health.Finding
+	left := fmt.Sprintf("%d MiB are left for %s; delete or move what does not belong there", (now.Free+now.Ballast)>>20, dir)
+	switch now.Level {
+	case journal.LevelNone:
+		list = append(list, health.Finding{Code: "journal_full", Text: left})
+	case journal.LevelAlarms:
+		list = append(list, health.Finding{Code: "journal_reserve", Text: left})
+	}
+	switch {
+	case now.Trouble != "":
+		list = append(list, health.Finding{Code: "journal_reserve_small", Text: now.Trouble})
+	case now.Reserve < now.Wanted:
+		list = append(list, health.Finding{Code: "journal_reserve_small", Text: fmt.Sprintf(
+			"%d of %d MiB: the disk of %s is too small for data.journal.reserve", now.Reserve>>20, now.Wanted>>20, dir)})
+	}
+	return list
+}
