@@ -212,8 +212,18 @@ type Uplink struct {
 	Confirm       string   `yaml:"confirm"`
 	ReceiptWithin Duration `yaml:"receipt_within"`
 	Drills        bool     `yaml:"drills"`
+	Filter        Filter   `yaml:"filter"`
+	SecretFile    string   `yaml:"secret_file"` // webhook: signs what is sent
+	Stream        string   `yaml:"stream"`      // nats: the JetStream stream that takes it
 
 	Password string `yaml:"-"`
+}
+
+// Filter names the events that go with their data; an empty list is all. What
+// it leaves out goes without data, so that numbers and chain stay whole.
+type Filter struct {
+	Types      []string `yaml:"types"`
+	Priorities []string `yaml:"priorities"`
 }
 
 // Upload sends clip bytes up.
@@ -278,7 +288,7 @@ func (r *Rule) setDefaults() { r.Priority = "P2" }
 func (d *Drone) setDefaults() { d.Kind, d.SystemID = "mavlink", 1 }
 
 func (u *Uplink) setDefaults() {
-	u.Kind, u.Confirm = "mqtt", "receipt"
+	u.Kind = "mqtt" // confirm goes by kind: completed once that is known
 	u.Lanes = []string{"alarm", "notice", "clip"}
 	u.ReceiptWithin = Duration(time.Minute)
 }

@@ -74,7 +74,15 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		{"password_file: P-001", "password_file: empty", "empty is empty; write the password"},
 		{"udp:127.0.0.1:0", "127.0.0.1:0", `drones[0].listen: "127.0.0.1:0"; write it like udp:0.0.0.0:14550`},
 		{`"mqtt://127.0.0.1:1883"`, "hq.example", `uplinks[0].url: "hq.example"; write it like mqtts://hq.example`},
-		{"name: hq", "name: hq, kind: webhook", `uplinks[0].kind: "webhook"; write one of mqtt`},
+		{"name: hq", "name: hq, kind: pigeon", `uplinks[0].kind: "pigeon"; write one of mqtt, webhook, nats`},
+		{"name: hq", "name: hq, kind: webhook", `uplinks[0].url: "mqtt://127.0.0.1:1883"; write it like https://hq.example`},
+		{"name: hq", "name: hq, kind: webhook", "uplinks[0].secret_file: is empty; write whsec_"},
+		{"name: hq", "name: hq, kind: webhook, confirm: receipt", `uplinks[0].confirm: "receipt"; write one of transport`},
+		{"name: hq", "name: hq, kind: nats", `uplinks[0].stream: ""; write the JetStream stream's name`},
+		{"name: hq", "name: hq, secret_file: P-001", "P-001\" has no meaning with kind mqtt; remove it"},
+		{"name: hq", "name: hq, filter: {types: [faces]}", `uplinks[0].filter.types[0]: "faces"; write an event's type`},
+		{"name: hq", "name: hq, filter: {priorities: [P7]}", `uplinks[0].filter.priorities[0]: "P7"; write one of P0`},
+		{"[{name: hq,", `[{name: city, url: "mqtt://127.0.0.1:1883"}, {name: hq,`, `uplinks[1].url: "mqtt://127.0.0.1:1883" is the broker of "city" too`},
 		{"limits: {P0", "limits: {P9", `limits.P9: "P9"; write one of P0, P1, P2, P3`},
 		{"pre_roll: 10s", "pre_roll: 10s\n    pre_roll: 11s", "cameras[0].pre_roll: stands twice"},
 		{"\ndata:", "\n  data: [", "yaml: "},
@@ -84,6 +92,27 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		_, err := Parse([]byte(text), folder(t), Supported{RuleKind: func(k string) bool { return k != "crowd" }})
 		require.ErrorContains(t, err, tc.want)
 	}
+}
+
+func TestUplinksOfEveryKind(t *testing.T) {
+	const text = `
+station: {id: jingdong}
+uplinks:
+  - {name: hq, url: "mqtt://10.0.0.1:1883", filter: {types: [watchpost.alert.raised], priorities: [P0, P1]}}
+  - {name: city, kind: webhook, url: "https://city.example/events", secret_file: P-001}
+  - {name: bus, kind: nats, url: "nats://10.0.0.2:4222", stream: STATIONS}
+`
+	dir := folder(t)
+	c, err := Parse([]byte(text), dir, Supported{})
+	require.NoError(t, err)
+	require.Equal(t, Filter{Types: []string{"watchpost.alert.raised"}, Priorities: []string{"P0", "P1"}}, c.Uplinks[0].Filter)
+	require.Equal(t, "receipt", c.Uplinks[0].Confirm)
+	require.Equal(t, "transport", c.Uplinks[1].Confirm)
+	require.Equal(t, filepath.Join(dir, "P-001"), c.Uplinks[1].SecretFile)
+	require.Equal(t, "transport", c.Uplinks[2].Confirm)
+
+	_, err = Parse([]byte(strings.Replace(text, "jingdong", "jing.dong", 1)), dir, Supported{})
+	require.ErrorContains(t, err, "uplinks[2].kind: nats needs station.id and station.box without dots")
 }
 
 func TestAllProblemsComeAtOnce(t *testing.T) {

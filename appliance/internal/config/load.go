@@ -90,10 +90,12 @@ func (c *Config) resolve(dir string, ps *Problems) {
 	}
 	for i := range c.Uplinks {
 		u := &c.Uplinks[i]
-		for _, p := range []*string{&u.PasswordFile, &u.CAFile, &u.CertFile, &u.KeyFile} {
+		for _, p := range []*string{&u.PasswordFile, &u.CAFile, &u.CertFile, &u.KeyFile, &u.SecretFile} {
 			abs(p)
 		}
 		u.Password = secret(u.PasswordFile, fmt.Sprintf("uplinks[%d].password_file", i), ps)
+		secret(u.SecretFile, fmt.Sprintf("uplinks[%d].secret_file", i), ps)
+		u.complete()
 	}
 	loc, err := time.LoadLocation(c.Station.Timezone)
 	if err != nil {

@@ -34,7 +34,7 @@ func TestShippedFileShowsEveryKeyAndItsExamplesAreValid(t *testing.T) {
 	full = strings.ReplaceAll(full, "#~", "")
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "secrets"), 0o700))
-	for _, name := range []string{"gate-east", "P-001", "hq"} {
+	for _, name := range []string{"gate-east", "P-001", "hq", "city"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "secrets", name), []byte("x"), 0o600))
 	}
 	_, err = Parse([]byte(full), dir, Supported{})

@@ -195,20 +195,7 @@ func (d *Drone) validate(key string, ps *Problems) {
 }
 
 func (c *Config) validateUp(ps *Problems) {
-	names := map[string]bool{}
-	for i := range c.Uplinks {
-		u, key := &c.Uplinks[i], fmt.Sprintf("uplinks[%d]", i)
-		validateID(key+".name", u.Name, names, ps)
-		oneOf(key+".kind", u.Kind, []string{"mqtt"}, ps)
-		address(key+".url", u.URL, []string{"mqtt", "mqtts"}, ps)
-		oneOf(key+".confirm", u.Confirm, []string{"receipt", "transport"}, ps)
-		for j, lane := range u.Lanes {
-			oneOf(fmt.Sprintf("%s.lanes[%d]", key, j), lane, []string{"alarm", "notice", "clip"}, ps)
-		}
-		if (u.CertFile == "") != (u.KeyFile == "") {
-			ps.add(key+".cert_file", "needs key_file beside it, and the other way round")
-		}
-	}
+	c.validateUplinks(ps)
 	if c.Upload.URL == "" && c.Upload.Kind == "" {
 		return
 	}

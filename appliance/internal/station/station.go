@@ -31,7 +31,6 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/journal"
-	mqttuplink "github.com/watchpost-edge/watchpost/bridge/uplink/mqtt"
 	"github.com/watchpost-edge/watchpost/bridge/upload"
 	"github.com/watchpost-edge/watchpost/vision"
 )
@@ -194,15 +193,13 @@ func (s *Station) makeDevices() error {
 func (s *Station) makeBridge() error {
 	o := bridge.Options{Journal: s.journal, Version: s.version, Logger: s.log, Down: s.down, SetAside: s.setAside}
 	for _, u := range s.cfg.Uplinks {
-		up, err := mqttuplink.New(mqttuplink.Options{
-			URL: u.URL, Station: s.cfg.Station.ID, Box: s.cfg.Station.Box, Username: u.Username, PasswordFile: u.PasswordFile,
-			CAFile: u.CAFile, CertFile: u.CertFile, KeyFile: u.KeyFile, Logger: s.log.With("uplink", u.Name),
-		})
+		up, err := s.makeUplink(u)
 		if err != nil {
 			return fmt.Errorf("make uplink %s: %w", u.Name, err)
 		}
 		c := bridge.UplinkConfig{
 			Name: u.Name, Uplink: up, Confirm: bridge.Confirm(u.Confirm), ReceiptWithin: time.Duration(u.ReceiptWithin), Drills: u.Drills,
+			Types: u.Filter.Types, Priorities: u.Filter.Priorities,
 		}
 		for _, lane := range u.Lanes {
 			c.Lanes = append(c.Lanes, bridge.Lane(lane))

@@ -2,10 +2,38 @@ package station
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/bridge"
+	mqttuplink "github.com/watchpost-edge/watchpost/bridge/uplink/mqtt"
+	natsuplink "github.com/watchpost-edge/watchpost/bridge/uplink/nats"
+	webhookuplink "github.com/watchpost-edge/watchpost/bridge/uplink/webhook"
 )
+
+// makeUplink makes the transport of an uplink by its kind.
+func (s *Station) makeUplink(u config.Uplink) (bridge.Uplink, error) {
+	id, box, log := s.cfg.Station.ID, s.cfg.Station.Box, s.log.With("uplink", u.Name)
+	switch u.Kind {
+	case "mqtt":
+		return mqttuplink.New(mqttuplink.Options{
+			URL: u.URL, Station: id, Box: box, Username: u.Username, PasswordFile: u.PasswordFile,
+			CAFile: u.CAFile, CertFile: u.CertFile, KeyFile: u.KeyFile, Logger: log,
+		})
+	case "webhook":
+		return webhookuplink.New(webhookuplink.Options{
+			URL: u.URL, SecretFile: u.SecretFile, CAFile: u.CAFile, CertFile: u.CertFile, KeyFile: u.KeyFile, Logger: log,
+		})
+	case "nats":
+		return natsuplink.New(natsuplink.Options{
+			URL: u.URL, Stream: u.Stream, Station: id, Box: box, Username: u.Username, PasswordFile: u.PasswordFile,
+			CAFile: u.CAFile, CertFile: u.CertFile, KeyFile: u.KeyFile, Logger: log,
+		})
+	}
+	return nil, fmt.Errorf("kind %q is not built in this version", u.Kind)
+}
 
 // lineAfter is how long the line up may be gone before that is an event: a
 // reconnect is none.
