@@ -36,6 +36,7 @@ type uploader struct {
 // run sends one clip at a time. A more urgent one interrupts; what was
 // interrupted goes on at its offset.
 func (u *uploader) run(ctx context.Context) error {
+	u.settle(ctx)
 	wait := uploadRetryMin
 	for ctx.Err() == nil {
 		changed := u.station.desk.Changed()
@@ -53,6 +54,8 @@ func (u *uploader) run(ctx context.Context) error {
 		switch err := u.interruptible(ctx, due[0]); {
 		case err == nil, errors.Is(err, errOvertaken):
 			wait = uploadRetryMin
+		case hopeless(err):
+			u.refuse(due[0], err)
 		case ctx.Err() == nil:
 			u.note(err)
 			select {
@@ -63,6 +66,28 @@ func (u *uploader) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// settle tells the cutter again what was sent: a stop may have come between
+// the desk's word and the cutter's, and part 1 waits for that to go.
+func (u *uploader) settle(ctx context.Context) {
+	var sent []*desk.Clip
+	if _, err := u.station.desk.View(ctx, func(s *desk.State) {
+		for _, incident := range s.Incidents() {
+			for _, c := range s.ClipsOf(incident.ID) {
+				if !c.UploadedAt.IsZero() || c.Evicted != "" {
+					sent = append(sent, c)
+				}
+			}
+		}
+	}); err != nil {
+		return // ctx has ended, or the desk has: its own stage says why
+	}
+	for _, c := range sent {
+		if err := u.station.cutter.SetUploadDone(c.ID, c.Part); err != nil {
+			u.station.log.Warn("upload not noted, its part 1 stays", "clip", c.ID, "part", c.Part, "err", err)
+		}
+	}
 }
 
 // due lists the parts to send, most urgent first.
@@ -80,7 +105,17 @@ func (u *uploader) due(ctx context.Context) ([]dueClip, error) {
 	})
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	list = slices.DeleteFunc(list, func(c dueClip) bool { _, refused := u.refused[c.key()]; return refused })
+	refused := map[string]string{} // of those that are still here
+	list = slices.DeleteFunc(list, func(c dueClip) bool {
+		why, is := u.refused[c.key()]
+		if is {
+			refused[c.key()] = why
+		}
+		return is
+	})
+	if err == nil {
+		u.refused = refused
+	}
 	slices.SortFunc(list, func(a, b dueClip) int {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), a.ReadyAt.Compare(b.ReadyAt.Time))
 	})
@@ -153,10 +188,7 @@ func (u *uploader) send(ctx context.Context, c dueClip) error {
 	var refused *upload.Refused
 	switch {
 	case errors.As(err, &refused):
-		u.mu.Lock()
-		u.refused[c.key()] = refused.Error()
-		u.mu.Unlock()
-		s.log.Error("headquarters refuses a clip", "clip", c.ID, "part", c.Part, "err", err)
+		u.refuse(c, refused)
 		return nil
 	case err != nil:
 		return err
@@ -166,6 +198,14 @@ func (u *uploader) send(ctx context.Context, c dueClip) error {
 	}
 	u.recovered()
 	return s.cutter.SetUploadDone(c.ID, c.Part)
+}
+
+// refuse leaves a clip out that will never be taken: those behind it go on.
+func (u *uploader) refuse(c dueClip, why error) {
+	u.mu.Lock()
+	u.refused[c.key()] = why.Error()
+	u.mu.Unlock()
+	u.station.log.Error("a clip cannot be sent", "clip", c.ID, "part", c.Part, "err", why)
 }
 
 func (u *uploader) note(err error) {

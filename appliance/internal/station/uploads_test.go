@@ -1,0 +1,145 @@
+package station
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/bridge/journal"
+	"github.com/watchpost-edge/watchpost/bridge/upload"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// bench is a box with a desk and clips on its disk, and nothing else.
+type bench struct {
+	*Station
+	dir      string
+	incident string
+}
+
+func newBench(t *testing.T) *bench {
+	dir := t.TempDir()
+	j, err := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Source: "/stations/test/boxes/a"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, j.Close()) })
+	d, err := desk.New(desk.Setup{
+		Cameras: []desk.Camera{{ID: "gate"}}, Pillars: []desk.Pillar{{ID: "P-1", Cameras: []string{"gate"}}},
+	}, j, desk.SystemClock(), slog.New(slog.DiscardHandler), rand.Reader)
+	require.NoError(t, err)
+	require.NoError(t, d.Open(t.Context()))
+	result, err := d.Handle(t.Context(), desk.PressIn{Press: ingest.Press{Pillar: "P-1", ID: "e1", Kind: ingest.PressAlarm}})
+	require.NoError(t, err)
+	s := &Station{cfg: &config.Config{}, log: slog.New(slog.DiscardHandler), journal: j, desk: d}
+	s.store = media.New(media.Options{Dir: dir, MinFree: -1})
+	require.NoError(t, s.store.Open())
+	return &bench{s, dir, result.Incident}
+}
+
+// clip puts a clip of both parts onto the disk and tells the desk of them.
+func (b *bench) clip(t *testing.T, id string) {
+	folder, err := media.Folder(id)
+	require.NoError(t, err)
+	folder = b.store.Path(media.Clips, folder)
+	require.NoError(t, os.MkdirAll(folder, 0o700))
+	write := func(name string, v any) {
+		raw, err := json.Marshal(v)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), raw, 0o600))
+	}
+	now := time.Now().UTC()
+	both := map[string]bool{clip.Part1: true, clip.PartWhole: true}
+	write("clip.json", map[string]any{
+		"id": id, "incident": b.incident, "camera": "gate", "n": 1, "at": now, "from": now, "to": now,
+		"alerts": []string{"a"}, "upload": true, "sealed": both, "told": both,
+	})
+	for _, part := range []string{clip.Part1, clip.PartWhole} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, part+".mp4"), []byte("pictures"), 0o600))
+		write(part+".json", clip.Ready{ID: id, Part: part, Incident: b.incident, Camera: "gate", Bytes: 8})
+		_, err := b.desk.Handle(t.Context(), desk.ClipIn{Clip: desk.Clip{ID: id, Part: part, Incident: b.incident, Camera: "gate", SHA256: "aa"}})
+		require.NoError(t, err)
+	}
+}
+
+// uploads makes the uploader of a receiver at the address.
+func (b *bench) uploadsTo(t *testing.T, url string) *uploader {
+	b.cfg.Upload.URL = url
+	b.cutter = clip.New(clip.Options{Store: b.store})
+	require.NoError(t, b.cutter.Open())
+	return &uploader{station: b.Station, refused: map[string]string{}, client: upload.New(upload.Options{URL: url, Dir: filepath.Join(b.dir, "uploads")})}
+}
+
+func (b *bench) has(id, part string) bool {
+	_, err := b.cutter.Part(id, part)
+	return err == nil
+}
+
+// The box was killed after the desk had noted an upload and before the cutter
+// had: part 1, which waits for that, goes after the start.
+func TestPartSentBeforeAKillGoesAfterTheStart(t *testing.T) {
+	b := newBench(t)
+	id := b.incident + "-gate-1"
+	b.clip(t, id)
+	for _, part := range []string{clip.Part1, clip.PartWhole} {
+		_, err := b.desk.Handle(t.Context(), desk.ClipUploadedIn{Clip: id, Part: part, Location: "/files/1"})
+		require.NoError(t, err)
+	}
+	u := b.uploadsTo(t, "http://127.0.0.1:1/files/")
+	require.True(t, b.has(id, clip.Part1))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- u.run(ctx) }()
+	require.Eventually(t, func() bool { return !b.has(id, clip.Part1) }, 10*time.Second, 5*time.Millisecond)
+	require.True(t, b.has(id, clip.PartWhole))
+	stop()
+	require.NoError(t, <-ended)
+}
+
+// A receiver whose address for a clip cannot be recorded does not hold up the
+// clips behind it.
+func TestClipThatCannotBeRecordedIsLeftOut(t *testing.T) {
+	b := newBench(t)
+	first, second := b.incident+"-gate-1", b.incident+"-gate-2"
+	b.clip(t, first)
+	b.clip(t, second)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method == http.MethodPost {
+			at := "/files/ok"
+			if strings.Contains(req.Header.Get("Upload-Metadata"), "filename "+base64.StdEncoding.EncodeToString([]byte(first+"-whole.mp4"))) {
+				at = "/files/" + strings.Repeat("x", 3000)
+			}
+			w.Header().Set("Location", at)
+			w.WriteHeader(http.StatusCreated)
+			return
+		}
+		w.Header().Set("Upload-Offset", "8")
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	u := b.uploadsTo(t, server.URL)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- u.run(ctx) }()
+	require.Eventually(t, func() bool {
+		sent := false
+		_, err := b.desk.View(t.Context(), func(s *desk.State) { sent = !s.Clip(second, clip.PartWhole).UploadedAt.IsZero() })
+		return err == nil && sent
+	}, 10*time.Second, 5*time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
+	require.Contains(t, u.refused[first+"/whole"], "location")
+}
