@@ -166,9 +166,9 @@ func (f *Forwarder) flush() {
 type Status struct {
 	Name      string          `json:"name"`
 	Connected bool            `json:"connected"`
-	Listening bool            `json:"listening"`
-	Since     Stamp           `json:"since"` // of connected
-	Lag       map[Lane]uint64 `json:"lag"`   // events not yet confirmed
+	Listening bool            `json:"listening"` // headquarters, or with confirm: transport its broker
+	Since     Stamp           `json:"since"`     // of connected
+	Lag       map[Lane]uint64 `json:"lag"`       // events not yet confirmed
 	InFlight  int             `json:"in_flight"`
 	// OldestUnreceived is the recorded time of the oldest alarm that is not
 	// confirmed; zero when there is none.

@@ -278,6 +278,7 @@ func TestTransportConfirms(t *testing.T) {
 	require.Len(t, d, 1)
 	require.Equal(t, bridge.MarkReceived, d[0].Mark)
 	require.False(t, d[0].Sent.IsZero())
+	require.True(t, f.Status()[0].Listening, "the transport's word is all there is: nobody else is waited for")
 }
 
 // No receipt in time: sent again, said so; a receipt by "through" that comes

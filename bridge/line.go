@@ -182,7 +182,7 @@ func (l *line) lag() map[Lane]uint64 {
 func (l *line) status() Status {
 	l.mu.Lock()
 	s := l.known
-	s.Connected, s.Listening = l.connected, l.listening
+	s.Connected, s.Listening = l.connected, l.ready()
 	s.Lag, s.InFlight = l.lag(), l.window.inFlight()
 	lane := l.window.lane(Alarm)
 	cursor := uint64(0)

@@ -305,6 +305,28 @@ func TestWillAndGoodbye(t *testing.T) {
 	hq.waitFor(online(false), "goodbye")
 }
 
+// A session that the box itself ends, since the room cannot store an order,
+// leaves no word behind that the box is online.
+func TestSessionThatFailsSaysGoodbye(t *testing.T) {
+	broker := newBroker(t)
+	broker.start()
+	hq := newHQ(t, broker.addr)
+	b := newBox(t)
+	b.fail = 1
+	b.run(broker.addr, nil)
+	require.Eventually(t, func() bool { return b.status().Connected }, patience, pause)
+	hq.send("task", false, `{"id":"T1"}`)
+	hq.waitFor(func() bool {
+		for _, state := range hq.states {
+			if state["online"] == false {
+				return true
+			}
+		}
+		return false
+	}, "goodbye")
+	require.Eventually(t, func() bool { return b.taken() == 2 }, patience, pause)
+}
+
 // passwordLine is user jingdong, password "secret", as mosquitto_passwd writes it.
 const passwordLine = "jingdong:$7$101$EpeuGqVk5l/Ebeo8$RqX6U6cEGbJw7D8vW4Lsc8Wj3qX75T8tgWYvJieoqRU1kbclpi0aCYPN5tJkyTTE3kSIfDc6QRAAa/4OGkrBCQ=="
 

@@ -178,20 +178,18 @@ func (s *session) end(why error) { s.cancel(why) }
 
 var errClosed = errors.New("closed")
 
-// Close implements bridge.Session. A session that still stands says that the
-// box is offline, as its Will would.
+// Close implements bridge.Session. A connection that still stands says that the
+// box is offline, as its Will would: leaving in good order takes the Will back.
 func (s *session) Close() {
 	s.closed.Do(func() {
-		if s.ctx.Err() == nil && s.client.IsConnectionOpen() {
-			token := s.client.Publish(s.uplink.root+"state", qos, true, []byte(`{"online":false}`))
-			ctx, cancel := context.WithTimeout(s.ctx, goodbye)
-			if err := s.wait(ctx, token); err != nil {
-				s.uplink.options.Logger.Info("left without a word", "err", err)
-			}
-			cancel()
-		}
 		s.end(errClosed)
 		s.worker.Wait()
+		if s.client.IsConnectionOpen() {
+			token := s.client.Publish(s.uplink.root+"state", qos, true, []byte(`{"online":false}`))
+			if !token.WaitTimeout(goodbye) || token.Error() != nil {
+				s.uplink.options.Logger.Info("left without a word", "err", token.Error())
+			}
+		}
 		s.client.Disconnect(uint(goodbye / time.Millisecond))
 	})
 }
