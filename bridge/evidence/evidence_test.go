@@ -273,10 +273,10 @@ func (l *liar) Seek(at int64, whence int) (int64, error) {
 	return n, err
 }
 
-// A clip of 256 MiB that is read as it is written and verified.
+// A clip of 64 MiB that is read as it is written and verified.
 func TestMemoryDoesNotGrowWithClips(t *testing.T) {
 	c := caseOf(t)
-	c.Clips = []evidence.Clip{{ID: "long", Part: "whole", Open: func(context.Context) (io.ReadSeekCloser, error) { return &zeros{size: 256 << 20}, nil }}}
+	c.Clips = []evidence.Clip{{ID: "long", Part: "whole", Open: func(context.Context) (io.ReadSeekCloser, error) { return &zeros{size: 64 << 20}, nil }}}
 	path := filepath.Join(t.TempDir(), "long.zip")
 	f, err := os.Create(path)
 	require.NoError(t, err)

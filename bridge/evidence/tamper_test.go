@@ -195,7 +195,7 @@ func TestAnotherKey(t *testing.T) {
 func TestEveryChangedByteIsFound(t *testing.T) {
 	b := bundle(t, caseOf(t))
 	for _, f := range unpack(t, b) {
-		at, step := offsetOf(t, b, f.name), max(1, len(f.body)/150)
+		at, step := offsetOf(t, b, f.name), max(1, len(f.body)/60)
 		for i := 0; i < len(f.body); i += step {
 			b[at+int64(i)] ^= byte(1 << (i % 8))
 			r := verify(t, b, public)
@@ -217,6 +217,9 @@ func TestZipThatIsNotWhole(t *testing.T) {
 		r := verify(t, b[:n], public)
 		require.False(t, r.Good(), n)
 		require.True(t, says(r, "", "cut off"), "%d: %v", n, r.Problems)
+	}
+	for _, n := range []int{1, 10, 31, 1000} { // at its start: the directory then points to before it
+		require.False(t, verify(t, b[n:], public).Good(), n)
 	}
 }
 
@@ -278,6 +281,7 @@ func FuzzVerify(f *testing.F) {
 	b := bundle(f, caseOf(f))
 	f.Add(b)
 	f.Add(b[:len(b)/2])
+	f.Add(b[10:])
 	f.Add([]byte("PK\x05\x06"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := verify(t, b, public)

@@ -46,6 +46,9 @@ func (w *watchedReader) ReadAt(p []byte, at int64) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
+	if at < 0 { // a zip may say so
+		return 0, errors.New("place before the bundle's start")
+	}
 	n, err := w.r.ReadAt(p, at)
 	if err != nil && !errors.Is(err, io.EOF) {
 		w.err = err
