@@ -65,6 +65,9 @@ type Options struct {
 	// Free asks for the free bytes and the size of a folder's file system;
 	// nil asks the system.
 	Free func(dir string) (free, total int64, err error)
+	// SetAside lets Open rename a journal whose contents are wrong and begin a
+	// new epoch (see Aside, Carried); without it Open returns *DamagedError.
+	SetAside bool
 	// Rand gives salts and epochs; nil is crypto/rand. Tests make it
 	// deterministic.
 	Rand io.Reader
@@ -161,11 +164,22 @@ func openNewest(options Options, lock *dirLock, space *space) (*Journal, error) 
 		return nil, fmt.Errorf("open journal %s: %w", options.Dir, err)
 	}
 	if epoch == "" {
-		if epoch, err = beginEpoch(options); err != nil {
+		if epoch, err = beginEpoch(options, "", nil); err != nil {
 			return nil, fmt.Errorf("begin journal %s: %w", options.Dir, err)
 		}
 	}
-	return openEpoch(options, epoch, lock, space, false)
+	j, err := openEpoch(options, epoch, lock, space, false)
+	var damaged *DamagedError
+	if options.SetAside && errors.As(err, &damaged) {
+		j, err = replace(options, lock, space, epoch, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := j.putAside(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", options.Dir, err), j.db.Close())
+	}
+	return j, nil
 }
 
 // OpenReadOnly opens the newest epoch below dir for reading, while no box has
@@ -217,6 +231,9 @@ func openEpoch(options Options, epoch string, lock *dirLock, space *space, readO
 		if err := space.begin(path); err != nil {
 			return nil, fmt.Errorf("open journal %s: %w", path, err)
 		}
+	}
+	if err := checkStore(path); err != nil {
+		return nil, err
 	}
 	db, err := openStore(path, readOnly, options.Logger)
 	if err != nil {
@@ -274,6 +291,12 @@ func (j *Journal) load() error {
 		return err
 	}
 	j.assigned = j.synced
+	if err := j.checkLength(); err != nil {
+		return err
+	}
+	if j.options.SetAside {
+		return j.confirm(j.checkTail, func() error { _, err := j.Verify(context.Background(), 0); return err })
+	}
 	return j.checkTail()
 }
 
@@ -297,7 +320,9 @@ func (j *Journal) loadCursors(txn *badger.Txn) error {
 }
 
 func (j *Journal) damaged(place uint64, why error) error {
-	return &DamagedError{Path: j.path, Place: place, Why: why}
+	err := &DamagedError{Path: j.path, Place: place, Why: why}
+	j.suspect(err)
+	return err
 }
 
 // Close waits for appends that are on their way, saves the cursors and closes

@@ -21,6 +21,14 @@ func (j *Journal) view(read func(txn *badger.Txn) error) error {
 	if j.ended {
 		return ErrClosed
 	}
+	defer func() {
+		// badger panics over some damage: that ends the process, and the next
+		// start looks at everything.
+		if r := recover(); r != nil {
+			j.suspect(fmt.Errorf("panic: %.200v", r))
+			panic(r)
+		}
+	}()
 	return j.db.View(read)
 }
 

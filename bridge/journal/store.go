@@ -36,10 +36,11 @@ func openStore(path string, readOnly bool, logger *slog.Logger) (*badger.DB, err
 		WithBlockCacheSize(blockCache).
 		WithNumCompactors(2).
 		WithNumGoroutines(2).
+		WithChecksumVerificationMode(storeChecks).
 		WithLogger(badgerLogger{logger.With("store", path)})
 	db, err := badger.Open(options)
 	if err != nil {
-		return nil, fmt.Errorf("open journal %s: %w", path, err)
+		return nil, damage(path, err)
 	}
 	return db, nil
 }
@@ -65,10 +66,15 @@ func newestEpoch(dir string) (string, error) {
 	return newest, nil
 }
 
-// beginEpoch makes an empty epoch. It is built under another name and renamed,
-// so an epoch that exists is whole; what a crash left behind is removed.
-func beginEpoch(options Options) (string, error) {
-	id, err := ulid.New(ulid.Timestamp(options.Now()), options.Rand)
+// beginEpoch makes an empty epoch that sorts after another one, whatever the
+// clock says. It is built under another name and renamed, so an epoch that
+// exists is whole; what a crash left behind is removed.
+func beginEpoch(options Options, after string, metas map[string][]byte) (string, error) {
+	at := ulid.Timestamp(options.Now())
+	if before, err := ulid.ParseStrict(after); err == nil {
+		at = max(at, before.Time()+1)
+	}
+	id, err := ulid.New(at, options.Rand)
 	if err != nil {
 		return "", err
 	}
@@ -81,6 +87,11 @@ func beginEpoch(options Options) (string, error) {
 		return "", err
 	}
 	err = db.Update(func(txn *badger.Txn) error {
+		for name, value := range metas {
+			if err := txn.Set(metaKey(name), value); err != nil {
+				return err
+			}
+		}
 		return txn.Set(metaKey(metaVersion), binary.BigEndian.AppendUint32(nil, formatVersion))
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
