@@ -1,0 +1,128 @@
+package uplinktest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// HQ follows the receiving rules of contracts.md. Its fields are for WaitFor's
+// condition, which holds the lock.
+type HQ struct {
+	t testing.TB
+	// Lenient takes what comes after a gap too: set before the peer starts.
+	Lenient bool
+
+	mu       sync.Mutex
+	last     map[bridge.Lane]uint64
+	hash     map[bridge.Lane]string
+	Took     []bridge.Event
+	Copies   int                  // ≤ last
+	Gaps     int                  // > last + 1
+	Now      map[string]time.Time // by id: first seen
+	Replay   []bridge.Event
+	problems []error
+}
+
+func newHQ(t testing.TB) *HQ {
+	return &HQ{t: t, last: map[bridge.Lane]uint64{}, hash: map[bridge.Lane]string{}, Now: map[string]time.Time{}}
+}
+
+// receive takes one event and returns it with the lane's last sequence.
+func (h *HQ) receive(way bridge.Way, wire []byte) (bridge.Event, uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e, err := bridge.DecodeEvent(wire)
+	if err != nil {
+		h.problems = append(h.problems, err)
+		return e, 0
+	}
+	switch way {
+	case bridge.WayNow:
+		if h.Now[e.ID].IsZero() {
+			h.Now[e.ID] = time.Now()
+		}
+	case bridge.WayReplay:
+		h.Replay = append(h.Replay, e)
+	default:
+		h.lane(e)
+	}
+	return e, h.last[e.Lane]
+}
+
+func (h *HQ) lane(e bridge.Event) {
+	n, err := bridge.SequenceNumber(e.Sequence)
+	switch {
+	case err != nil:
+		h.problems = append(h.problems, err)
+	case n <= h.last[e.Lane]:
+		h.Copies++
+	case n > h.last[e.Lane]+1 && !h.Lenient:
+		h.Gaps++
+	case n > 1 && n == h.last[e.Lane]+1 && e.PrevHash != h.hash[e.Lane]:
+		h.problems = append(h.problems, fmt.Errorf("chain broken at %s %d", e.Lane, n))
+	case !json.Valid(e.Data):
+		h.problems = append(h.problems, fmt.Errorf("no data in %s %d", e.Lane, n))
+	default:
+		h.last[e.Lane], h.hash[e.Lane] = n, e.Hash()
+		h.Took = append(h.Took, e)
+	}
+}
+
+// WaitFor waits until the condition holds.
+func (h *HQ) WaitFor(what func(*HQ) bool, why string) {
+	h.t.Helper()
+	require.Eventually(h.t, func() bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return what(h)
+	}, patience, pause, why)
+}
+
+// Check says that count events were taken in order and nothing was wrong.
+func (h *HQ) Check(count int) {
+	h.t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	require.Empty(h.t, h.problems)
+	require.Zero(h.t, h.Gaps, "gaps")
+	require.Len(h.t, h.Took, count)
+}
+
+// Taken is what was taken, in order.
+func (h *HQ) Taken() []bridge.Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.Took)
+}
+
+func (h *HQ) replayed() []bridge.Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.Replay)
+}
+
+func (h *HQ) copies() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.Copies
+}
+
+func (h *HQ) seen(id string) time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.Now[id]
+}
+
+func (h *HQ) problem(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.problems = append(h.problems, err)
+}

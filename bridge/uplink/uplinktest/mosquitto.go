@@ -1,0 +1,145 @@
+package uplinktest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+const topicRoot = "watchpost/" + Station + "/" + BoxName + "/"
+
+// Mosquitto is Debian's broker with a headquarters that subscribes, says that
+// it listens and sends receipts.
+type Mosquitto struct {
+	t       testing.TB
+	addr    string
+	config  string
+	process *exec.Cmd
+	hq      *HQ
+
+	mu     sync.Mutex
+	client paho.Client
+}
+
+var (
+	_ Peer     = (*Mosquitto)(nil)
+	_ Ordering = (*Mosquitto)(nil)
+)
+
+// NewMosquitto chooses a port; Start does the rest.
+func NewMosquitto(t testing.TB) *Mosquitto {
+	t.Helper()
+	addr := freeAddr(t)
+	_, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	m := &Mosquitto{t: t, addr: addr, config: filepath.Join(t.TempDir(), "mosquitto.conf"), hq: newHQ(t)}
+	text := "listener " + port + " 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\nlog_type error\n"
+	if os.Geteuid() == 0 {
+		text += "user root\n"
+	}
+	require.NoError(t, os.WriteFile(m.config, []byte(text), 0o600))
+	t.Cleanup(func() {
+		m.Kill()
+		if m.client != nil {
+			m.client.Disconnect(50)
+		}
+	})
+	return m
+}
+
+// freeAddr is an address that is free now. A server that must come back at the
+// same one cannot be given port 0.
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Addr implements Peer.
+func (m *Mosquitto) Addr() string { return m.addr }
+
+// HQ implements Peer.
+func (m *Mosquitto) HQ() *HQ { return m.hq }
+
+// Start implements Peer.
+func (m *Mosquitto) Start() {
+	m.t.Helper()
+	path, err := exec.LookPath("mosquitto")
+	if err != nil {
+		path = "/usr/sbin/mosquitto" // not on everybody's path
+	}
+	m.process = exec.Command(path, "-c", m.config)
+	m.process.Stderr = os.Stderr
+	require.NoError(m.t, m.process.Start())
+	require.Eventually(m.t, func() bool {
+		c, err := net.Dial("tcp", m.addr)
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	}, patience, pause)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.client == nil {
+		m.subscribe()
+	}
+}
+
+// Kill implements Peer.
+func (m *Mosquitto) Kill() {
+	if m.process != nil {
+		_ = m.process.Process.Kill()
+		_ = m.process.Wait()
+		m.process = nil
+	}
+}
+
+func (m *Mosquitto) subscribe() {
+	m.client = paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + m.addr).SetClientID("hq").SetCleanSession(true).
+		SetMaxReconnectInterval(100 * time.Millisecond).SetConnectRetry(true).SetConnectRetryInterval(50 * time.Millisecond).
+		SetDefaultPublishHandler(func(_ paho.Client, p paho.Message) { m.receive(p) }).
+		SetOnConnectHandler(func(c paho.Client) {
+			token := c.Subscribe(topicRoot+"up/#", 1, nil)
+			go func() { // presence is true only once the subscription stands
+				<-token.Done()
+				c.Publish(topicRoot+"down/presence", 1, true, `{"listening":true}`)
+			}()
+		}))
+	m.client.Connect()
+}
+
+func (m *Mosquitto) receive(p paho.Message) {
+	leaf := strings.TrimPrefix(p.Topic(), topicRoot+"up/")
+	way := bridge.WayLane
+	switch {
+	case leaf == "now":
+		way = bridge.WayNow
+	case strings.HasPrefix(leaf, "replay/"):
+		way = bridge.WayReplay
+	}
+	e, last := m.hq.receive(way, p.Payload())
+	switch way {
+	case bridge.WayNow:
+		m.Send(bridge.KindReceipt, fmt.Sprintf(`{"id":%q,"result":"received"}`, e.ID))
+	case bridge.WayLane:
+		m.Send(bridge.KindReceipt, fmt.Sprintf(`{"epoch":%q,"lane":%q,"through":%d,"result":"received"}`, e.Epoch, e.Lane, last))
+	}
+}
+
+// Send implements Ordering.
+func (m *Mosquitto) Send(kind bridge.MessageKind, payload string) {
+	m.client.Publish(topicRoot+"down/"+string(kind), 1, false, payload)
+}
