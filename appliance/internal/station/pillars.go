@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
@@ -26,12 +27,18 @@ type pillars struct {
 	dirty  map[string]bool // status not yet told to the desk
 	wake   chan struct{}
 	odd    map[string]string // pillar → what was odd about a press
+
+	returnWithin time.Duration // of pillars that were online when the box stopped
 }
+
+// returnWithin is how long pillars have to connect again after a start: a
+// keep-alive and the longest usual wait between attempts.
+const returnWithin = 2 * time.Minute
 
 func (s *Station) newPillars() *pillars {
 	p := &pillars{
 		desk: s.desk, known: map[string]config.Pillar{}, newest: map[string]ingest.PillarStatus{},
-		dirty: map[string]bool{}, wake: make(chan struct{}, 1), odd: map[string]string{},
+		dirty: map[string]bool{}, wake: make(chan struct{}, 1), odd: map[string]string{}, returnWithin: returnWithin,
 	}
 	for _, c := range s.cfg.Pillars {
 		p.known[c.ID] = c
@@ -85,11 +92,18 @@ func (p *pillars) status(s ingest.PillarStatus) {
 // run tells the desk what pillars say of themselves. Only the newest word
 // counts, so a slow disk costs nothing but the steps between.
 func (p *pillars) run(ctx context.Context, s *Station) error {
+	started := time.Now()
+	back := time.NewTimer(p.returnWithin)
+	defer back.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-p.wake:
+		case <-back.C:
+			if p.missed(ctx, s, started) != nil {
+				return nil
+			}
 		}
 		for _, status := range p.take() {
 			in := desk.DeviceIn{Device: status.Pillar, Type: "pillar", State: "online", Since: status.At}
@@ -104,6 +118,30 @@ func (p *pillars) run(ctx context.Context, s *Station) error {
 			}
 		}
 	}
+}
+
+// missed tells the desk of the pillars that it still believes to be online from
+// before the start, and that have not been heard since: what is not known is
+// not shown as known.
+func (p *pillars) missed(ctx context.Context, s *Station, since time.Time) error {
+	var silent []string
+	if _, err := s.desk.View(ctx, func(state *desk.State) {
+		for id := range p.known {
+			_, heard := p.adapter.Heard(id)
+			if d := state.Device(id); d != nil && d.State == "online" && !heard {
+				silent = append(silent, id)
+			}
+		}
+	}); err != nil {
+		return err
+	}
+	for _, id := range silent {
+		in := desk.DeviceIn{Device: id, Type: "pillar", State: "silent", Since: since, Why: "not heard since the box started"}
+		if err := s.persist(ctx, s.log.With("pillar", id), func() error { _, err := s.desk.Handle(ctx, in); return err }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *pillars) take() []ingest.PillarStatus {
@@ -148,15 +186,16 @@ func (p *pillars) light(ctx context.Context, record bridge.Record) error {
 		return nil
 	}
 	var ids []string
-	open := false
+	open, closed := false, true
 	if _, err := p.desk.View(ctx, func(s *desk.State) {
 		ids = s.PillarsOf(incident)
 		inc := s.Incident(incident)
 		open = inc != nil && inc.State == desk.Open
+		closed = inc == nil || inc.State == desk.Closed
 	}); err != nil {
 		return err
 	}
-	if light == "flash" && !open {
+	if light == "flash" && !open || light != "off" && closed {
 		return nil // answered already: a later record says what shows
 	}
 	for _, id := range ids {
