@@ -45,6 +45,10 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.blindChanged)
 	case TypeClipReady, TypeClipUploaded, TypeClipEvicted:
 		return with(e, s.clipChanged)
+	case TypeUplinkSetAside:
+		return with(e, s.setAside)
+	case TypeUplinkResent:
+		return with(e, func(_ *bridge.Event, data *ResentFact) { s.resent(data.Uplink, data.ID) })
 	case TypeBoxStarted:
 		return with(e, func(_ *bridge.Event, data *BoxStarted) { s.k.Config = data.Config })
 	}

@@ -40,6 +40,9 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 		inc.ClosedAt, inc.Result, inc.ClaimedBy, inc.ClaimedAt = bridge.Stamp{}, "", "", bridge.Stamp{}
 	case TypeIncidentEscalated:
 		inc.Escalated, inc.Next = data.Step, data.Next
+		if data.Uplink != "" {
+			inc.Unreceived = append(slices.Clone(inc.Unreceived), data.Uplink)
+		}
 	}
 	if inc.State != before {
 		inc.Next, inc.Escalated = data.Limit, 0

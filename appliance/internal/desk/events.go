@@ -40,6 +40,7 @@ const (
 	TypeReceiptAccepted = "watchpost.receipt.accepted"
 	TypeReceiptRejected = "watchpost.receipt.rejected"
 	TypeUplinkSetAside  = "watchpost.uplink.set_aside"
+	TypeUplinkResent    = "watchpost.uplink.resent"
 	TypeClockStepped    = "watchpost.clock.stepped"
 	TypeBoxStarted      = "watchpost.box.started"
 
@@ -180,6 +181,8 @@ type IncidentChanged struct {
 	Note     string        `json:"note,omitempty"`   // noted
 	Step     int           `json:"step,omitempty"`   // escalated: 1, 2, 3
 	Next     bridge.Stamp  `json:"next,omitzero"`    // escalated: when the next step comes
+	Uplink   string        `json:"uplink,omitempty"` // escalated: whose receipt is missing
+	Since    bridge.Stamp  `json:"since,omitzero"`   // escalated: since when
 }
 
 // DeviceChanged is the data of device.… events.
@@ -257,6 +260,21 @@ type SetAsideFact struct {
 	Uplink string `json:"uplink"`
 	ID     string `json:"id"`
 	Reason string `json:"reason"`
+
+	Epoch    string      `json:"epoch,omitempty"`
+	Lane     bridge.Lane `json:"lane,omitempty"`
+	Sequence string      `json:"sequence,omitempty"`
+	Type     string      `json:"type,omitempty"`
+	Subject  string      `json:"subject,omitempty"`
+}
+
+// ResentFact is the data of uplink.resent.
+type ResentFact struct {
+	Schema int    `json:"schema"`
+	Uplink string `json:"uplink"`
+	ID     string `json:"id"`
+	By     string `json:"by"`
+	Reason string `json:"reason"`
 }
 
 // ClockStepped is the data of clock.stepped.
@@ -292,7 +310,7 @@ func DataTypes() map[string]any {
 	types := map[string]any{
 		TypeAlertRaised: AlertRaised{}, TypeAlertUpdated: AlertUpdated{}, TypeAlertEnded: AlertUpdated{}, TypeAlertShown: AlertShown{},
 		TypeIncidentOpened: IncidentOpened{}, TypeBlindOpened: BlindChanged{}, TypeBlindClosed: BlindChanged{},
-		TypeReceiptAccepted: ReceiptFact{}, TypeReceiptRejected: ReceiptFact{}, TypeUplinkSetAside: SetAsideFact{},
+		TypeReceiptAccepted: ReceiptFact{}, TypeReceiptRejected: ReceiptFact{}, TypeUplinkSetAside: SetAsideFact{}, TypeUplinkResent: ResentFact{},
 		TypeClockStepped: ClockStepped{}, TypeBoxStarted: BoxStarted{},
 	}
 	for _, t := range []string{TypeIncidentClaimed, TypeIncidentAcknowledged, TypeIncidentClosed, TypeIncidentReopened, TypeIncidentEscalated, TypeIncidentNoted} {

@@ -124,8 +124,32 @@ type ReceiptIn struct {
 }
 
 // SetAsideIn says that an uplink's headquarters refused an event for good.
+// Epoch, Lane and Sequence say where the event lies, Type and Subject what it
+// was, for whoever decides whether it is sent again.
 type SetAsideIn struct {
 	Uplink, ID, Reason string
+	Epoch              string
+	Lane               bridge.Lane
+	Sequence           string
+	Type, Subject      string
+}
+
+// ResentIn says that an event that was set aside was sent again and taken: a
+// lead decided it.
+type ResentIn struct {
+	Uplink, ID  string
+	By          Actor
+	Reason      string
+	Idempotency string
+}
+
+// UnreceivedIn says that an alarm of the incident is without a receipt of the
+// uplink's headquarters for longer than its limit; Since is when the oldest
+// was recorded.
+type UnreceivedIn struct {
+	Incident string
+	Uplink   string
+	Since    time.Time
 }
 
 // StartedIn says that the box started; Config is the hash of its configuration.
@@ -153,6 +177,8 @@ func (ClipEvictedIn) input()  {}
 func (AccessIn) input()       {}
 func (ReceiptIn) input()      {}
 func (SetAsideIn) input()     {}
+func (ResentIn) input()       {}
+func (UnreceivedIn) input()   {}
 func (StartedIn) input()      {}
 func (clockIn) input()        {}
 func (Tick) input()           {}

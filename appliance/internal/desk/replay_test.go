@@ -61,7 +61,7 @@ func (c *chance) input() desk.Input {
 	}
 	now := c.clock.Wall()
 	camera := []string{"gate", "shop", "roof"}[c.IntN(3)]
-	switch c.IntN(14) {
+	switch c.IntN(15) {
 	case 0, 1:
 		kinds := []ingest.PressKind{ingest.PressAlarm, ingest.PressDuress, ingest.PressTalk, ingest.PressTest, "nonsense"}
 		return press([]string{"P-1", "P-2"}[c.IntN(2)], fmt.Sprint("e", c.IntN(40)), kinds[c.IntN(5)], now.Truncate(time.Minute))
@@ -99,6 +99,14 @@ func (c *chance) input() desk.Input {
 		return desk.ClipIn{Clip: desk.Clip{ID: clip, Part: part, Incident: incident, Camera: camera, From: bridge.At(now), To: bridge.At(now), SHA256: "aa"}}
 	case 12:
 		return desk.ShownIn{Alert: c.pick(c.alerts), Screen: fmt.Sprint("tv", c.IntN(2)), At: now}
+	case 13:
+		switch id := fmt.Sprint("x", c.IntN(5)); c.IntN(3) {
+		case 0:
+			return desk.SetAsideIn{Uplink: "hq", ID: id, Reason: "400", Lane: bridge.Alarm, Sequence: "1"}
+		case 1:
+			return desk.ResentIn{Uplink: "hq", ID: id, Reason: "mended", By: c.actor(), Idempotency: []string{"", fmt.Sprint("a", c.IntN(50))}[c.IntN(2)]}
+		}
+		return desk.UnreceivedIn{Incident: c.pick(c.incidents), Uplink: "hq", Since: now}
 	}
 	if c.IntN(8) == 0 {
 		return desk.StartedIn{Version: "1", Boot: "b", Config: "sha256:x"}

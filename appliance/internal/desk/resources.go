@@ -53,6 +53,7 @@ type Incident struct {
 	Limit          bridge.Stamp     `json:"limit"` // deadline of the present state; empty when closed
 	Next           bridge.Stamp     `json:"next"`  // when it escalates next; empty when it does not
 	Escalated      int              `json:"escalated"`
+	Unreceived     []string         `json:"unreceived,omitempty"` // uplinks whose missing receipt escalated it
 	Result         string           `json:"result,omitempty"`
 	History        []Step           `json:"history"`
 	HistoryFolded  int              `json:"history_folded,omitempty"` // lines left out of History; the journal has them

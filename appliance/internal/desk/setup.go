@@ -95,6 +95,7 @@ const (
 	sightingsMax     = 64                 // sightings going on in one alert
 	pastMax          = 8                  // ended sightings remembered per alert
 	historyMax       = 1000               // lines kept in an incident's history
+	setAsideMax      = 500                // refused events that can be sent again; of older ones the journal tells
 	historyHead      = 100                // of which the first stay for ever
 	historyCut       = 400                // lines folded at a time
 	numberMax        = 1 << 53            // RFC 8785 numbers are IEEE 754 doubles

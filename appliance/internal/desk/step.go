@@ -57,6 +57,10 @@ func Keys(in Input) []string {
 		}
 	case ReceiptIn:
 		return []string{receiptKey(in)}
+	case ResentIn:
+		if in.Idempotency != "" {
+			return []string{idemKey(in.By, in.Idempotency)}
+		}
 	}
 	return nil
 }
@@ -103,6 +107,10 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.receipt(in, hit)
 	case SetAsideIn:
 		return t.setAside(in)
+	case ResentIn:
+		return t.resent(in, hit)
+	case UnreceivedIn:
+		return t.unreceived(in)
 	case StartedIn:
 		return t.started(in)
 	case clockIn:

@@ -52,18 +52,6 @@ func (t *step) receipt(in ReceiptIn, hit *bridge.Record) error {
 	return nil
 }
 
-func (t *step) setAside(in SetAsideIn) error {
-	if in.ID == "" || in.Uplink == "" {
-		return &InvalidError{"id", in.ID, "an event's id and an uplink's name"}
-	}
-	if err := texts("uplink", in.Uplink, "id", in.ID); err != nil {
-		return err
-	}
-	t.add(bridge.Draft{Type: TypeUplinkSetAside, Subject: "events/" + in.ID, Lane: bridge.Local},
-		SetAsideFact{Schema: schema, Uplink: in.Uplink, ID: in.ID, Reason: cut(in.Reason)})
-	return nil
-}
-
 // started records the start. Whatever vision still saw when the box went down
 // has ended: its ids never come again.
 func (t *step) started(in StartedIn) error {
