@@ -39,6 +39,7 @@ type rig struct {
 	boxAt boxAddresses
 
 	street incident // of the press from the street
+	before clipPart // the seconds before it
 
 	client http.Client
 	cookie *http.Cookie
