@@ -25,7 +25,7 @@ const usage = `watchpost: the edge appliance of a command room
   watchpost run      -config FILE
   watchpost check    -config FILE             every problem of a configuration, each with its key
   watchpost user     add|passwd|list|disable  -config FILE [-role ROLE] [-password-file FILE] [NAME]
-  watchpost journal  tail|export|verify       -config FILE [-after PLACE] [-n COUNT]
+  watchpost journal  tail|export|verify|salvage  -config FILE [-after PLACE] [-n COUNT] [-from DIR]
   watchpost verify   BUNDLE [-key FILE]       is this evidence as it left the box?
   watchpost version
 `

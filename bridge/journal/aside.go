@@ -28,9 +28,10 @@ const (
 
 // Aside lists the folders of journals that were set aside: what is in them has
 // not reached headquarters unless it had before. Salvage reads them.
-func (j *Journal) Aside() ([]string, error) { return asides(j.options.Dir) }
+func (j *Journal) Aside() ([]string, error) { return Asides(j.options.Dir) }
 
-func asides(dir string) ([]string, error) {
+// Asides is Aside for a journal that is not open; the oldest comes first.
+func Asides(dir string) ([]string, error) {
 	all, err := filepath.Glob(filepath.Join(dir, asidePrefix+"*"))
 	if err != nil {
 		return nil, fmt.Errorf("list what was set aside: %w", err)

@@ -61,11 +61,11 @@ func (d *Desk) Open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load checkpoint: %w", err)
 	}
-	if place > 0 {
-		if d.state, err = Restore(saved); err != nil {
-			d.log.Warn("checkpoint not usable, folding the journal from its beginning", "place", place, "err", err)
-			d.state = NewState()
-		}
+	if place == 0 {
+		d.state = d.base()
+	} else if d.state, err = Restore(saved); err != nil {
+		d.log.Warn("checkpoint not usable, folding the journal from its beginning", "place", place, "err", err)
+		d.state = d.base()
 	}
 	d.checkpointed = d.state.k.Place
 	for ctx.Err() == nil {

@@ -10,6 +10,7 @@ import (
 // codes are the warnings that this box can show.
 func codes() []health.Code {
 	return []health.Code{
+		{ID: "journal_damaged", Title: "a damaged journal was set aside: the room may lack what came last", Severity: health.Critical},
 		{ID: "journal_full", Title: "the disk is full: alarms are refused", Severity: health.Critical},
 		{ID: "journal_reserve", Title: "the disk is nearly full: only alarms are recorded", Severity: health.Critical},
 		{ID: "journal_reserve_small", Title: "less disk is held back for alarms than wanted", Severity: health.Info},

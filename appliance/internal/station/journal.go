@@ -8,7 +8,16 @@ import (
 )
 
 func (s *Station) journalFindings() []health.Finding {
-	return spaceFindings(s.journal.Space(), s.cfg.Data.Journal.Dir)
+	list := spaceFindings(s.journal.Space(), s.cfg.Data.Journal.Dir)
+	aside, err := s.journal.Aside()
+	if err != nil {
+		return append(list, health.Finding{Code: "journal_damaged", Text: err.Error()})
+	}
+	for _, path := range aside {
+		list = append(list, health.Finding{Code: "journal_damaged", Subject: path, Text: "what it had not sent is not sent by itself, and what came after its last checkpoint is not in the room; " +
+			"run `watchpost journal salvage`, record again what is missing, then move the folder away"})
+	}
+	return list
 }
 
 // spaceFindings says what the disk has no room for.
