@@ -92,8 +92,8 @@ func New(o Options) *Client {
 }
 
 // Send brings the whole file to the receiver and returns its location there.
-// It resumes what an earlier call began. An error means: call again, unless it
-// is Refused.
+// It resumes what an earlier call began, and knows what one finished until
+// Forget. An error means: call again, unless it is Refused.
 func (c *Client) Send(ctx context.Context, job Job) (string, error) {
 	f, err := os.Open(job.Path)
 	if err != nil {
@@ -115,7 +115,7 @@ func (c *Client) Send(ctx context.Context, job Job) (string, error) {
 			return "", fmt.Errorf("send upload %s: %w", job.ID, err)
 		}
 	}
-	return location, c.forget(job)
+	return location, nil
 }
 
 // resume finds the receiver's offset of an upload begun earlier, or creates it.
@@ -292,15 +292,15 @@ type unfinished struct {
 	Location string `json:"location"`
 }
 
-func (c *Client) file(job Job) string {
-	sum := sha256.Sum256([]byte(job.ID))
+func (c *Client) file(id string) string {
+	sum := sha256.Sum256([]byte(id))
 	return filepath.Join(c.dir, hex.EncodeToString(sum[:12])+".json")
 }
 
 // remembered is the location of an upload begun earlier, or "": a torn or
 // foreign file only costs sending again.
 func (c *Client) remembered(job Job, size int64) string {
-	b, err := os.ReadFile(c.file(job))
+	b, err := os.ReadFile(c.file(job.ID))
 	if err != nil {
 		return ""
 	}
@@ -319,19 +319,21 @@ func (c *Client) remember(job Job, size int64, location string) error {
 	if err != nil {
 		return fmt.Errorf("remember upload %s: %w", job.ID, err)
 	}
-	temp := c.file(job) + ".tmp"
+	temp := c.file(job.ID) + ".tmp"
 	if err := os.WriteFile(temp, b, 0o600); err != nil {
 		return fmt.Errorf("remember upload %s: %w", job.ID, err)
 	}
-	if err := os.Rename(temp, c.file(job)); err != nil {
+	if err := os.Rename(temp, c.file(job.ID)); err != nil {
 		return fmt.Errorf("remember upload %s: %w", job.ID, err)
 	}
 	return nil
 }
 
-func (c *Client) forget(job Job) error {
-	if err := os.Remove(c.file(job)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("forget upload %s: %w", job.ID, err)
+// Forget ends what is remembered of a job that is over: sent and noted by the
+// caller, or never to be sent. One that is not known is no error.
+func (c *Client) Forget(id string) error {
+	if err := os.Remove(c.file(id)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("forget upload %s: %w", id, err)
 	}
 	return nil
 }
@@ -340,6 +342,6 @@ func (c *Client) forget(job Job) error {
 func (c *Client) forgetIfFinal(job Job, err error) {
 	var refused *Refused
 	if errors.As(err, &refused) || gone(err) {
-		_ = c.forget(job) // the worst is one more HEAD
+		_ = c.Forget(job.ID) // the worst is one more HEAD
 	}
 }

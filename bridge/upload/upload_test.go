@@ -118,6 +118,28 @@ func TestResumesAtTheOffsetAfterACutAndARestart(t *testing.T) {
 	require.Less(t, r.patched.Load(), int64(len(want)+1<<20), "what had arrived is not sent again")
 }
 
+// A kill between the last byte and the caller's own note of it costs a question
+// to the receiver, not the whole clip again.
+func TestFinishedIsRememberedUntilTheCallerHasIt(t *testing.T) {
+	r := newReceiver(t)
+	path, want := source(t, 1<<20)
+	dir := t.TempDir()
+	job := upload.Job{ID: "a/1", Path: path}
+	first, err := upload.New(upload.Options{URL: r.URL + "/files/", Dir: dir}).Send(t.Context(), job)
+	require.NoError(t, err)
+	restarted := upload.New(upload.Options{URL: r.URL + "/files/", Dir: dir})
+	second, err := restarted.Send(t.Context(), job)
+	require.NoError(t, err)
+	require.Equal(t, first, second)
+	require.EqualValues(t, 1, r.creates.Load())
+	require.EqualValues(t, len(want), r.patched.Load())
+	require.NoError(t, restarted.Forget(job.ID))
+	require.NoError(t, restarted.Forget(job.ID), "however often")
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 func TestBeginsAnewWhenTheReceiverForgot(t *testing.T) {
 	first, second := newReceiver(t), newReceiver(t)
 	path, want := source(t, 2<<20)

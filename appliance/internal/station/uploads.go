@@ -68,8 +68,8 @@ func (u *uploader) run(ctx context.Context) error {
 	return nil
 }
 
-// settle tells the cutter again what was sent: a stop may have come between
-// the desk's word and the cutter's, and part 1 waits for that to go.
+// settle ends again what was sent: a stop may have come between the desk's
+// word and the end of the upload.
 func (u *uploader) settle(ctx context.Context) {
 	var sent []*desk.Clip
 	if _, err := u.station.desk.View(ctx, func(s *desk.State) {
@@ -84,8 +84,8 @@ func (u *uploader) settle(ctx context.Context) {
 		return // ctx has ended, or the desk has: its own stage says why
 	}
 	for _, c := range sent {
-		if err := u.station.cutter.SetUploadDone(c.ID, c.Part); err != nil {
-			u.station.log.Warn("upload not noted, its part 1 stays", "clip", c.ID, "part", c.Part, "err", err)
+		if err := u.over(c); err != nil {
+			u.station.log.Warn("upload not ended, its part 1 stays", "clip", c.ID, "part", c.Part, "err", err)
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (u *uploader) interruptible(ctx context.Context, c dueClip) error {
 func (u *uploader) send(ctx context.Context, c dueClip) error {
 	s := u.station
 	if c.superseded {
-		if err := s.cutter.SetUploadDone(c.ID, c.Part); err != nil {
+		if err := u.over(&c.Clip); err != nil {
 			return err
 		}
 		_, err := s.desk.Handle(ctx, desk.ClipEvictedIn{Clip: c.ID, Part: c.Part, Why: "the whole clip was ready before this part was sent"})
@@ -189,7 +189,7 @@ func (u *uploader) send(ctx context.Context, c dueClip) error {
 	switch {
 	case errors.As(err, &refused):
 		u.refuse(c, refused)
-		return nil
+		return u.over(&c.Clip)
 	case err != nil:
 		return err
 	}
@@ -197,7 +197,12 @@ func (u *uploader) send(ctx context.Context, c dueClip) error {
 		return err
 	}
 	u.recovered()
-	return s.cutter.SetUploadDone(c.ID, c.Part)
+	return u.over(&c.Clip)
+}
+
+// over ends an upload, well or not: part 1 waits for that to go.
+func (u *uploader) over(c *desk.Clip) error {
+	return errors.Join(u.station.cutter.SetUploadDone(c.ID, c.Part), u.client.Forget(c.ID+"/"+c.Part))
 }
 
 // refuse leaves a clip out that will never be taken: those behind it go on.
