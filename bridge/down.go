@@ -136,6 +136,9 @@ func (l *line) mark(r Receipt) *laneWindow {
 		return nil
 	}
 	through := min(r.Through, l.journal.LastSequence(r.Lane))
+	if a := l.awaited; a != nil && a.Lane == r.Lane && a.Sequence <= through {
+		l.marks.received(a.ID, now)
+	}
 	for i := range lane.flight {
 		if lane.flight[i].sequence <= through {
 			l.marks.received(lane.flight[i].id, now)

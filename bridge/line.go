@@ -19,6 +19,7 @@ type line struct {
 	journal Reader
 	log     *slog.Logger
 	replays chan Replay
+	resends chan resend
 
 	mu        sync.Mutex
 	window    *window
@@ -28,13 +29,14 @@ type line struct {
 	listening bool
 	kick      chan struct{} // closed when any of the above changed
 	epoch     string
+	awaited   *Outgoing // sent again and without a receipt
 }
 
 func newLine(o Options, u UplinkConfig) (*line, error) {
 	l := &line{
 		options: o, config: u, journal: o.Journal, log: o.Logger.With("uplink", u.Name),
-		replays: make(chan Replay, replaysMax),
-		window:  newWindow(windowEventsMax, u.Lanes), marks: newMarks(marksMax),
+		replays: make(chan Replay, replaysMax), resends: make(chan resend),
+		window: newWindow(windowEventsMax, u.Lanes), marks: newMarks(marksMax),
 		known: Status{Name: u.Name, Since: At(o.Now())}, kick: make(chan struct{}), epoch: o.Journal.Epoch(),
 	}
 	for _, lane := range l.window.lanes {
@@ -112,6 +114,7 @@ func (l *line) attempt(ctx context.Context, up func()) error {
 	group.Go(func() error { return l.confirm(inner, tickets) })
 	group.Go(func() error { return l.now(inner, session) })
 	group.Go(func() error { return l.replay(inner, session) })
+	group.Go(func() error { return l.resend(inner, session) })
 	group.Go(func() error { return l.state(inner, session) })
 	group.Go(func() error { return l.watchReceipts(inner) })
 	group.Go(func() error {

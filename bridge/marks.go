@@ -12,6 +12,9 @@ const (
 	MarkReceived Mark = "received"
 	MarkAccepted Mark = "accepted"
 	MarkRejected Mark = "rejected"
+	// MarkSetAside is the room's word: headquarters refused the event itself,
+	// and its lane went on without it.
+	MarkSetAside Mark = "set_aside"
 )
 
 // Delivery is the way of one event on one uplink. Times are the box's and
