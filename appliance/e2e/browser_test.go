@@ -148,6 +148,22 @@ func (b *browser) begin(t *testing.T, command string, args ...any) <-chan answer
 	return got
 }
 
+// rate is how many pictures a second the camera's tile decodes. The best of
+// three looks counts: the machine that runs this test does other work too, and
+// a tile of polled stills has no good moment.
+func (b *browser) rate(t *testing.T, camera string) float64 {
+	t.Helper()
+	best := 0.0
+	for look := 0; look < 3 && best < 20; look++ {
+		var got struct {
+			Rate float64 `json:"rate"`
+		}
+		b.do(t, 60*time.Second, &got, "frames", camera, 3)
+		best = max(best, got.Rate)
+	}
+	return best
+}
+
 // first waits for a sight that fits, painted at or after a time.
 func (b *browser) first(t *testing.T, within time.Duration, what string, fits func(sight) bool) sight {
 	t.Helper()

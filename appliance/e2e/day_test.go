@@ -144,12 +144,9 @@ func (r *rig) checkClip(b *browser, c clipPart) {
 // fail this.
 func liveTiles(t *testing.T, _ *rig, b *browser) {
 	for _, camera := range []string{"yard", "gate"} {
-		var got struct {
-			Rate float64 `json:"rate"`
-		}
-		b.do(t, 60*time.Second, &got, "frames", camera, 3)
-		t.Logf("%s: %.1f pictures decoded a second", camera, got.Rate)
-		require.GreaterOrEqual(t, got.Rate, 20.0)
+		rate := b.rate(t, camera)
+		t.Logf("%s: %.1f pictures decoded a second", camera, rate)
+		require.GreaterOrEqual(t, rate, 20.0)
 	}
 }
 
@@ -407,11 +404,7 @@ func killed(t *testing.T, r *rig, b *browser) {
 	for _, line := range r.ledger() {
 		require.Contains(t, []string{"ok", "duplicate", "gap"}, line.Verdict)
 	}
-	var got struct {
-		Rate float64 `json:"rate"`
-	}
-	b.do(t, 60*time.Second, &got, "frames", "yard", 2)
-	require.GreaterOrEqual(t, got.Rate, 20.0, "the browser's tile came back by itself")
+	require.GreaterOrEqual(t, b.rate(t, "yard"), 20.0, "the browser's tile came back by itself")
 }
 
 func (r *rig) upToDate() bool {
