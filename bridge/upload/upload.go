@@ -40,6 +40,9 @@ const sliceBytes = 16 << 10
 // connection and be dead behind it.
 const idleAfter = time.Minute
 
+// statusChecksum is tus's answer to bytes that are not what was announced.
+const statusChecksum = 460
+
 // Job is one file to send.
 type Job struct {
 	ID       string // unique and stable: names the unfinished upload
@@ -95,6 +98,15 @@ func New(o Options) *Client {
 // It resumes what an earlier call began, and knows what one finished until
 // Forget. An error means: call again, unless it is Refused.
 func (c *Client) Send(ctx context.Context, job Job) (string, error) {
+	location, err := c.send(ctx, job)
+	var refused *Refused
+	if errors.As(err, &refused) && refused.Status == statusChecksum {
+		return c.send(ctx, job) // damaged on its way, or there: it begins anew, once
+	}
+	return location, err
+}
+
+func (c *Client) send(ctx context.Context, job Job) (string, error) {
 	f, err := os.Open(job.Path)
 	if err != nil {
 		return "", fmt.Errorf("open upload %s: %w", job.ID, err)
@@ -217,9 +229,9 @@ func gone(err error) bool {
 }
 
 // final lists the answers that speak of the bytes and not of the line
-// (contracts.md "Failing"; 460 is tus's checksum mismatch).
+// (contracts.md "Failing").
 func final(status int) bool {
-	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity || status == 460
+	return status == http.StatusBadRequest || status == http.StatusRequestEntityTooLarge || status == http.StatusUnprocessableEntity || status == statusChecksum
 }
 
 func (c *Client) do(req *http.Request, want ...int) (*http.Response, error) {

@@ -220,3 +220,35 @@ func TestMuteReceiverIsGivenUp(t *testing.T) {
 		})
 	}
 }
+
+// Bytes that were damaged on their way, or there, are sent anew once; a file
+// that is damaged here is refused then.
+func TestDamagedIsSentAnewOnce(t *testing.T) {
+	for damaged, want := range map[int]bool{1: true, 2: false} {
+		var creates, patches int
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			_, _ = io.Copy(io.Discard, req.Body)
+			if req.Method == http.MethodPost {
+				creates++
+				w.Header().Set("Location", "/files/1")
+				w.WriteHeader(http.StatusCreated)
+				return
+			}
+			if patches++; patches <= damaged {
+				http.Error(w, "checksum mismatch", 460)
+				return
+			}
+			w.Header().Set("Upload-Offset", "9")
+			w.WriteHeader(http.StatusNoContent)
+		}))
+		path, _ := source(t, 9)
+		_, err := upload.New(upload.Options{URL: server.URL, Dir: t.TempDir()}).Send(t.Context(), upload.Job{ID: "c/1", Path: path})
+		server.Close()
+		require.Equal(t, 2, creates)
+		require.Equal(t, want, err == nil, "%v", err)
+		if !want {
+			var refused *upload.Refused
+			require.ErrorAs(t, err, &refused)
+		}
+	}
+}
