@@ -23,9 +23,10 @@ type Case struct {
 	// Events are the incident's events whole and, where the caller wants the
 	// chain without a gap, those in between as Event.Withheld: within each
 	// epoch and lane by ascending sequence. It is ranged over twice and gives
-	// the same both times.
+	// the same both times. Extract makes it out of a journal.
 	Events iter.Seq2[bridge.Event, error]
-	// Heads is where each lane ended when the bundle was made.
+	// Heads is where each lane ended when the bundle was made: at or after the
+	// last of its events.
 	Heads []Head
 
 	Clips       []Clip

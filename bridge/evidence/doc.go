@@ -5,8 +5,8 @@
 // under it. And it owns the proof: Verify needs the bundle and a public key
 // and nothing else.
 //
-// It refuses to read the journal, to cut or mask video, or to decide who may
-// export: a Case comes with all of that done. It never copies a file into
+// It refuses to cut or mask video, to decide what belongs to an incident or
+// who may export: a Case comes with all of that done. It never copies a file into
 // memory. Write stops at the first error, and what was written until then is
 // not a bundle; a file that is no longer kept is listed as missing instead.
 // Verify takes every byte of a bundle for hostile: it unpacks nothing to disk,

@@ -23,7 +23,7 @@ type Manifest struct {
 	Drill    bool         `json:"drill"`
 	Key      KeyName      `json:"key"`
 	Files    []Entry      `json:"files"` // in the order of the zip
-	Journal  Extract      `json:"journal"`
+	Journal  Journal      `json:"journal"`
 	Missing  []Missing    `json:"missing"`
 	Clips    []ClipEntry  `json:"clips"`
 }
@@ -46,8 +46,8 @@ type Entry struct {
 	Recorded string `json:"recorded_sha256,omitempty"`
 }
 
-// Extract says what of the journal is in the bundle.
-type Extract struct {
+// Journal says what of the journal is in the bundle.
+type Journal struct {
 	Events   int    `json:"events"`
 	Withheld int    `json:"withheld"` // of these without data: links of the chain
 	Heads    []Head `json:"heads"`
@@ -122,6 +122,9 @@ func coarse(ranges []Range) []Piece {
 
 // decodeManifest reads a manifest and refuses one that contradicts itself.
 func decodeManifest(b []byte) (*Manifest, error) {
+	if err := checkShape(b); err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
 	var m Manifest
 	if err := json.Unmarshal(b, &m); err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)

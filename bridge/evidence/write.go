@@ -109,13 +109,13 @@ func (b *writer) texts() error {
 	}{
 		{receiptsName, struct {
 			Receipts []Receipt `json:"receipts"`
-		}{b.c.Receipts}},
+		}{append([]Receipt{}, b.c.Receipts...)}},
 		{clocksName, struct {
 			Clocks []Clock `json:"clocks"`
-		}{b.c.Clocks}},
+		}{append([]Clock{}, b.c.Clocks...)}},
 		{custodyName, struct {
 			Custody []Custody `json:"custody"`
-		}{b.c.Custody}},
+		}{append([]Custody{}, b.c.Custody...)}},
 	} {
 		if err := b.add(Entry{Path: doc.name}, func(w io.Writer) error { return indented(w, doc.list) }); err != nil {
 			return err
@@ -279,6 +279,9 @@ func (b *writer) seal(key crypto.Signer, public ed25519.PublicKey) error {
 	}
 	if manifest.Len() > manifestBytesMax {
 		return fmt.Errorf("the manifest has %d bytes, more than %d: export fewer clips at a time", manifest.Len(), manifestBytesMax)
+	}
+	if _, err := decodeManifest([]byte(manifest.String())); err != nil {
+		return fmt.Errorf("nobody could check it: %w", err)
 	}
 	sig, err := key.Sign(nil, []byte(manifest.String()), crypto.Hash(0))
 	if err != nil {
