@@ -65,7 +65,7 @@ port() {
     awk -v port="$hex" -v tcp="$([ "$1" = tcp ] && echo 1 || true)" \
       '$2 ~ (":" port "$") && (!tcp || $4 == "0A") { found = 1 } END { exit !found }' || return 0
   holder=$(ss "-Hlnp${1:0:1}" "sport = :$2" 2>/dev/null | sed -nE 's/.*users:\(\("([^"]+)",pid=([0-9]+).*/\1, process \2/p' | head -1 || true)
-  fail "$1 port $2 ($3) is taken${holder:+ by $holder}. Stop what holds it${holder:- (ss -lnp names it)}, or change the port in $4"
+  fail "$1 port $2 ($3) is taken by ${holder:-a program that 'ss -lnp' names as root}. Stop it, or change the port in $4"
 }
 port tcp 8080 "the wall" configs/demo.yaml
 port tcp 1883 "the pillars' broker" "configs/demo.yaml and configs/demo-sim.yaml"
