@@ -126,13 +126,25 @@ func (c *camera) sighting(ctx context.Context, seen vision.Sighting) {
 	}
 }
 
-// watch tells the desk when the camera is seen and when it is not: a device
-// fact and a blind interval, from the newest picture on.
+// view is what a camera is, since when and why.
+type view struct {
+	state string
+	since time.Time
+	why   string
+}
+
+// watch sees when the camera is live and when it is not, and tells the desk of
+// it: a device fact and a blind interval, from the newest picture on. Seeing
+// does not wait for a journal that refuses; only the newest view is told then.
 func (c *camera) watch(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
+	newest := make(chan view, 1)
+	var telling sync.WaitGroup
+	defer telling.Wait()
+	telling.Go(func() { c.tellAll(ctx, newest) })
 	started := time.Now()
-	told := ""
+	seen := ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -140,13 +152,30 @@ func (c *camera) watch(ctx context.Context) error {
 		case <-tick.C:
 		}
 		now, since, why := c.look(started)
-		if now == told || now == "" {
+		if now == seen {
 			continue
 		}
-		if c.station.persist(ctx, c.station.log.With("camera", c.cfg.ID), func() error { return c.tell(ctx, now, since, why) }) != nil {
-			return nil
+		seen = now
+		select {
+		case <-newest:
+		default:
 		}
-		told = now
+		newest <- view{now, since, why}
+	}
+}
+
+// tellAll tells the desk of every view that it gets.
+func (c *camera) tellAll(ctx context.Context, newest <-chan view) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case v := <-newest:
+			log := c.station.log.With("camera", c.cfg.ID)
+			if c.station.persist(ctx, log, func() error { return c.tell(ctx, v.state, v.since, v.why) }) != nil {
+				return
+			}
+		}
 	}
 }
 

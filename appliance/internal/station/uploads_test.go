@@ -5,12 +5,14 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/journal"
 	"github.com/watchpost-edge/watchpost/bridge/upload"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -28,6 +31,7 @@ import (
 // bench is a box with a desk and clips on its disk, and nothing else.
 type bench struct {
 	*Station
+	full     *fullDisk
 	dir      string
 	incident string
 }
@@ -37,9 +41,10 @@ func newBench(t *testing.T) *bench {
 	j, err := journal.Open(journal.Options{Dir: filepath.Join(dir, "journal"), Source: "/stations/test/boxes/a"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, j.Close()) })
+	full := &fullDisk{Appender: j}
 	d, err := desk.New(desk.Setup{
 		Cameras: []desk.Camera{{ID: "gate"}}, Pillars: []desk.Pillar{{ID: "P-1", Cameras: []string{"gate"}}},
-	}, j, desk.SystemClock(), slog.New(slog.DiscardHandler), rand.Reader)
+	}, full, desk.SystemClock(), slog.New(slog.DiscardHandler), rand.Reader)
 	require.NoError(t, err)
 	require.NoError(t, d.Open(t.Context()))
 	result, err := d.Handle(t.Context(), desk.PressIn{Press: ingest.Press{Pillar: "P-1", ID: "e1", Kind: ingest.PressAlarm}})
@@ -47,7 +52,20 @@ func newBench(t *testing.T) *bench {
 	s := &Station{cfg: &config.Config{}, log: slog.New(slog.DiscardHandler), journal: j, desk: d}
 	s.store = media.New(media.Options{Dir: dir, MinFree: -1})
 	require.NoError(t, s.store.Open())
-	return &bench{s, dir, result.Incident}
+	return &bench{s, full, dir, result.Incident}
+}
+
+// fullDisk is a journal that refuses when it is told to.
+type fullDisk struct {
+	bridge.Appender
+	is atomic.Bool
+}
+
+func (f *fullDisk) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket, error) {
+	if f.is.Load() {
+		return nil, nil, errors.New("the disk is full")
+	}
+	return f.Appender.Append(drafts)
 }
 
 // clip puts a clip of both parts onto the disk and tells the desk of them.

@@ -1,0 +1,43 @@
+package station
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/ingest/feed"
+	"github.com/watchpost-edge/watchpost/ingest/rtsp"
+)
+
+// A journal that takes no notices, as below its reserve, does not keep a camera
+// that sends pictures from being seen; the newest word is told when it can be.
+func TestCameraIsSeenWhileTheJournalRefuses(t *testing.T) {
+	b := newBench(t)
+	c := &camera{station: b.Station, cfg: config.Camera{ID: "gate"}, feed: feed.New[*ingest.Unit](), source: rtsp.New(rtsp.Config{URL: "rtsp://127.0.0.1:1/"})}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	b.full.is.Store(true)
+	go func() { ended <- c.watch(ctx) }()
+	require.Eventually(t, func() bool { return !c.state().Since.IsZero() }, 10*time.Second, 5*time.Millisecond, "not live")
+	require.Eventually(t, func() bool {
+		c.deliver(&ingest.Unit{Key: true, Received: time.Now()})
+		return c.state().Live
+	}, 10*time.Second, 5*time.Millisecond)
+	b.full.is.Store(false)
+	require.Eventually(t, func() bool {
+		c.deliver(&ingest.Unit{Key: true, Received: time.Now()})
+		online := false
+		_, err := b.desk.View(t.Context(), func(s *desk.State) {
+			d := s.Device("gate")
+			online = d != nil && d.State == "online" && d.Blind == nil
+		})
+		return err == nil && online
+	}, 20*time.Second, 5*time.Millisecond)
+	stop()
+	require.NoError(t, <-ended)
+}
