@@ -228,7 +228,7 @@ func (u *Uplink) stream(ctx context.Context, js jetstream.JetStream) (jetstream.
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return nil, nil, fmt.Errorf("stream %s does not exist: create it with the subjects watchpost.>", name)
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, natsgo.ErrNoResponders):
 		return nil, nil, fmt.Errorf("the server has no JetStream for this account: %w", err)
 	case err != nil:
 		return nil, nil, fmt.Errorf("ask for stream %s: %w", name, err)

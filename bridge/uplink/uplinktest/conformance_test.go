@@ -51,7 +51,10 @@ var kinds = map[string]uplinktest.Kind{
 
 func TestConformance(t *testing.T) {
 	for name, kind := range kinds {
-		t.Run(name, func(t *testing.T) { uplinktest.Run(t, kind) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they mostly wait for slow lines
+			uplinktest.Run(t, kind)
+		})
 	}
 }
 
