@@ -308,14 +308,16 @@ func TestWillAndGoodbye(t *testing.T) {
 // A session that the box itself ends, since the room cannot store an order,
 // leaves no word behind that the box is online.
 func TestSessionThatFailsSaysGoodbye(t *testing.T) {
-	broker := newBroker(t)
+	broker := newBroker(t, "allow_anonymous true", "max_inflight_messages 0")
 	broker.start()
 	hq := newHQ(t, broker.addr)
 	b := newBox(t)
-	b.fail = 1
+	b.fail = 1 << 20
 	b.run(broker.addr, nil)
 	require.Eventually(t, func() bool { return b.status().Connected }, patience, pause)
-	hq.send("task", false, `{"id":"T1"}`)
+	for range 300 { // more than may wait
+		hq.send("task", false, `{"id":"T1"}`)
+	}
 	hq.waitFor(func() bool {
 		for _, state := range hq.states {
 			if state["online"] == false {
@@ -324,7 +326,26 @@ func TestSessionThatFailsSaysGoodbye(t *testing.T) {
 		}
 		return false
 	}, "goodbye")
-	require.Eventually(t, func() bool { return b.taken() == 2 }, patience, pause)
+}
+
+// What the room cannot store now, as a full disk refuses a receipt, is tried
+// again while the line stands: alarms go up meanwhile.
+func TestLineStandsWhileTheRoomRefuses(t *testing.T) {
+	broker := newBroker(t)
+	broker.start()
+	hq := newHQ(t, broker.addr)
+	hq.listen(true)
+	b := newBox(t)
+	b.fail = 2
+	b.run(broker.addr, nil)
+	require.Eventually(t, func() bool { return b.status().Listening }, patience, pause)
+	since := b.status().Since
+	hq.send("receipt", false, `{"id":"x","result":"accepted","by":"wang"}`)
+	require.Eventually(t, func() bool { return b.taken() >= 1 }, patience, pause)
+	b.append(bridge.Alarm, "P1", 50)
+	b.waitDrained()
+	require.Eventually(t, func() bool { return b.taken() == 3 }, patience, pause)
+	require.Equal(t, since, b.status().Since, "the same session")
 }
 
 // passwordLine is user jingdong, password "secret", as mosquitto_passwd writes it.

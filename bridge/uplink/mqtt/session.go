@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,9 @@ import (
 // inboxMax bounds what came down and is not handled; the broker holds back the
 // rest, since it is not acknowledged.
 const inboxMax = 256
+
+// takeAgain is how often what could not be taken is tried again.
+const takeAgain = time.Second
 
 // session is one connection. Its end is its own: nothing is carried over.
 type session struct {
@@ -39,14 +43,26 @@ func newSession(u *Uplink, h bridge.Handler) *session {
 	return s
 }
 
+// work takes what came down. What the room cannot store now is tried again
+// while the session stands, and by the next one: alarms go up meanwhile.
 func (s *session) work() {
 	s.worker.Go(func() {
+		again := time.NewTicker(takeAgain)
+		defer again.Stop()
+		var left []paho.Message // neither taken nor acknowledged
 		for {
 			select {
 			case <-s.ctx.Done():
 				return
 			case m := <-s.inbox:
-				s.take(m)
+				if !s.take(m) {
+					left = append(left, m)
+				}
+			case <-again.C:
+				left = slices.DeleteFunc(left, s.take)
+			}
+			if len(left) > inboxMax {
+				s.end(fmt.Errorf("%d messages from above cannot be stored", len(left)))
 			}
 		}
 	})
@@ -91,20 +107,17 @@ func (s *session) receive(_ paho.Client, m paho.Message) {
 }
 
 // take handles one message and acknowledges it only then: an order survives a
-// crash in between, and an error brings it again in the next session.
-func (s *session) take(m paho.Message) {
+// crash in between. It reports whether it was taken.
+func (s *session) take(m paho.Message) bool {
 	leaf := strings.TrimPrefix(m.Topic(), s.uplink.root+"down/")
 	if leaf == "presence" {
 		s.presence(m.Payload())
-		m.Ack()
-		return
-	}
-	err := s.handle.Receive(s.ctx, bridge.MessageKind(leaf), m.Payload())
-	if err != nil {
-		s.end(fmt.Errorf("take %s: %w", leaf, err))
-		return
+	} else if err := s.handle.Receive(s.ctx, bridge.MessageKind(leaf), m.Payload()); err != nil {
+		s.uplink.options.Logger.Warn("message from above not stored, trying again", "kind", leaf, "err", err)
+		return false
 	}
 	m.Ack()
+	return true
 }
 
 func (s *session) presence(payload []byte) {
