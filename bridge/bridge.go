@@ -130,6 +130,20 @@ type Record struct {
 	Event Event
 }
 
+// RetiredError says that a read begins in what retention has removed: all up to
+// and including Through. Lane is empty when Through is a place.
+type RetiredError struct {
+	Lane    Lane
+	Through uint64
+}
+
+func (e *RetiredError) Error() string {
+	if e.Lane == "" {
+		return fmt.Sprintf("the journal is retired up to place %d", e.Through)
+	}
+	return fmt.Sprintf("lane %s is retired up to sequence %d", e.Lane, e.Through)
+}
+
 // Ticket stands for an append that is on its way to the disk.
 type Ticket interface {
 	// Wait returns nil after the sync that covers the append. It returns
@@ -164,9 +178,11 @@ type Reader interface {
 	Last() uint64
 	// LastSequence is the newest synced sequence of the lane.
 	LastSequence(lane Lane) uint64
-	// Read returns up to limit records after place, in order.
+	// Read returns up to limit records after place, in order. Below what is
+	// kept it is a *RetiredError.
 	Read(after uint64, limit int) ([]Record, error)
-	// ReadLane returns up to limit records of the lane after the sequence.
+	// ReadLane returns up to limit records of the lane after the sequence;
+	// below what is kept it is a *RetiredError.
 	ReadLane(lane Lane, after uint64, limit int) ([]Record, error)
 	// Changed returns a channel that is closed at the next sync after the call.
 	Changed() <-chan struct{}

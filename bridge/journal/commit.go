@@ -19,8 +19,18 @@ func (j *Journal) commitLoop() {
 	defer close(j.finished)
 	save := time.NewTicker(cursorSaveEvery)
 	defer save.Stop()
+	defer j.pause.Stop()
 	for {
 		select {
+		case one := <-j.jobs:
+			if !j.work(one) {
+				return
+			}
+			j.pause.Reset(0)
+		case <-j.pause.C:
+			if !j.sweepSome() {
+				return
+			}
 		case <-j.wake:
 			if !j.commitForming() {
 				return
@@ -38,9 +48,25 @@ func (j *Journal) commitLoop() {
 	}
 }
 
+// sweepSome sweeps a batch, unless the last was just now: appends go first.
+func (j *Journal) sweepSome() bool {
+	more, ok := true, true
+	if time.Since(j.sweptAt) >= sweepPause {
+		more, ok = j.sweep()
+		j.sweptAt = time.Now()
+	}
+	if more {
+		j.pause.Reset(sweepPause)
+	}
+	return ok
+}
+
 // commitForming commits groups until none waits; false after a failure.
 func (j *Journal) commitForming() bool {
 	for {
+		if !j.sweepSome() {
+			return false
+		}
 		j.gather()
 		j.mu.Lock()
 		if len(j.forming) == 0 {

@@ -68,6 +68,9 @@ type Options struct {
 	// SetAside lets Open rename a journal whose contents are wrong and begin a
 	// new epoch (see Aside, Carried); without it Open returns *DamagedError.
 	SetAside bool
+	// Sign is the box's signature over bytes; nil: journal.retired goes
+	// unsigned.
+	Sign func([]byte) []byte
 	// Rand gives salts and epochs; nil is crypto/rand. Tests make it
 	// deterministic.
 	Rand io.Reader
@@ -110,10 +113,15 @@ type Journal struct {
 	unsynced map[string]bridge.Record // by key of the record
 	cursors  map[string]uint64        // by key in the store
 	dirty    map[string]uint64        // of these, not yet saved
+	low      low                      // what is kept begins after it
 	changed  chan struct{}
 	err      error // refuses appends: closed, failed, read-only
 
 	wake     chan struct{} // something to commit
+	jobs     chan job
+	pause    *time.Timer // until the next batch is swept
+	swept    uint64      // place; the commit loop's own
+	sweptAt  time.Time   // likewise
 	closing  chan struct{}
 	finished chan struct{}
 	watched  chan struct{}
@@ -242,7 +250,7 @@ func openEpoch(options Options, epoch string, lock *dirLock, space *space, readO
 	j := &Journal{
 		options: options, epoch: epoch, path: path, db: db, lock: lock, space: space, readOnly: readOnly,
 		unsynced: map[string]bridge.Record{}, cursors: map[string]uint64{}, dirty: map[string]uint64{},
-		changed: make(chan struct{}), wake: make(chan struct{}, 1),
+		changed: make(chan struct{}), wake: make(chan struct{}, 1), jobs: make(chan job), pause: time.NewTimer(0),
 		closing: make(chan struct{}), finished: make(chan struct{}), watched: make(chan struct{}),
 	}
 	j.room = sync.NewCond(&j.mu)
@@ -284,6 +292,9 @@ func (j *Journal) load() error {
 			}
 			j.synced.lanes[lane.Code()] = h
 			j.synced.place = max(j.synced.place, h.place)
+		}
+		if err := j.loadLow(txn); err != nil {
+			return err
 		}
 		return j.loadCursors(txn)
 	})

@@ -106,6 +106,9 @@ func (j *Journal) Find(key string) (bridge.Record, bool, error) {
 // Read implements bridge.Reader.
 func (j *Journal) Read(after uint64, limit int) ([]bridge.Record, error) {
 	last := j.Last()
+	if low := j.Low(); after < low {
+		return nil, fmt.Errorf("read journal after %d: %w", after, &bridge.RetiredError{Through: low})
+	}
 	if after >= last || limit <= 0 {
 		return nil, nil
 	}
@@ -131,7 +134,10 @@ func (j *Journal) Read(after uint64, limit int) ([]bridge.Record, error) {
 
 // ReadLane implements bridge.Reader.
 func (j *Journal) ReadLane(lane bridge.Lane, after uint64, limit int) ([]bridge.Record, error) {
-	last := j.LastSequence(lane)
+	last, low := j.LastSequence(lane), j.lowest()
+	if through := low.lane(lane).sequence; after < through {
+		return nil, fmt.Errorf("read lane %s after %d: %w", lane, after, &bridge.RetiredError{Lane: lane, Through: through})
+	}
 	if after >= last || limit <= 0 {
 		return nil, nil
 	}

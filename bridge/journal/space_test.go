@@ -270,3 +270,11 @@ func TestEmptyMemtableIsRemoved(t *testing.T) {
 	require.NoError(t, os.WriteFile(left, nil, 0o600))
 	require.EqualValues(t, 1, openTest(t, dir).Last())
 }
+
+// blocks is what a file takes on the disk, in bytes.
+func blocks(info os.FileInfo) int64 {
+	if st, ok := info.Sys().(*syscall.Stat_t); ok {
+		return st.Blocks * 512
+	}
+	return info.Size()
+}

@@ -29,14 +29,14 @@ type LaneEnd struct {
 	Hash     string
 }
 
-// Verify walks the journal from a place (0: from its start) to its synced end:
+// Verify walks the journal from a place (0: from what is kept) to its synced end:
 // places and sequences without holes, the chain, the hash of the data, the
 // index entries. What is wrong is a *DamagedError that names the first place.
 func (j *Journal) Verify(ctx context.Context, from uint64) (Verified, error) {
 	seen := Verified{Epoch: j.epoch, Lanes: map[bridge.Lane]LaneEnd{}}
-	from = max(from, 1)
 	j.mu.Lock()
 	end := j.synced
+	from = max(from, j.low.place+1)
 	j.mu.Unlock()
 	err := j.view(func(txn *badger.Txn) error {
 		w, err := j.walkFrom(txn, from, end)
@@ -123,7 +123,9 @@ func (j *Journal) headsAt(txn *badger.Txn, place uint64) (heads, error) {
 
 // laneHeadAt searches the lane's index for its last event at or before place.
 func (j *Journal) laneHeadAt(txn *badger.Txn, lane bridge.Lane, place uint64) (head, error) {
-	low, high := uint64(0), j.LastSequence(lane) // low is at or before place
+	gone := j.lowest()
+	base := gone.lane(lane)
+	low, high := base.sequence, j.LastSequence(lane) // low is at or before place
 	for low < high {
 		middle := low + (high-low+1)/2
 		value, err := getValue(txn, laneKey(lane, middle))
@@ -142,6 +144,9 @@ func (j *Journal) laneHeadAt(txn *badger.Txn, lane bridge.Lane, place uint64) (h
 	}
 	if low == 0 {
 		return head{}, nil
+	}
+	if low == base.sequence {
+		return base, nil
 	}
 	value, err := getValue(txn, laneKey(lane, low))
 	if err != nil {
