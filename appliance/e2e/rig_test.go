@@ -280,8 +280,9 @@ func (p *process) stop() {
 	select {
 	case <-p.done:
 	case <-time.After(15 * time.Second):
-		p.t.Errorf("%s did not stop within 15 s", p.name)
-		p.kill()
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its goroutines go to the log
+		<-p.done
+		p.t.Errorf("%s did not stop within 15 s:\n%s", p.name, p.log.tail(2000))
 	}
 }
 
