@@ -63,6 +63,7 @@ func rules() []Rule {
 		{Method: "GET", Path: v + "/session", Roles: everyone},
 		{Method: "DELETE", Path: v + "/session", Roles: everyone},
 		{Method: "GET", Path: v + "/journal", Roles: leads},
+		{Method: "POST", Path: v + "/uplinks/:name/set-aside/:id/send", Roles: leads},
 		{Method: "POST", Path: v + "/incidents", Roles: workers},
 		{Method: "POST", Path: v + "/alerts/:id/shown", Roles: viewers},
 		{Method: "POST", Path: v + "/cameras/:id/whep", Roles: viewers},

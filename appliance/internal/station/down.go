@@ -62,6 +62,8 @@ func (s *Station) refuseDown(m bridge.Message, why error) error {
 
 // setAside records that an uplink will never take an event.
 func (s *Station) setAside(ctx context.Context, uplink string, e bridge.Event, reason string) error {
-	_, err := s.desk.Handle(ctx, desk.SetAsideIn{Uplink: uplink, ID: e.ID, Reason: reason})
+	_, err := s.desk.Handle(ctx, desk.SetAsideIn{
+		Uplink: uplink, ID: e.ID, Reason: reason, Epoch: e.Epoch, Lane: e.Lane, Sequence: e.Sequence, Type: e.Type, Subject: e.Subject,
+	})
 	return err
 }

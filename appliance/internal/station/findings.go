@@ -26,6 +26,7 @@ func codes() []health.Code {
 		{ID: "drone_silent", Title: "drone is silent", Severity: health.Bad},
 		{ID: "uplink_down", Title: "no line to headquarters", Severity: health.Bad, After: 5 * time.Second},
 		{ID: "uplink_unheard", Title: "headquarters does not listen", Severity: health.Bad, After: 5 * time.Second},
+		{ID: "uplink_overdue", Title: "headquarters has not confirmed alarms in time", Severity: health.Bad},
 		{ID: "uplink_set_aside", Title: "headquarters refused events", Severity: health.Bad},
 		{ID: "upload_failing", Title: "clips cannot be sent", Severity: health.Bad, After: 10 * time.Second},
 		{ID: "upload_refused", Title: "headquarters refused a clip", Severity: health.Bad},
@@ -138,8 +139,12 @@ func (s *Station) uplinkFindings() []health.Finding {
 		case !st.Listening:
 			list = append(list, health.Finding{Code: "uplink_unheard", Subject: st.Name, Text: fmt.Sprintf("the broker is there, its subscriber is not; %d events wait here and are not lost", waiting)})
 		}
-		if st.SetAside > 0 {
-			list = append(list, health.Finding{Code: "uplink_set_aside", Subject: st.Name, Text: fmt.Sprintf("%d events since the start", st.SetAside)})
+		if late := s.receipts.lateOf(st.Name); late.count > 0 {
+			list = append(list, health.Finding{Code: "uplink_overdue", Subject: st.Name, Text: fmt.Sprintf(
+				"%d alarms, the oldest for %s; telephone if a life is in danger", late.count, time.Since(late.oldest.Time).Round(time.Second))})
+		}
+		if n := s.receipts.asideCount(st.Name); n > 0 {
+			list = append(list, health.Finding{Code: "uplink_set_aside", Subject: st.Name, Text: fmt.Sprintf("%d events; a lead can send each again", n)})
 		}
 	}
 	if n := s.counts.sightingsLost.Load(); n > 0 {

@@ -72,6 +72,7 @@ type Station struct {
 	cutter    *clip.Cutter
 	pillars   *pillars
 	forwarder *bridge.Forwarder
+	receipts  *receipts
 	uploader  *uploader // nil: clips are not sent
 	sessions  *access.Sessions
 	wall      *wall.Server
@@ -210,6 +211,7 @@ func (s *Station) makeBridge() error {
 	if s.forwarder, err = bridge.NewForwarder(o); err != nil {
 		return err
 	}
+	s.receipts = s.newReceipts()
 	if s.cfg.Upload.URL != "" {
 		s.uploader = &uploader{station: s, refused: map[string]string{}, client: upload.New(upload.Options{
 			URL: s.cfg.Upload.URL, Dir: filepath.Join(s.cfg.Data.Dir, "uploads"), Rate: int64(s.cfg.Upload.RateLimit),
@@ -231,7 +233,7 @@ func (s *Station) openWall() error {
 		Listen: s.cfg.HTTP.Listen, Insecure: s.cfg.HTTP.Insecure, AnonymousWall: s.cfg.Auth.AnonymousWall,
 		UDP: s.cfg.WebRTC.UDP, TCP: s.cfg.WebRTC.TCP, Version: s.version,
 		Station: wall.Station{ID: st.ID, Box: st.Box, Name: st.Name, Language: st.Language, Timezone: st.Timezone, Position: wallPosition(st.Position)},
-		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Video: s, Files: wallFiles{s}, Warnings: s.board,
+		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Video: s, Files: wallFiles{s}, Warnings: s.board,
 		Users: users, Sessions: s.sessions, Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
 	})
 	if err != nil {
@@ -270,6 +272,7 @@ func (s *Station) Run(ctx context.Context) error {
 		{"wall", s.wall.Run},
 		{"forwarder", s.forwarder.Run},
 		{"watch of uplinks", s.watchUplinks},
+		{"watch of receipts", s.receipts.watch},
 	}
 	if s.uploader != nil {
 		stages = append(stages, stage{"uploads", s.uploader.run})

@@ -89,7 +89,7 @@ func (s wallDevices) Uplinks() []wall.Uplink {
 	for i, st := range s.forwarder.Status() {
 		list = append(list, wall.Uplink{
 			Name: st.Name, Kind: s.cfg.Uplinks[i].Kind, Connected: st.Connected, Listening: st.Listening, Since: st.Since,
-			Lag: st.Lag, Oldest: st.OldestUnreceived, SetAside: int(st.SetAside), Why: st.LastError,
+			Lag: st.Lag, Oldest: st.OldestUnreceived, SetAside: s.receipts.asideCount(st.Name), Why: st.LastError,
 		})
 	}
 	return list

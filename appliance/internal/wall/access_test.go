@@ -45,7 +45,7 @@ func TestEveryRouteIsDescribedAndHasARow(t *testing.T) {
 
 // concrete fills a route's parameters in.
 func concrete(path string) string {
-	return strings.NewReplacer(":sha256", strings.Repeat("ab", 32), ":id", "east", ":part", "1", ":session", "s", "/*", "/").Replace(path)
+	return strings.NewReplacer(":sha256", strings.Repeat("ab", 32), ":id", "east", ":part", "1", ":name", "hq", ":session", "s", "/*", "/").Replace(path)
 }
 
 func TestRoleTableTimesRoutes(t *testing.T) {

@@ -2,6 +2,7 @@ package wall
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -53,6 +54,10 @@ func (s *Server) sendIncident(c *fiber.Ctx, status int, id string) error {
 	if body.Incident == nil {
 		return missing("incident_unknown", "incident", id)
 	}
+	if body.Deliveries, err = s.o.Receipts.Of(body.Incident); err != nil {
+		return fmt.Errorf("read deliveries of incident %s: %w", id, err)
+	}
+	body.Deliveries = full(body.Deliveries)
 	body.AsOf = s.asOf(place)
 	return s.answer(c, status, place, body)
 }

@@ -128,7 +128,11 @@ func (s *Server) drones(c *fiber.Ctx, _ caller) error {
 }
 
 func (s *Server) uplinks(c *fiber.Ctx, _ caller) error {
-	return sendPage(s, c, s.o.Journal.Last(), s.o.Devices.Uplinks(), func(one Uplink) string { return one.Name })
+	var items []uplinkAnswer
+	for _, one := range s.o.Devices.Uplinks() {
+		items = append(items, uplinkAnswer{Uplink: one, Aside: full(s.o.Receipts.Aside(one.Name))})
+	}
+	return sendPage(s, c, s.o.Journal.Last(), items, func(one uplinkAnswer) string { return one.Name })
 }
 
 // journal is the raw events after a place, for leads. The cursor is a place.

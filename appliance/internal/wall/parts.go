@@ -42,6 +42,23 @@ type devices interface {
 	Places() []Place
 }
 
+// deliveries say how far events have come at each headquarters.
+type deliveries interface {
+	// Open sums up the open incidents. It is asked several times a second and
+	// must not block.
+	Open() []IncidentDelivery
+	// Of tells of each event in the incident's history that leaves the box.
+	Of(incident *desk.Incident) ([]EventDelivery, error)
+	// Aside is what the uplink's headquarters refused and nobody has sent
+	// again, newest first, bounded.
+	Aside(uplink string) []desk.SetAside
+	// SendAgain sends what was set aside again, waits until headquarters has
+	// it, and records that; a repeat under its key answers as the first.
+	// *bridge.EventError says that it was refused again, bridge.ErrNotReady
+	// that nobody is there to take it.
+	SendAgain(ctx context.Context, in desk.ResentIn) (desk.Result, error)
+}
+
 // video is the live video of a camera; false while it is not live.
 type video interface {
 	Live(camera string) (whep.Video, bool)

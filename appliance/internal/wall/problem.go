@@ -86,6 +86,9 @@ func problemOf(err error) *problem {
 		}
 		return p
 	}
+	if p := uplinkProblem(err); p != nil {
+		return p
+	}
 	var httpError *fiber.Error
 	if errors.As(err, &httpError) {
 		return httpProblem(httpError)

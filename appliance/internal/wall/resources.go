@@ -85,6 +85,36 @@ type Uplink struct {
 	Why       string                 `json:"why,omitempty"`
 }
 
+// uplinkAnswer is an uplink with what its headquarters refused.
+type uplinkAnswer struct {
+	Uplink
+	Aside []desk.SetAside `json:"aside"` // newest first, bounded
+}
+
+// EventDelivery is the way of one event to each headquarters that gets it.
+type EventDelivery struct {
+	Event   string            `json:"event"`
+	Stored  bridge.Stamp      `json:"stored"`
+	Uplinks []bridge.Delivery `json:"uplinks"`
+}
+
+// IncidentDelivery sums up the alarms of an open incident.
+type IncidentDelivery struct {
+	Incident string           `json:"incident"`
+	Uplinks  []UplinkDelivery `json:"uplinks"`
+}
+
+// UplinkDelivery is how far an incident's alarms have come at one headquarters.
+type UplinkDelivery struct {
+	Uplink   string       `json:"uplink"`
+	Mark     bridge.Mark  `json:"mark"` // of the one that has come least far
+	Events   int          `json:"events"`
+	Received int          `json:"received"` // of these, judged ones too
+	Accepted int          `json:"accepted"`
+	Rejected int          `json:"rejected"`
+	Oldest   bridge.Stamp `json:"oldest"` // recorded time of the oldest that is not received; empty: all are
+}
+
 // Place is a configured place.
 type Place struct {
 	ID          string       `json:"id"`
@@ -132,13 +162,16 @@ type stateAnswer struct {
 	Drones   []ingest.Telemetry `json:"drones"`
 	Uplinks  []Uplink           `json:"uplinks"`
 	Warnings []warningAnswer    `json:"warnings"`
+	// Deliveries are those of the open incidents, the most urgent ones.
+	Deliveries []IncidentDelivery `json:"deliveries"`
 }
 
 type incidentAnswer struct {
-	AsOf     string         `json:"as_of"`
-	Incident *desk.Incident `json:"incident"`
-	Alerts   []*desk.Alert  `json:"alerts"`
-	Clips    []*desk.Clip   `json:"clips"`
+	AsOf       string          `json:"as_of"`
+	Incident   *desk.Incident  `json:"incident"`
+	Alerts     []*desk.Alert   `json:"alerts"`
+	Clips      []*desk.Clip    `json:"clips"`
+	Deliveries []EventDelivery `json:"deliveries"`
 }
 
 type warningAnswer struct {

@@ -78,7 +78,7 @@ func newBox(t *testing.T, change ...settings) *box {
 	b := &box{desk: d, journal: j, users: users, registry: prometheus.NewRegistry(), station: newStation()}
 	o := wall.Options{
 		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
-		Desk: d, Journal: j, Devices: b.station, Video: b.station, Files: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions,
+		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions,
 		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
 		Limits: wall.Limits{Read: time.Second, Write: 500 * time.Millisecond, Still: 100 * time.Millisecond},
 	}
@@ -216,6 +216,9 @@ type station struct {
 	params *ingest.Params
 	gop    []*ingest.Unit
 	clip   []byte
+	open   []wall.IncidentDelivery
+	resent []desk.ResentIn
+	refuse error // of what is sent again
 }
 
 func newStation() *station {
@@ -260,6 +263,29 @@ func (s *station) Drones() []wall.Drone {
 
 func (s *station) Uplinks() []wall.Uplink {
 	return []wall.Uplink{{Name: "hq", Kind: "mqtt", Connected: true, Lag: map[bridge.Lane]uint64{bridge.Alarm: 2}}}
+}
+
+func (s *station) Open() []wall.IncidentDelivery {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+func (s *station) Of(inc *desk.Incident) ([]wall.EventDelivery, error) {
+	return []wall.EventDelivery{{Event: inc.History[0].Event, Stored: inc.History[0].At, Uplinks: []bridge.Delivery{
+		{Uplink: "hq", Mark: bridge.MarkAccepted, Received: inc.History[0].At, Judged: inc.History[0].At, By: "zhou"},
+	}}}, nil
+}
+
+func (s *station) Aside(uplink string) []desk.SetAside {
+	return []desk.SetAside{{Uplink: uplink, ID: "e1", Reason: "400", Lane: bridge.Alarm}}
+}
+
+func (s *station) SendAgain(_ context.Context, in desk.ResentIn) (desk.Result, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resent = append(s.resent, in)
+	return desk.Result{Place: 1}, s.refuse
 }
 
 func (s *station) Places() []wall.Place {

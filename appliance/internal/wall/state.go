@@ -44,13 +44,14 @@ func (b *stateBoard) set(state []byte) {
 // turn is what of the state is sent at once when it changes; ages, positions
 // and counts wait for the second.
 type turn struct {
-	cameras  []CameraState
-	uplinks  []Uplink
-	warnings [][2]string // code, subject
+	cameras    []CameraState
+	uplinks    []Uplink
+	warnings   [][2]string // code, subject
+	deliveries []IncidentDelivery
 }
 
 func turnOf(state stateAnswer) turn {
-	var t turn
+	t := turn{deliveries: state.Deliveries}
 	for _, w := range state.Warnings {
 		t.warnings = append(t.warnings, [2]string{w.Code, w.Subject})
 	}
@@ -91,6 +92,7 @@ func (s *Server) sample(ctx context.Context) {
 func (s *Server) liveState() stateAnswer {
 	state := stateAnswer{
 		At: now(), Cameras: []CameraState{}, Drones: []ingest.Telemetry{}, Uplinks: full(s.o.Devices.Uplinks()), Warnings: s.warnings(),
+		Deliveries: full(s.o.Receipts.Open()),
 	}
 	for _, c := range s.o.Devices.Cameras() {
 		c.Live.ID = c.ID

@@ -55,6 +55,7 @@ type Options struct {
 	Desk     decider
 	Journal  journal
 	Devices  devices
+	Receipts deliveries
 	Video    video
 	Files    files
 	Warnings warnings
@@ -158,6 +159,7 @@ func (s *Server) routes(app *fiber.App) {
 	get(v+"/pillars", s.pillars)
 	get(v+"/drones", s.drones)
 	get(v+"/uplinks", s.uplinks)
+	post(v+"/uplinks/:name/set-aside/:id/send", s.sendAside)
 	get(v+"/blind", s.blind)
 	get(v+"/health", s.health)
 	get(v+"/journal", s.journal)

@@ -279,6 +279,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/uplinks/{name}/set-aside/{id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send an event again that headquarters refused; answers when headquarters has it. Needs a reason */
+        post: operations["sendSetAside"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/blind": {
         parameters: {
             query?: never;
@@ -592,6 +609,8 @@ export interface components {
             /** @description lines left out of history; the journal has them */
             history_folded?: number;
             touched: number;
+            /** @description uplinks whose missing receipt escalated it */
+            unreceived?: string[];
         };
         Alert: {
             id: string;
@@ -784,8 +803,83 @@ export interface components {
             };
             /** @description recorded time of the oldest event not yet confirmed */
             oldest: components["schemas"]["Stamp"];
+            /** @description events refused by headquarters that nobody has sent again */
             set_aside: number;
             why?: string;
+        };
+        /**
+         * @description how far an event has come at one headquarters: in the journal, handed over, received there, judged there by a person, or refused as it is and set aside
+         * @enum {string}
+         */
+        Mark: "stored" | "sent" | "received" | "accepted" | "rejected" | "set_aside";
+        /** @description The way of one event at one headquarters. Times are the box's and known for recent events only: empty when not known */
+        Delivery: {
+            uplink: string;
+            mark: components["schemas"]["Mark"];
+            sent: components["schemas"]["Stamp"];
+            received: components["schemas"]["Stamp"];
+            judged: components["schemas"]["Stamp"];
+            /** @description who judged */
+            by?: string;
+            reason?: string;
+        };
+        /** @description The way of one event */
+        EventDelivery: {
+            event: string;
+            stored: components["schemas"]["Stamp"];
+            uplinks: components["schemas"]["Delivery"][];
+        };
+        UplinkDelivery: {
+            uplink: string;
+            /** @description of the alarm that has come least far */
+            mark: components["schemas"]["Mark"];
+            events: number;
+            /** @description judged ones too */
+            received: number;
+            accepted: number;
+            rejected: number;
+            /** @description recorded time of the oldest that is not received; empty: all are */
+            oldest: components["schemas"]["Stamp"];
+        };
+        /** @description How far the alarms of an open incident have come */
+        IncidentDelivery: {
+            incident: string;
+            uplinks: components["schemas"]["UplinkDelivery"][];
+        };
+        /** @description An event that headquarters refused and nobody has sent again */
+        SetAside: {
+            uplink: string;
+            /** @description of the event */
+            id: string;
+            at: components["schemas"]["Stamp"];
+            /** @description headquarters' words */
+            reason: string;
+            epoch: string;
+            lane: string;
+            sequence: string;
+            type: string;
+            subject: string;
+        };
+        UplinkDetail: {
+            name: string;
+            /** @enum {string} */
+            kind: "mqtt" | "webhook" | "nats";
+            connected: boolean;
+            /** @description headquarters said that it listens */
+            listening: boolean;
+            /** @description when connected last changed */
+            since: components["schemas"]["Stamp"];
+            /** @description lane → events not yet confirmed */
+            lag: {
+                [key: string]: number;
+            };
+            /** @description recorded time of the oldest event not yet confirmed */
+            oldest: components["schemas"]["Stamp"];
+            /** @description events refused by headquarters that nobody has sent again */
+            set_aside: number;
+            why?: string;
+            /** @description the newest 50 */
+            aside: components["schemas"]["SetAside"][];
         };
         Place: {
             id: string;
@@ -843,6 +937,8 @@ export interface components {
             drones: components["schemas"]["Telemetry"][];
             uplinks: components["schemas"]["Uplink"][];
             warnings: components["schemas"]["Warning"][];
+            /** @description of the open incidents, the most urgent 200 */
+            deliveries: components["schemas"]["IncidentDelivery"][];
         };
         Room: {
             as_of: components["schemas"]["AsOf"];
@@ -894,7 +990,7 @@ export interface components {
         };
         UplinkPage: {
             as_of: components["schemas"]["AsOf"];
-            items: components["schemas"]["Uplink"][];
+            items: components["schemas"]["UplinkDetail"][];
             /** @description ask for the next page with it; absent on the last page */
             cursor?: string;
         };
@@ -959,6 +1055,8 @@ export interface components {
             incident: components["schemas"]["Incident"];
             alerts: components["schemas"]["Alert"][];
             clips: components["schemas"]["Clip"][];
+            /** @description of the newest events in the history that leave the box */
+            deliveries: components["schemas"]["EventDelivery"][];
         };
         Report: {
             /** @enum {string} */
@@ -1008,7 +1106,7 @@ export interface components {
             to: components["schemas"]["Stamp"];
             points: components["schemas"]["Telemetry"][];
         };
-        /** @description application/problem+json (RFC 9457). Codes: unauthenticated, login_refused, login_limited, forbidden, loopback_only, origin_refused, not_found, method_not_allowed, incident_unknown, alert_unknown, camera_unknown, clip_unknown, snapshot_unknown, drone_unknown, whep_unknown, body_invalid, field_invalid, field_missing, body_too_large, header_invalid, place_invalid, place_gone, cursor_invalid, transition_illegal, claimed_by_other, camera_not_live, offer_invalid, codec_unsupported, video_reordered, recording_missing, clip_evicted, streams_exhausted, viewers_exhausted, journal_unavailable, not_ready, conflict, bad_request, internal */
+        /** @description application/problem+json (RFC 9457). Codes: unauthenticated, login_refused, login_limited, forbidden, loopback_only, origin_refused, not_found, method_not_allowed, incident_unknown, alert_unknown, camera_unknown, clip_unknown, snapshot_unknown, drone_unknown, whep_unknown, uplink_unknown, set_aside_unknown, event_unknown, uplink_unreachable, uplink_refused, body_invalid, field_invalid, field_missing, body_too_large, header_invalid, place_invalid, place_gone, cursor_invalid, transition_illegal, claimed_by_other, camera_not_live, offer_invalid, codec_unsupported, video_reordered, recording_missing, clip_evicted, streams_exhausted, viewers_exhausted, journal_unavailable, not_ready, conflict, bad_request, internal */
         Problem: {
             type: string;
             /** @description stable; translate by it */
@@ -1602,6 +1700,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UplinkPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    sendSetAside: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description uplink */
+                name: string;
+                /** @description event */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -1,7 +1,7 @@
 // The room as the wall holds it: resources by id, replaced whole. Pure but for
 // the maps it is given, so that tests need neither a browser nor a server.
 import type {
-  Alert, Camera, CameraState, Clip, Device, Drone, Incident, Me, Pillar, Place, Room, State, Station, Telemetry,
+  Alert, Camera, CameraState, Clip, Device, Drone, Incident, IncidentDelivery, Me, Pillar, Place, Room, State, Station, Telemetry,
   Uplink, Warning,
 } from './types'
 
@@ -18,6 +18,7 @@ export interface Folded {
   telemetry: Map<string, Telemetry>
   places: Map<string, Place>
   warnings: Map<string, Warning>
+  deliveries: Map<string, IncidentDelivery> // of open incidents
 }
 
 export interface Facts {
@@ -62,6 +63,7 @@ export function foldState(into: Folded, state: State) {
   for (const drone of state.drones ?? []) into.telemetry.set(drone.drone, drone)
   for (const uplink of state.uplinks ?? []) into.uplinks.set(uplink.name, uplink)
   refill(into.warnings, state.warnings, warningKey)
+  refill(into.deliveries, state.deliveries, (d) => d.incident)
 }
 
 // An older version never replaces a newer one: after a reconnect the box sends

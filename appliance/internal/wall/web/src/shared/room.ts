@@ -26,6 +26,7 @@ export const useRoom = defineStore('room', () => {
     telemetry: shallowReactive(new Map()),
     places: shallowReactive(new Map()),
     warnings: shallowReactive(new Map()),
+    deliveries: shallowReactive(new Map()),
   }
   const station = shallowRef<Station>()
   const me = shallowRef<Me>()

@@ -1,0 +1,434 @@
+package station
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+const (
+	receiptsEvery   = 500 * time.Millisecond
+	receiptsMax     = 200 // open incidents that are summed up, the most urgent first
+	alarmsHeadMax   = 8   // of an incident: the alarms that opened it
+	alarmsTailMax   = 56  // and the newest
+	deliveriesMax   = 300 // newest lines of one history
+	asideShownMax   = 50  // of one uplink
+	overdueBatchMax = 500 // alarms looked at in one round
+)
+
+// receipts is the room's view of how far alarms have come at headquarters. It
+// is made anew twice a second, so that whoever asks never waits for a disk.
+type receipts struct {
+	journal   bridge.Reader
+	find      func(key string) (bridge.Record, bool, error)
+	desk      *desk.Desk
+	forwarder *bridge.Forwarder
+	within    map[string]time.Duration // by uplink: receipt_within
+	log       *slog.Logger
+	started   time.Time
+
+	// of watch's goroutine only
+	alarms  map[string]*incidentAlarms
+	scanned map[string]uint64 // by uplink: alarms up to here were overdue or received
+
+	mu    sync.Mutex
+	open  []wall.IncidentDelivery
+	aside []desk.SetAside // newest first
+	late  map[string]lateAlarms
+}
+
+// incidentAlarms are an incident's events in lane alarm, without their data.
+type incidentAlarms struct {
+	touched uint64
+	lines   int // of the history that were looked at, folded ones too
+	events  []bridge.Event
+}
+
+// lateAlarms are those without a receipt beyond its limit.
+type lateAlarms struct {
+	count  uint64
+	oldest bridge.Stamp
+}
+
+func (s *Station) newReceipts() *receipts {
+	r := &receipts{
+		journal: s.journal, find: s.journal.Find, desk: s.desk, forwarder: s.forwarder, log: s.log, started: time.Now(),
+		within: map[string]time.Duration{}, alarms: map[string]*incidentAlarms{}, scanned: map[string]uint64{}, late: map[string]lateAlarms{},
+	}
+	for _, u := range s.cfg.Uplinks {
+		r.within[u.Name] = time.Duration(u.ReceiptWithin)
+	}
+	return r
+}
+
+// watch looks until ctx ends.
+func (r *receipts) watch(ctx context.Context) error {
+	tick := time.NewTicker(receiptsEvery)
+	defer tick.Stop()
+	for {
+		if err := r.look(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (r *receipts) look(ctx context.Context) error {
+	var open []*desk.Incident
+	var aside []desk.SetAside
+	if _, err := r.desk.View(ctx, func(state *desk.State) {
+		open = state.OpenIncidents()
+		aside = state.SetAside()
+	}); err != nil {
+		return fmt.Errorf("look at open incidents: %w", err)
+	}
+	newest := slices.Clone(aside)
+	slices.Reverse(newest)
+	r.mu.Lock()
+	r.aside = newest
+	r.mu.Unlock()
+	open = open[:min(len(open), receiptsMax)]
+	sums := make([]wall.IncidentDelivery, 0, len(open))
+	kept := map[string]*incidentAlarms{}
+	for _, inc := range open {
+		alarms, err := r.alarmsOf(inc)
+		if err != nil {
+			return err
+		}
+		kept[inc.ID] = alarms
+		if sum := r.sum(alarms.events); len(sum) > 0 {
+			sums = append(sums, wall.IncidentDelivery{Incident: inc.ID, Uplinks: sum})
+		}
+	}
+	r.alarms = kept
+	late, err := r.overdue(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open, r.late = sums, late
+	return err
+}
+
+// alarmsOf reads what the history has grown by.
+func (r *receipts) alarmsOf(inc *desk.Incident) (*incidentAlarms, error) {
+	known := r.alarms[inc.ID]
+	if known == nil {
+		known = &incidentAlarms{}
+	}
+	if known.touched == inc.Touched {
+		return known, nil
+	}
+	for i := max(0, known.lines-inc.HistoryFolded); i < len(inc.History); i++ {
+		event, err := r.event(&inc.History[i])
+		if err != nil {
+			return nil, err
+		}
+		known.lines = inc.HistoryFolded + i + 1
+		if event == nil || event.Lane != bridge.Alarm {
+			continue
+		}
+		event.Data = nil
+		if len(known.events) == alarmsHeadMax+alarmsTailMax {
+			known.events = slices.Delete(known.events, alarmsHeadMax, alarmsHeadMax+1)
+		}
+		known.events = append(known.events, *event)
+	}
+	known.touched = inc.Touched
+	return known, nil
+}
+
+// event is what a line of a history tells of; nil when it lies in an older
+// epoch, or is not kept any more.
+func (r *receipts) event(line *desk.Step) (*bridge.Event, error) {
+	if line.Place == 0 {
+		return nil, nil
+	}
+	records, err := r.journal.Read(line.Place-1, 1)
+	if err != nil {
+		return nil, fmt.Errorf("read event %s: %w", line.Event, err)
+	}
+	if len(records) == 0 || records[0].Event.ID != line.Event {
+		return nil, nil
+	}
+	return &records[0].Event, nil
+}
+
+// ways is how far an event has come: the forwarder's word, but for what was
+// set aside, which its cursor has passed.
+func (r *receipts) ways(e *bridge.Event) []bridge.Delivery {
+	all := r.forwarder.Deliveries(e)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range all {
+		for k := range r.aside {
+			if r.aside[k].ID == e.ID && r.aside[k].Uplink == all[i].Uplink {
+				all[i].Mark, all[i].Reason = bridge.MarkSetAside, r.aside[k].Reason
+			}
+		}
+	}
+	return all
+}
+
+// far orders marks by how far an event has come.
+func far(m bridge.Mark) int {
+	return slices.Index([]bridge.Mark{bridge.MarkStored, bridge.MarkSent, bridge.MarkSetAside, bridge.MarkReceived, bridge.MarkRejected, bridge.MarkAccepted}, m)
+}
+
+// there reports whether headquarters has the event.
+func there(m bridge.Mark) bool { return far(m) >= far(bridge.MarkReceived) }
+
+func (r *receipts) sum(events []bridge.Event) []wall.UplinkDelivery {
+	var sums []wall.UplinkDelivery
+	for i := range events {
+		for _, d := range r.ways(&events[i]) {
+			at := slices.IndexFunc(sums, func(s wall.UplinkDelivery) bool { return s.Uplink == d.Uplink })
+			if at < 0 {
+				at = len(sums)
+				sums = append(sums, wall.UplinkDelivery{Uplink: d.Uplink, Mark: d.Mark})
+			}
+			s := &sums[at]
+			s.Events++
+			if far(d.Mark) < far(s.Mark) {
+				s.Mark = d.Mark
+			}
+			switch {
+			case there(d.Mark):
+				s.Received++
+			case s.Oldest.IsZero():
+				s.Oldest = events[i].RecordedTime
+			}
+			switch d.Mark {
+			case bridge.MarkAccepted:
+				s.Accepted++
+			case bridge.MarkRejected:
+				s.Rejected++
+			}
+		}
+	}
+	return sums
+}
+
+// Open implements wall's deliveries.
+func (r *receipts) Open() []wall.IncidentDelivery {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open
+}
+
+// Of implements wall's deliveries.
+func (r *receipts) Of(inc *desk.Incident) ([]wall.EventDelivery, error) {
+	var all []wall.EventDelivery
+	lines := inc.History[max(0, len(inc.History)-deliveriesMax):]
+	for i := range lines {
+		e, err := r.event(&lines[i])
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			continue
+		}
+		ways, err := r.judged(e)
+		if err != nil {
+			return nil, err
+		}
+		if len(ways) > 0 {
+			all = append(all, wall.EventDelivery{Event: e.ID, Stored: e.RecordedTime, Uplinks: ways})
+		}
+	}
+	return all, nil
+}
+
+// judged is ways with what a person above said before the box started: that is
+// in the journal, under its key.
+func (r *receipts) judged(e *bridge.Event) ([]bridge.Delivery, error) {
+	all := r.ways(e)
+	for i := range all {
+		if d := &all[i]; d.Mark == bridge.MarkReceived || d.Mark == bridge.MarkSent {
+			if err := r.recall(e, d); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+func (r *receipts) recall(e *bridge.Event, d *bridge.Delivery) error {
+	for _, epoch := range []string{e.Epoch, ""} { // a receipt by id may leave the epoch out
+		for _, accepted := range []bool{true, false} {
+			for _, key := range desk.Keys(desk.ReceiptIn{Uplink: d.Uplink, Epoch: epoch, ID: e.ID, Accepted: accepted}) {
+				record, found, err := r.find(key)
+				if err != nil {
+					return fmt.Errorf("find receipt of event %s: %w", e.ID, err)
+				}
+				var said desk.ReceiptFact
+				if !found || json.Unmarshal(record.Event.Data, &said) != nil {
+					continue // none, or erased by law
+				}
+				if at := record.Event.RecordedTime; !at.Before(d.Judged.Time) {
+					d.Mark, d.Judged, d.By, d.Reason = bridge.MarkRejected, at, said.By, said.Reason
+					if accepted {
+						d.Mark = bridge.MarkAccepted
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// Aside implements wall's deliveries.
+func (r *receipts) Aside(uplink string) []desk.SetAside {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []desk.SetAside
+	for i := range r.aside {
+		if r.aside[i].Uplink == uplink && len(list) < asideShownMax {
+			list = append(list, r.aside[i])
+		}
+	}
+	return list
+}
+
+// asideCount is how many there are.
+func (r *receipts) asideCount(uplink string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for i := range r.aside {
+		if r.aside[i].Uplink == uplink {
+			n++
+		}
+	}
+	return n
+}
+
+func (r *receipts) lateOf(uplink string) lateAlarms {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.late[uplink]
+}
+
+// overdue looks for alarms without a receipt beyond the uplink's limit, and
+// escalates the incident of a P0 among them. What waited before this start
+// has the limit's time again: the line had no chance to bring it.
+func (r *receipts) overdue(ctx context.Context) (map[string]lateAlarms, error) {
+	late := map[string]lateAlarms{}
+	for _, st := range r.forwarder.Status() {
+		lag := st.Lag[bridge.Alarm]
+		cursor := r.journal.LastSequence(bridge.Alarm) - min(lag, r.journal.LastSequence(bridge.Alarm))
+		at := max(r.scanned[st.Name], cursor)
+		before := time.Now().Add(-r.within[st.Name])
+		if r.started.After(before) || st.OldestUnreceived.IsZero() || st.OldestUnreceived.After(before) {
+			r.scanned[st.Name] = at
+			continue
+		}
+		at, err := r.scan(ctx, st.Name, at, before)
+		r.scanned[st.Name] = at
+		if at > cursor {
+			late[st.Name] = lateAlarms{count: at - cursor, oldest: st.OldestUnreceived}
+		}
+		if err != nil {
+			return late, err
+		}
+	}
+	return late, nil
+}
+
+// scan goes through the alarms that were recorded before, from the sequence
+// on, and returns the sequence up to which it came.
+func (r *receipts) scan(ctx context.Context, uplink string, at uint64, before time.Time) (uint64, error) {
+	records, err := r.journal.ReadLane(bridge.Alarm, at, overdueBatchMax)
+	if err != nil {
+		return at, fmt.Errorf("read alarms after %d: %w", at, err)
+	}
+	for i := range records {
+		e := &records[i].Event
+		if e.RecordedTime.After(before) {
+			return at, nil
+		}
+		if err := r.escalate(ctx, uplink, e); err != nil {
+			r.log.Error("escalation not recorded, trying again", "uplink", uplink, "event", e.ID, "err", err)
+			return at, nil
+		}
+		if at, err = bridge.SequenceNumber(e.Sequence); err != nil {
+			return at, err
+		}
+	}
+	return at, nil
+}
+
+func (r *receipts) escalate(ctx context.Context, uplink string, e *bridge.Event) error {
+	incident, is := strings.CutPrefix(e.Subject, "incidents/")
+	if e.Severity != "P0" || e.Type != desk.TypeAlertRaised || !is {
+		return nil
+	}
+	for _, d := range r.ways(e) {
+		if d.Uplink == uplink && there(d.Mark) {
+			return nil // by its copy on "now"
+		}
+	}
+	_, err := r.desk.Handle(ctx, desk.UnreceivedIn{Incident: incident, Uplink: uplink, Since: e.RecordedTime.Time})
+	if hopeless(err) {
+		return nil // it has left the room
+	}
+	return err
+}
+
+// SendAgain implements wall's deliveries. It is recorded once headquarters has
+// the event: after a crash in between it is still listed, and sent once more,
+// which headquarters knows by its id.
+func (r *receipts) SendAgain(ctx context.Context, in desk.ResentIn) (desk.Result, error) {
+	for _, key := range desk.Keys(in) {
+		if _, done, err := r.find(key); err != nil || done {
+			if err != nil {
+				return desk.Result{}, fmt.Errorf("find key %s: %w", key, err)
+			}
+			return r.desk.Handle(ctx, in)
+		}
+	}
+	record, err := r.setAside(ctx, in.Uplink, in.ID)
+	if err != nil {
+		return desk.Result{}, err
+	}
+	if err := r.forwarder.Resend(ctx, in.Uplink, record); err != nil {
+		return desk.Result{}, err
+	}
+	return r.desk.Handle(ctx, in)
+}
+
+// setAside is the event that was set aside, as the journal has it.
+func (r *receipts) setAside(ctx context.Context, uplink, id string) (bridge.Record, error) {
+	var list []desk.SetAside
+	if _, err := r.desk.View(ctx, func(state *desk.State) { list = state.SetAside() }); err != nil {
+		return bridge.Record{}, err
+	}
+	at := slices.IndexFunc(list, func(a desk.SetAside) bool { return a.Uplink == uplink && a.ID == id })
+	if at < 0 {
+		return bridge.Record{}, &desk.NotFoundError{What: "set_aside", ID: id}
+	}
+	gone := &desk.NotFoundError{What: "event", ID: id}
+	sequence, err := bridge.SequenceNumber(list[at].Sequence)
+	if err != nil || sequence == 0 || list[at].Epoch != r.journal.Epoch() {
+		return bridge.Record{}, gone
+	}
+	records, err := r.journal.ReadLane(list[at].Lane, sequence-1, 1)
+	if err != nil {
+		return bridge.Record{}, fmt.Errorf("read event %s: %w", id, err)
+	}
+	if len(records) == 0 || records[0].Event.ID != id {
+		return bridge.Record{}, gone
+	}
+	return records[0], nil
+}
