@@ -32,14 +32,7 @@ func (l *line) drain(ctx context.Context, session Session, tickets chan<- sent) 
 			}
 			continue
 		}
-		records, err := l.journal.ReadLane(lane.lane, after, limit)
-		if err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			return fmt.Errorf("journal has nothing after %d in lane %s", after, lane.lane)
-		}
-		out, err := l.outgoing(records)
+		records, out, err := l.next(lane.lane, after, limit)
 		if err != nil {
 			return err
 		}

@@ -38,6 +38,11 @@ func (l *line) now(ctx context.Context, session Session) error {
 			continue
 		}
 		records, err := l.journal.ReadLane(Alarm, after, batchEventsMax)
+		var hole *RetiredError
+		if errors.As(err, &hole) {
+			after = hole.Through // the lane tells of it
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -132,14 +137,7 @@ func (l *line) answer(ctx context.Context, session Session, r Replay) error {
 	defer pace.Stop()
 	to := min(r.To, l.journal.LastSequence(r.Lane))
 	for after := r.From - 1; after < to; {
-		records, err := l.journal.ReadLane(r.Lane, after, int(min(batchEventsMax, to-after)))
-		if err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			return nil
-		}
-		out, err := l.outgoing(records)
+		_, out, err := l.next(r.Lane, after, int(min(batchEventsMax, to-after)))
 		if err != nil {
 			return err
 		}
