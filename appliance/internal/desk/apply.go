@@ -49,6 +49,8 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.setAside)
 	case TypeUplinkResent:
 		return with(e, func(_ *bridge.Event, data *ResentFact) { s.resent(data.Uplink, data.ID) })
+	case TypeUplinkSuspended, TypeUplinkResumed:
+		return with(e, s.uplinkSuspended)
 	case TypeBoxStarted:
 		return with(e, func(_ *bridge.Event, data *BoxStarted) { s.k.Config = data.Config })
 	}

@@ -312,6 +312,7 @@ func DataTypes() map[string]any {
 		TypeIncidentOpened: IncidentOpened{}, TypeBlindOpened: BlindChanged{}, TypeBlindClosed: BlindChanged{},
 		TypeReceiptAccepted: ReceiptFact{}, TypeReceiptRejected: ReceiptFact{}, TypeUplinkSetAside: SetAsideFact{}, TypeUplinkResent: ResentFact{},
 		TypeClockStepped: ClockStepped{}, TypeBoxStarted: BoxStarted{},
+		TypeJournalRetired: JournalRetired{}, TypeJournalErased: JournalErased{}, TypeUplinkSuspended: UplinkSuspended{}, TypeUplinkResumed: UplinkSuspended{},
 	}
 	for _, t := range []string{TypeIncidentClaimed, TypeIncidentAcknowledged, TypeIncidentClosed, TypeIncidentReopened, TypeIncidentEscalated, TypeIncidentNoted} {
 		types[t] = IncidentChanged{}

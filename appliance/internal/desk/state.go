@@ -32,6 +32,7 @@ type kept struct {
 	Alerts    map[string]*Alert    `json:"alerts"`
 	Clips     map[string]*Clip     `json:"clips"` // by clipKey
 	Devices   map[string]*Device   `json:"devices"`
+	Suspended []string             `json:"suspended,omitempty"` // uplinks, sorted
 	// SetAside is what headquarters refused and nobody sent again, oldest
 	// first; the list is made anew with every change.
 	SetAside []SetAside `json:"set_aside,omitempty"`

@@ -57,6 +57,10 @@ func Keys(in Input) []string {
 		}
 	case ReceiptIn:
 		return []string{receiptKey(in)}
+	case RetiredIn:
+		return []string{retiredKey(in.Through)}
+	case ErasedIn:
+		return []string{erasedKey(in)}
 	case ResentIn:
 		if in.Idempotency != "" {
 			return []string{idemKey(in.By, in.Idempotency)}
@@ -111,6 +115,12 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.resent(in, hit)
 	case UnreceivedIn:
 		return t.unreceived(in)
+	case RetiredIn:
+		return t.retired(in, hit)
+	case ErasedIn:
+		return t.erased(in, hit)
+	case SuspendedIn:
+		return t.suspended(in)
 	case StartedIn:
 		return t.started(in)
 	case clockIn:
