@@ -50,6 +50,8 @@ var allowed = map[string][]string{
 	"appliance/internal/station/*": {},
 	"appliance/e2e":                {},
 	"appliance":                    {"ingest", "ingest/*", "vision", "vision/*", "bridge", "bridge/*", "appliance/internal/*"},
+	"configs/examples":             {},
+	"configs/examples/*":           {},
 	"firmware-sim":                 {"firmware-sim/*"},
 	"firmware-sim/*":               {"firmware-sim/*"},
 }
