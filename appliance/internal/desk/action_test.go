@@ -211,3 +211,87 @@ func TestPillarsThatMaySpeak(t *testing.T) {
 	r.do(desk.ActionIn{Incident: silent.Incident, Verb: "close", Result: "false_alarm", By: operator("li")})
 	require.Empty(t, r.state.PillarsOf(silent.Incident), "it was never lit")
 }
+
+// Somebody who presses again while help is on its way is heard again.
+func TestPressThatJoinsRingsUntilItIsAnswered(t *testing.T) {
+	r := newRoom(t)
+	_, first := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
+	id := first.Incident
+	r.do(press("P-1", "e2", ingest.PressAlarm, r.now))
+	require.Zero(t, r.state.Incident(id).Unanswered, "an open one rings anyway")
+	r.after(time.Second).do(desk.ActionIn{Incident: id, Verb: "claim", By: operator("li")})
+	acknowledged := r.state.Incident(id).AcknowledgedAt
+	for _, verb := range []string{"claim", "acknowledge"} {
+		records, answer, err := r.try(desk.ActionIn{Incident: id, Verb: verb, By: operator("li")})
+		require.Empty(t, records)
+		require.True(t, answer.Duplicate || err != nil)
+	}
+
+	r.after(4 * time.Minute).do(press("P-1", "e3", ingest.PressTalk, r.now))
+	inc := r.state.Incident(id)
+	require.Equal(t, desk.Acknowledged, inc.State)
+	require.Equal(t, 1, inc.Unanswered)
+	require.Equal(t, bridge.At(r.now), inc.PressedAt)
+	require.Equal(t, bridge.At(r.now.Add(time.Minute)), inc.Next, "to be answered as soon as a new one of its priority")
+	r.after(10 * time.Second).do(press("P-1", "e4", ingest.PressAlarm, r.now))
+	inc = r.state.Incident(id)
+	require.Equal(t, 2, inc.Unanswered)
+	require.Equal(t, bridge.At(r.now), inc.PressedAt)
+	require.Equal(t, bridge.At(r.now.Add(50*time.Second)), inc.Next, "pressing on does not put it off")
+	r.do(press("P-1", "e5", ingest.PressTest, r.now))
+	require.Equal(t, 2, r.state.Incident(id).Unanswered, "a drill is another incident")
+
+	records, _ := r.after(50 * time.Second).do(desk.Tick{})
+	require.Equal(t, []string{"incident.escalated"}, types(records))
+	require.Equal(t, bridge.At(r.now.Add(2*time.Minute)), r.state.Incident(id).Next, "as one that is open")
+
+	// Another operator may acknowledge, not claim.
+	_, _, err := r.try(desk.ActionIn{Incident: id, Verb: "claim", By: operator("wang")})
+	var conflict *desk.ConflictError
+	require.ErrorAs(t, err, &conflict)
+	records, _ = r.do(desk.ActionIn{Incident: id, Verb: "acknowledge", By: operator("wang")})
+	require.Equal(t, []string{"incident.acknowledged"}, types(records))
+	inc = r.state.Incident(id)
+	require.Zero(t, inc.Unanswered)
+	require.True(t, inc.PressedAt.IsZero())
+	require.Zero(t, inc.Escalated)
+	require.Equal(t, bridge.At(r.now.Add(5*time.Minute)), inc.Limit)
+	require.Equal(t, inc.Limit, inc.Next)
+	require.Equal(t, acknowledged, inc.AcknowledgedAt, "the first answer is what is measured")
+	require.Equal(t, "li", inc.ClaimedBy)
+
+	// Its own operator may claim again, which answers.
+	r.do(press("P-1", "e6", ingest.PressDuress, r.now))
+	records, _ = r.after(time.Second).do(desk.ActionIn{Incident: id, Verb: "claim", By: operator("li")})
+	require.Equal(t, []string{"incident.claimed", "incident.acknowledged"}, types(records))
+	require.Empty(t, data[desk.IncidentChanged](t, records[0]).From)
+	inc = r.state.Incident(id)
+	require.Zero(t, inc.Unanswered)
+	require.Equal(t, bridge.At(r.now.Add(5*time.Minute)), inc.Next)
+	_, _, err = r.try(desk.ActionIn{Incident: id, Verb: "acknowledge", By: operator("li")})
+	var illegal *desk.IllegalError
+	require.ErrorAs(t, err, &illegal)
+
+	r.do(press("P-1", "e7", ingest.PressAlarm, r.now))
+	r.do(desk.ActionIn{Incident: id, Verb: "close", Result: "resolved", By: operator("li")})
+	require.Zero(t, r.state.Incident(id).Unanswered)
+}
+
+// An incident that was long overdue, and told often enough, rings anew.
+func TestPressThatJoinsAnOverdueIncidentEscalatesAnew(t *testing.T) {
+	r := newRoom(t)
+	_, first := r.do(press("P-1", "e1", ingest.PressTalk, r.now))
+	r.do(desk.ActionIn{Incident: first.Incident, Verb: "acknowledge", By: operator("li")})
+	for inc := r.state.Incident(first.Incident); !inc.Next.IsZero(); inc = r.state.Incident(first.Incident) {
+		r.now = inc.Next.Time
+		r.do(desk.Tick{})
+	}
+	r.after(time.Hour).do(press("P-1", "e2", ingest.PressAlarm, r.now))
+	inc := r.state.Incident(first.Incident)
+	require.Equal(t, "P0", inc.Priority)
+	require.Zero(t, inc.Escalated)
+	require.Equal(t, bridge.At(r.now.Add(time.Minute)), inc.Next)
+	records, _ := r.after(time.Minute).do(desk.Tick{})
+	require.Equal(t, []string{"incident.escalated"}, types(records))
+	require.Equal(t, 1, r.state.Incident(first.Incident).Escalated)
+}

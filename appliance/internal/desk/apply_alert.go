@@ -30,12 +30,27 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 		inc.OccurredAt = e.Time
 	}
 	inc.Cameras = union(inc.Cameras, data.Cameras)
+	if a.Origin == "press" && !e.Drill && inc.State != Open {
+		inc.pressedAgain(e.Time)
+	}
 	s.line(inc, e, Step{Alert: a.ID, Note: a.Note})
 	s.putIncident(inc)
 	s.putAlert(a, inc)
 	s.ix.addPress(a)
 	if !data.Limit.IsZero() || inc.Priority != before {
 		s.ix.addDeadline(inc)
+	}
+}
+
+// pressedAgain notes a press that joined after somebody answered: it rings as
+// the first did, until it is answered itself.
+func (inc *Incident) pressedAgain(at bridge.Stamp) {
+	if inc.Unanswered == 0 {
+		inc.Escalated = 0
+	}
+	inc.Unanswered++
+	if at.After(inc.PressedAt.Time) {
+		inc.PressedAt = at
 	}
 }
 

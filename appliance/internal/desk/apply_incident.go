@@ -27,13 +27,18 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 	if inc == nil {
 		return
 	}
-	before := inc.State
+	before, rang := inc.State, inc.Unanswered > 0
 	inc.State = data.State
+	if answers(e.Type) || inc.State == Closed {
+		inc.Unanswered, inc.PressedAt = 0, bridge.Stamp{}
+	}
 	switch e.Type {
 	case TypeIncidentClaimed:
 		inc.ClaimedBy, inc.ClaimedAt = data.By, e.RecordedTime
 	case TypeIncidentAcknowledged:
-		inc.AcknowledgedAt = e.RecordedTime
+		if inc.AcknowledgedAt.IsZero() { // later ones answer a further press
+			inc.AcknowledgedAt = e.RecordedTime
+		}
 	case TypeIncidentClosed:
 		inc.ClosedAt, inc.Result = e.RecordedTime, data.Result
 	case TypeIncidentReopened:
@@ -44,7 +49,7 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 			inc.Unreceived = append(slices.Clone(inc.Unreceived), data.Uplink)
 		}
 	}
-	if inc.State != before {
+	if inc.State != before || rang && inc.Unanswered == 0 {
 		inc.Next, inc.Escalated = data.Limit, 0
 	}
 	inc.Limit = data.Limit

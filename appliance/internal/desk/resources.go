@@ -50,8 +50,10 @@ type Incident struct {
 	ClosedAt       bridge.Stamp     `json:"closed_at"`
 	ClaimedBy      string           `json:"claimed_by,omitempty"`
 	ClaimedAt      bridge.Stamp     `json:"claimed_at"`
-	Limit          bridge.Stamp     `json:"limit"` // deadline of the present state; empty when closed
-	Next           bridge.Stamp     `json:"next"`  // when it escalates next; empty when it does not
+	Unanswered     int              `json:"unanswered"`          // presses that came after it was answered, and nobody answered since
+	PressedAt      bridge.Stamp     `json:"pressed_at,omitzero"` // the newest of these
+	Limit          bridge.Stamp     `json:"limit"`               // deadline of the present state; empty when closed
+	Next           bridge.Stamp     `json:"next"`                // when it escalates next; empty when it does not
 	Escalated      int              `json:"escalated"`
 	Unreceived     []string         `json:"unreceived,omitempty"` // uplinks whose missing receipt escalated it
 	Result         string           `json:"result,omitempty"`

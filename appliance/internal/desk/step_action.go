@@ -40,7 +40,7 @@ type transition struct {
 func transitions() []transition {
 	return []transition{
 		{verbClaim, room(), notClosed(), "", TypeIncidentClaimed},
-		{verbAcknowledge, room(), []IncidentState{Open}, Acknowledged, TypeIncidentAcknowledged},
+		{verbAcknowledge, room(), []IncidentState{Open}, Acknowledged, TypeIncidentAcknowledged}, // and a further press: fits
 		{verbClose, room(), notClosed(), Closed, TypeIncidentClosed},
 		{verbReopen, room(), []IncidentState{Closed}, Acknowledged, TypeIncidentReopened},
 		{verbNote, noters(), allStates(), "", TypeIncidentNoted},
@@ -69,6 +69,28 @@ func Possible(state IncidentState, role string) []string {
 	return verbs
 }
 
+// Possible are the verbs that the role may use on the incident.
+func (inc *Incident) Possible(role string) []string {
+	verbs := []string{}
+	for _, tr := range transitions() {
+		if tr.fits(inc) && slices.Contains(tr.roles, role) {
+			verbs = append(verbs, tr.verb)
+		}
+	}
+	return verbs
+}
+
+// fits reports whether the incident's state has the transition. One in which
+// somebody pressed again can be acknowledged again.
+func (tr transition) fits(inc *Incident) bool {
+	again := tr.verb == verbAcknowledge && inc.Unanswered > 0 && slices.Contains(working(), inc.State)
+	return again || slices.Contains(tr.from, inc.State)
+}
+
+// answers reports whether an event says that somebody looks after the presses
+// that came until then.
+func answers(typ string) bool { return typ == TypeIncidentClaimed || typ == TypeIncidentAcknowledged }
+
 func (t *step) action(in ActionIn, hit *bridge.Record) error {
 	i := slices.IndexFunc(transitions(), func(tr transition) bool { return tr.verb == in.Verb })
 	if i < 0 {
@@ -96,8 +118,11 @@ func (t *step) action(in ActionIn, hit *bridge.Record) error {
 	if inc == nil {
 		return &NotFoundError{"incident", in.Incident}
 	}
-	if !slices.Contains(tr.from, inc.State) {
+	if !tr.fits(inc) {
 		return t.illegal(inc, in, "")
+	}
+	if in.Verb == verbAcknowledge && inc.State != Open {
+		tr.to = "" // what is on its way stays so
 	}
 	switch in.Verb {
 	case verbClaim:
@@ -117,14 +142,16 @@ func (t *step) action(in ActionIn, hit *bridge.Record) error {
 	return nil
 }
 
-// claim makes the incident its operator's; from open it also acknowledges. The
-// first one wins. A lead takes over with a reason.
+// claim makes the incident its operator's; from open, and after a further
+// press, it also acknowledges. The first one wins. A lead takes over with a
+// reason.
 func (t *step) claim(inc *Incident, in ActionIn) error {
-	if inc.ClaimedBy == in.By.Name {
+	own, rings := inc.ClaimedBy == in.By.Name, inc.State == Open || inc.Unanswered > 0
+	if own && !rings {
 		t.answer.Duplicate = true
 		return nil
 	}
-	if inc.ClaimedBy != "" {
+	if inc.ClaimedBy != "" && !own {
 		taken := &ConflictError{What: "incident", ID: inc.ID, By: inc.ClaimedBy, At: inc.ClaimedAt, Remedy: "a lead can take over with a reason"}
 		if !slices.Contains(leads(), in.By.Role) {
 			return taken
@@ -137,8 +164,12 @@ func (t *step) claim(inc *Incident, in ActionIn) error {
 	if to == Open {
 		to = Acknowledged
 	}
-	t.change(TypeIncidentClaimed, inc, in, to, func(data *IncidentChanged) { data.From = inc.ClaimedBy })
-	if inc.State == Open {
+	t.change(TypeIncidentClaimed, inc, in, to, func(data *IncidentChanged) {
+		if !own {
+			data.From = inc.ClaimedBy
+		}
+	})
+	if rings {
 		in.Idempotency = ""
 		t.change(TypeIncidentAcknowledged, inc, in, to, nil)
 	}
@@ -161,17 +192,19 @@ func (t *step) close(inc *Incident, in ActionIn) error {
 }
 
 func (t *step) illegal(inc *Incident, in ActionIn, why string) error {
-	return &IllegalError{Incident: inc.ID, Verb: in.Verb, State: inc.State, Possible: Possible(inc.State, in.By.Role), Why: why}
+	return &IllegalError{Incident: inc.ID, Verb: in.Verb, State: inc.State, Possible: inc.Possible(in.By.Role), Why: why}
 }
 
-// change writes one incident.… event. A state that begins brings its limit; one
-// that stays keeps it.
+// change writes one incident.… event. A state that begins brings its limit, and
+// so does one that goes on after a further press was answered; else it stays.
 func (t *step) change(typ string, inc *Incident, in ActionIn, to IncidentState, more func(*IncidentChanged)) {
 	data := IncidentChanged{
 		Schema: schema, Incident: inc.ID, By: in.By.Name, Reason: in.Reason, State: inc.State, Limit: inc.Limit, Note: in.Note,
 	}
 	if to != "" && to != inc.State {
 		data.State, data.Limit = to, t.r.limit(t.now, inc.Priority, to)
+	} else if inc.Unanswered > 0 && answers(typ) {
+		data.Limit = t.r.limit(t.now, inc.Priority, inc.State)
 	}
 	if more != nil {
 		more(&data)

@@ -27,7 +27,9 @@ func (t *step) raise(a raising, join *Incident) {
 		a.data.Incident = t.open(a)
 	} else {
 		a.data.Incident = join.ID
-		if a.data.Priority < join.Priority { // P0 before P1
+		if a.data.Press != nil && !a.drill && join.State != Open {
+			a.data.Limit = t.answerLimit(join, a.data.Priority)
+		} else if a.data.Priority < join.Priority { // P0 before P1
 			a.data.Limit = earlier(join.Limit, t.r.limit(t.now, a.data.Priority, join.State))
 		}
 	}
@@ -36,6 +38,20 @@ func (t *step) raise(a raising, join *Incident) {
 		Severity: a.data.Priority, Drill: a.drill, Key: a.key,
 	}, a.data)
 	t.answer.Incident, t.answer.Alert = a.data.Incident, a.data.Alert
+}
+
+// answerLimit is until when a press that joins an answered incident must be
+// answered itself: as soon as one that opens an incident. An earlier deadline
+// that is still to come stays; zero keeps the one there is.
+func (t *step) answerLimit(join *Incident, priority string) bridge.Stamp {
+	if join.Unanswered > 0 && priority >= join.Priority {
+		return bridge.Stamp{} // pressing on does not put it off
+	}
+	limit := t.r.limit(t.now, min(priority, join.Priority), Open)
+	if join.Limit.After(t.now.Time) {
+		return earlier(join.Limit, limit)
+	}
+	return limit
 }
 
 func (t *step) open(a raising) string {

@@ -91,7 +91,11 @@ func (t *step) tick() {
 			Schema: schema, Incident: inc.ID, By: "box", Reason: "limit", State: inc.State, Limit: inc.Limit, Step: n,
 		}
 		if n < escalationsMax {
-			data.Next = bridge.At(t.now.Add(t.r.escalateAfter(inc.Priority, inc.State, n)))
+			state := inc.State
+			if inc.Unanswered > 0 {
+				state = Open // it waits for an answer
+			}
+			data.Next = bridge.At(t.now.Add(t.r.escalateAfter(inc.Priority, state, n)))
 		}
 		t.add(bridge.Draft{
 			Type: TypeIncidentEscalated, Subject: "incidents/" + inc.ID, Lane: bridge.Alarm, Severity: inc.Priority, Drill: inc.Drill,

@@ -190,7 +190,7 @@ func (p *pillars) light(ctx context.Context, record bridge.Record) error {
 	if _, err := p.desk.View(ctx, func(s *desk.State) {
 		ids = s.PillarsOf(incident)
 		inc := s.Incident(incident)
-		open = inc != nil && inc.State == desk.Open
+		open = inc != nil && (inc.State == desk.Open || inc.Unanswered > 0)
 		closed = inc == nil || inc.State == desk.Closed
 	}); err != nil {
 		return err
