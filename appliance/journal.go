@@ -52,9 +52,9 @@ func journalCommand(args []string, out, errs io.Writer) error {
 		if j.Last() > *last {
 			from = j.Last() - *last
 		}
-		return export(ctx, j, from, out)
+		return export(ctx, j, max(from, j.Low()), out)
 	case "export":
-		return export(ctx, j, *after, out)
+		return export(ctx, j, max(*after, j.Low()), out)
 	case "verify":
 		return verifyJournal(ctx, j, out)
 	}

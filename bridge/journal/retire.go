@@ -260,6 +260,39 @@ func (j *Journal) retireBound(keep Keep) (uint64, error) {
 	return bound, err
 }
 
+// Waiting is what an uplink has not confirmed of lane alarm, and how much of
+// the journal it holds by that.
+type Waiting struct {
+	From, To uint64    // sequences; From is above To when nothing waits
+	Oldest   time.Time // recorded; of what is still kept
+	Bytes    int64     // before compression, all lanes, roughly
+}
+
+// Waiting is what waits for an uplink.
+func (j *Journal) Waiting(uplink string) (Waiting, error) {
+	cursor, err := j.Cursor(uplink, bridge.Alarm)
+	if err != nil {
+		return Waiting{}, err
+	}
+	low := j.lowest()
+	w := Waiting{From: cursor + 1, To: j.LastSequence(bridge.Alarm)}
+	records, err := j.ReadLane(bridge.Alarm, max(cursor, low.lane(bridge.Alarm).sequence), 1)
+	if err != nil || len(records) == 0 {
+		return w, err
+	}
+	w.Oldest = records[0].Event.RecordedTime.Time
+	err = j.view(func(txn *badger.Txn) error {
+		from, last := records[0].Place-1, j.Last()
+		average, err := averageSize(txn, from, last)
+		w.Bytes = int64(last-from) * average
+		return err
+	})
+	if err != nil {
+		return w, fmt.Errorf("measure what waits for %s: %w", uplink, err)
+	}
+	return w, nil
+}
+
 // outdated is the last place above the age or the budget. late says that the
 // oldest event is a day past its age.
 func (j *Journal) outdated(txn *badger.Txn, from uint64, now time.Time, keep Keep) (through uint64, late bool, err error) {

@@ -66,11 +66,13 @@ type Data struct {
 	Telemetry  Age       `yaml:"telemetry"`
 }
 
-// Journal is where the journal stands (empty: journal below data.dir), and how
-// much of the disk is held back for it; 0: nothing.
+// Journal is where the journal stands (empty: journal below data.dir), how much
+// of the disk is held back for it (0: nothing), and what it keeps.
 type Journal struct {
-	Dir     string `yaml:"dir"`
-	Reserve Size   `yaml:"reserve"`
+	Dir     string   `yaml:"dir"`
+	Reserve Size     `yaml:"reserve"`
+	Budget  Size     `yaml:"budget"`
+	MaxAge  Duration `yaml:"max_age"`
 }
 
 // Retention bounds a class of files by bytes and by age.
@@ -211,6 +213,7 @@ type Uplink struct {
 	Lanes         []string `yaml:"lanes"`
 	Confirm       string   `yaml:"confirm"`
 	ReceiptWithin Duration `yaml:"receipt_within"`
+	MaxBacklog    Backlog  `yaml:"max_backlog"`
 	Drills        bool     `yaml:"drills"`
 	Filter        Filter   `yaml:"filter"`
 	SecretFile    string   `yaml:"secret_file"` // webhook: signs what is sent
@@ -224,6 +227,13 @@ type Uplink struct {
 type Filter struct {
 	Types      []string `yaml:"types"`
 	Priorities []string `yaml:"priorities"`
+}
+
+// Backlog is how much may wait for an uplink before the journal may retire it
+// all the same.
+type Backlog struct {
+	Age  Duration `yaml:"age"`
+	Size Size     `yaml:"size"`
 }
 
 // Upload sends clip bytes up.
@@ -257,7 +267,7 @@ func Default() Config {
 		Station: Station{Box: "a", Language: "zh-CN", Timezone: "Asia/Shanghai"},
 		Data: Data{
 			Dir:        "/var/lib/watchpost",
-			Journal:    Journal{Reserve: 1 * GiB},
+			Journal:    Journal{Reserve: 1 * GiB, Budget: 20 * GiB, MaxAge: 730 * day},
 			Recordings: Retention{Budget: 200 * GiB, MaxAge: 30 * day},
 			Clips:      Retention{Budget: 50 * GiB, MaxAge: 90 * day},
 			Snapshots:  Retention{Budget: 10 * GiB, MaxAge: 90 * day},
@@ -291,4 +301,5 @@ func (u *Uplink) setDefaults() {
 	u.Kind = "mqtt" // confirm goes by kind: completed once that is known
 	u.Lanes = []string{"alarm", "notice", "clip"}
 	u.ReceiptWithin = Duration(time.Minute)
+	u.MaxBacklog = Backlog{Age: Duration(90 * 24 * time.Hour), Size: 20 * GiB}
 }

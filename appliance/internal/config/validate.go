@@ -64,6 +64,12 @@ func (c *Config) validateStation(ps *Problems) {
 	if c.Data.Dir == "" {
 		ps.add("data.dir", "is empty; name the folder that keeps the journal and the recordings")
 	}
+	if c.Data.Journal.Budget < Size(64<<20) {
+		ps.add("data.journal.budget", "%d bytes is below 64MiB; the journal could not keep what the room works on", c.Data.Journal.Budget)
+	}
+	if age := time.Duration(c.Data.Journal.MaxAge); age < 30*24*time.Hour {
+		ps.add("data.journal.max_age", "%s is below 30d; incidents and their receipts need that long", age)
+	}
 	if r := c.Data.Journal.Reserve; r != 0 && r < Size(16<<20) {
 		ps.add("data.journal.reserve", "%d bytes is below 16MiB; write how much of the disk is held back for alarms, or 0", r)
 	}

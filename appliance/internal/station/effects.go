@@ -36,6 +36,11 @@ func (s *Station) follow(ctx context.Context, worker string, do func(context.Con
 	for {
 		changed := s.journal.Changed()
 		records, err := s.journal.Read(place, effectBatch)
+		var retired *bridge.RetiredError
+		if errors.As(err, &retired) {
+			place = retired.Through // a worker that is new
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("read journal for %s: %w", worker, err)
 		}

@@ -280,6 +280,8 @@ func (s *Station) Run(ctx context.Context) error {
 	stages = append(stages,
 		stage{"clips", s.cutter.Run},
 		stage{"clip wishes", func(ctx context.Context) error { return s.follow(ctx, "clips", s.wantClips) }},
+		stage{"retention", func(ctx context.Context) error { return s.follow(ctx, worker, s.carryOut) }},
+		stage{"watch of the journal", s.retain},
 		stage{"pillar lights", func(ctx context.Context) error { return s.follow(ctx, "lights", s.pillars.light) }},
 		stage{"pillars", func(ctx context.Context) error { return s.pillars.run(ctx, s) }},
 	)

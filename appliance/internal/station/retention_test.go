@@ -1,0 +1,130 @@
+package station
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/bridge/journal"
+)
+
+// calendar is a clock that a test turns.
+type calendar struct{ at time.Time }
+
+func (c *calendar) Wall() time.Time        { return c.at }
+func (c *calendar) Elapsed() time.Duration { return c.at.Sub(time.Unix(0, 0)) }
+
+// aging is a station with a journal, a desk and one uplink that is not there.
+func aging(t *testing.T) (*Station, *calendar) {
+	t.Helper()
+	clock := &calendar{time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}
+	cfg := config.Default()
+	cfg.Uplinks = []config.Uplink{{Name: "hq", Lanes: []string{"alarm"}, MaxBacklog: config.Backlog{Age: config.Duration(90 * 24 * time.Hour), Size: config.GiB}}}
+	s := New(Options{Config: &cfg, Log: slog.New(slog.DiscardHandler)})
+	var err error
+	s.journal, err = journal.Open(journal.Options{Dir: t.TempDir(), Source: "/stations/test/boxes/a"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.journal.Close()) })
+	s.desk, err = desk.New(desk.Setup{Station: "test", Box: "a"}, s.journal, clock, s.log, rand.Reader)
+	require.NoError(t, err)
+	require.NoError(t, s.desk.Open(t.Context()))
+	return s, clock
+}
+
+func (c *calendar) report(t *testing.T, s *Station, n int) {
+	t.Helper()
+	for i := range n {
+		c.at = c.at.Add(time.Minute)
+		_, err := s.desk.Handle(t.Context(), desk.ReportIn{Source: "walk_in", Kind: "theft", Place: "街口", Note: fmt.Sprint(i), By: desk.Actor{Name: "li", Role: "operator"}})
+		require.NoError(t, err)
+		if i%5 == 4 {
+			require.NoError(t, s.desk.Checkpoint(t.Context()))
+		}
+	}
+	for _, name := range placeWorkers() {
+		require.NoError(t, s.journal.SaveCursor(name, "", s.journal.Last()))
+	}
+}
+
+func lastTypes(t *testing.T, s *Station, n int) []string {
+	t.Helper()
+	records, err := s.journal.Read(s.journal.Last()-uint64(n), n)
+	require.NoError(t, err)
+	var types []string
+	for _, r := range records {
+		types = append(types, r.Event.Type)
+	}
+	return types
+}
+
+// work lets the worker carry out all that stands in the journal.
+func work(t *testing.T, s *Station) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	last := s.journal.Last()
+	require.NoError(t, s.follow(ctx, worker, func(ctx context.Context, r bridge.Record) error {
+		if r.Place == last {
+			defer stop()
+		}
+		return s.carryOut(ctx, r)
+	}))
+}
+
+// An absent headquarters holds the journal until its max_backlog; then it is
+// suspended, the oldest range goes, and the room starts as before. When it has
+// caught up it holds again.
+func TestRetentionAndSuspension(t *testing.T) {
+	s, clock := aging(t)
+	clock.report(t, s, 20)
+	last := s.journal.Last()
+
+	clock.at = clock.at.Add(60 * 24 * time.Hour)
+	require.NoError(t, s.retainNow(t.Context(), clock.at))
+	require.Equal(t, last, s.journal.Last(), "headquarters may still come for it")
+
+	clock.at = clock.at.Add(700 * 24 * time.Hour)
+	require.NoError(t, s.retainNow(t.Context(), clock.at))
+	require.Equal(t, []string{desk.TypeUplinkSuspended, desk.TypeJournalRetired}, lastTypes(t, s, 2))
+	work(t, s)
+	low := s.journal.Low()
+	require.Positive(t, low)
+	require.Less(t, low, last)
+	_, err := s.journal.Read(0, 1)
+	var retired *bridge.RetiredError
+	require.ErrorAs(t, err, &retired)
+	require.NoError(t, s.retainNow(t.Context(), clock.at))
+	require.Equal(t, desk.TypeJournalRetired, lastTypes(t, s, 1)[0], "nothing is said twice")
+
+	again, err := desk.New(desk.Setup{Station: "test", Box: "a"}, s.journal, clock, s.log, rand.Reader)
+	require.NoError(t, err)
+	require.NoError(t, again.Open(t.Context()), "the checkpoint covers what went")
+
+	require.NoError(t, s.journal.SaveCursor("hq", bridge.Alarm, s.journal.LastSequence(bridge.Alarm)))
+	require.NoError(t, s.retainNow(t.Context(), clock.at))
+	require.Equal(t, []string{desk.TypeUplinkResumed}, lastTypes(t, s, 1))
+}
+
+// What the law removes is gone once the journal says so, and the chain is whole.
+func TestErasureIsCarriedOut(t *testing.T) {
+	s, clock := aging(t)
+	clock.report(t, s, 20)
+	lead := desk.Actor{Name: "chen", Role: "lead"}
+	_, err := s.desk.Handle(t.Context(), desk.ErasedIn{Lane: bridge.Alarm, Sequence: 2, By: lead, Second: "wu", Reason: "court order 12"})
+	require.NoError(t, err)
+	work(t, s)
+	records, err := s.journal.ReadLane(bridge.Alarm, 1, 2)
+	require.NoError(t, err)
+	require.Empty(t, records[0].Event.Data)
+	require.NotEmpty(t, records[1].Event.Data)
+	_, err = s.journal.Verify(t.Context(), 0)
+	require.NoError(t, err)
+}
