@@ -81,7 +81,7 @@ func newCommand(t *testing.T, within time.Duration, change func(*above)) *comman
 	log := slog.New(slog.DiscardHandler)
 	j, err := journal.Open(journal.Options{Dir: t.TempDir(), Source: "/stations/test/boxes/a"})
 	require.NoError(t, err)
-	d, err := desk.New(desk.Setup{Pillars: []desk.Pillar{{ID: "P-1"}}, Uplinks: []string{"hq"}}, j, desk.SystemClock(), log, rand.Reader)
+	d, err := desk.New(desk.Setup{Cameras: []desk.Camera{{ID: "gate"}}, Pillars: []desk.Pillar{{ID: "P-1", Cameras: []string{"gate"}}}, Uplinks: []string{"hq"}}, j, desk.SystemClock(), log, rand.Reader)
 	require.NoError(t, err)
 	require.NoError(t, d.Open(t.Context()))
 	c := &command{hq: &above{done: make(chan struct{})}, Station: &Station{

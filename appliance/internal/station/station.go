@@ -30,6 +30,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/bridge/evidence"
 	"github.com/watchpost-edge/watchpost/bridge/journal"
 	"github.com/watchpost-edge/watchpost/bridge/upload"
 	"github.com/watchpost-edge/watchpost/vision"
@@ -73,6 +74,7 @@ type Station struct {
 	pillars   *pillars
 	forwarder *bridge.Forwarder
 	receipts  *receipts
+	signer    *evidence.Signer
 	uploader  *uploader // nil: clips are not sent
 	sessions  *access.Sessions
 	wall      *wall.Server
@@ -104,6 +106,9 @@ func New(o Options) *Station {
 func (s *Station) Open(ctx context.Context) (err error) {
 	if err := os.MkdirAll(s.cfg.Data.Dir, 0o700); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
+	}
+	if s.signer, err = evidence.OpenSigner(s.cfg.Data.Dir); err != nil {
+		return err
 	}
 	s.journal, err = journal.Open(journal.Options{
 		Dir: s.cfg.Data.Journal.Dir, Source: fmt.Sprintf("/stations/%s/boxes/%s", s.cfg.Station.ID, s.cfg.Station.Box), Logger: s.log,
@@ -233,7 +238,7 @@ func (s *Station) openWall() error {
 		Listen: s.cfg.HTTP.Listen, Insecure: s.cfg.HTTP.Insecure, AnonymousWall: s.cfg.Auth.AnonymousWall,
 		UDP: s.cfg.WebRTC.UDP, TCP: s.cfg.WebRTC.TCP, Version: s.version,
 		Station: wall.Station{ID: st.ID, Box: st.Box, Name: st.Name, Language: st.Language, Timezone: st.Timezone, Position: wallPosition(st.Position)},
-		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Video: s, Files: wallFiles{s}, Warnings: s.board,
+		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Video: s, Files: wallFiles{s}, Evidence: s, Warnings: s.board,
 		Users: users, Sessions: s.sessions, Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
 	})
 	if err != nil {

@@ -86,6 +86,13 @@ type File struct {
 	ETag string // without quotes; empty: none
 }
 
+// exporter makes evidence (package bridge/evidence).
+type exporter interface {
+	// Export writes a signed bundle of an incident that the room holds. After
+	// an error w has a part of one, which proves nothing.
+	Export(ctx context.Context, incident, by, reason string, w io.Writer) error
+}
+
 // warnings are the findings that stand; *health.Board.
 type warnings interface {
 	Warnings(now time.Time) []health.Warning

@@ -78,7 +78,7 @@ func newBox(t *testing.T, change ...settings) *box {
 	b := &box{desk: d, journal: j, users: users, registry: prometheus.NewRegistry(), station: newStation()}
 	o := wall.Options{
 		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
-		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions,
+		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions,
 		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
 		Limits: wall.Limits{Read: time.Second, Write: 500 * time.Millisecond, Still: 100 * time.Millisecond},
 	}
@@ -219,6 +219,7 @@ type station struct {
 	open   []wall.IncidentDelivery
 	resent []desk.ResentIn
 	refuse error // of what is sent again
+	bundle func(ctx context.Context, w io.Writer) error
 }
 
 func newStation() *station {
@@ -286,6 +287,17 @@ func (s *station) SendAgain(_ context.Context, in desk.ResentIn) (desk.Result, e
 	defer s.mu.Unlock()
 	s.resent = append(s.resent, in)
 	return desk.Result{Place: 1}, s.refuse
+}
+
+func (s *station) Export(ctx context.Context, _, _, _ string, w io.Writer) error {
+	s.mu.Lock()
+	bundle := s.bundle
+	s.mu.Unlock()
+	if bundle != nil {
+		return bundle(ctx, w)
+	}
+	_, err := io.WriteString(w, "PK")
+	return err
 }
 
 func (s *station) Places() []wall.Place {

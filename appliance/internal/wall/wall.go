@@ -58,6 +58,7 @@ type Options struct {
 	Receipts deliveries
 	Video    video
 	Files    files
+	Evidence exporter
 	Warnings warnings
 	Users    users
 	Sessions sessions
@@ -86,6 +87,7 @@ type Server struct {
 	cancel  context.CancelFunc
 	streams sync.WaitGroup
 	open    chan struct{} // a slot for each event stream
+	exports chan struct{} // and for each bundle of evidence
 	state   *stateBoard
 }
 
@@ -97,7 +99,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, table: access.DefaultTable(), limiter: access.NewLimiter(nil), looks: newLooks(o.Access),
 		live:    whep.New(whep.Options{UDP: o.UDP, TCP: o.TCP, Source: o.Video, Log: o.Log}),
-		started: time.Now(), open: make(chan struct{}, streamsMax), state: newStateBoard(),
+		started: time.Now(), open: make(chan struct{}, streamsMax), exports: make(chan struct{}, exportsMax), state: newStateBoard(),
 	}
 	var err error
 	if s.m, err = newMetrics(o.Registry, s.live); err != nil {
@@ -149,6 +151,7 @@ func (s *Server) routes(app *fiber.App) {
 	get(v+"/incidents", s.incidents)
 	post(v+"/incidents", s.report)
 	get(v+"/incidents/:id", s.incident)
+	get(v+"/incidents/:id/evidence.zip", s.evidence)
 	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note"} {
 		post(v+"/incidents/:id/"+verb, s.act(verb))
 	}

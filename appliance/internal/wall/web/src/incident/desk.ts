@@ -4,6 +4,7 @@ import { computed, reactive, ref, shallowRef } from 'vue'
 import { call, newKey, problemOf } from '@/shared/api'
 import { useRoom } from '@/shared/room'
 import type { Incident, IncidentAnswer, Problem, Report, Result, Verb } from '@/shared/types'
+import { isUnanswered } from './order'
 
 export interface ActionBody {
   reason?: string
@@ -25,8 +26,8 @@ export const useDesk = defineStore('desk', () => {
     const closed = incident.state === 'closed'
     if (verb === 'reopen') return closed
     if (verb === 'note') return true
-    if (verb === 'acknowledge') return incident.state === 'open'
-    if (verb === 'claim') return !closed && incident.claimed_by !== room.me?.name
+    if (verb === 'acknowledge') return isUnanswered(incident)
+    if (verb === 'claim') return isUnanswered(incident) || (!closed && incident.claimed_by !== room.me?.name)
     return !closed
   }
 
@@ -60,6 +61,11 @@ export const useDesk = defineStore('desk', () => {
     for (const clip of answer.clips ?? []) room.put('clip', clip)
   }
 
+  // answerVerb: who has it already keeps it when somebody else answers a
+  // further press.
+  const answerVerb = (incident: Incident): Verb =>
+    incident.claimed_by && incident.claimed_by !== room.me?.name ? 'acknowledge' : 'claim'
+
   // claim asks for a reason when somebody else holds the incident.
   function claim(incident: Incident) {
     if (incident.claimed_by && incident.claimed_by !== room.me?.name) {
@@ -70,5 +76,5 @@ export const useDesk = defineStore('desk', () => {
     void act(incident, 'claim')
   }
 
-  return { selected, current, busy, problem, dialog, can, act, report, claim }
+  return { selected, current, busy, problem, dialog, can, act, report, claim, answerVerb }
 })

@@ -9,8 +9,13 @@ export interface Filter {
 
 export const noFilter: Filter = { text: '', priorities: [], states: 'open' }
 
-export const isUnanswered = (i: Incident) => i.state === 'open'
 export const isClosed = (i: Incident) => i.state === 'closed'
+// isUnanswered: nobody has answered yet, or somebody pressed again since.
+export const isUnanswered = (i: Incident) => i.state === 'open' || (i.unanswered > 0 && !isClosed(i))
+// cameAt and wasAt: when the box had it, when it happened; of an incident in
+// which somebody pressed again, when that was.
+export const cameAt = (i: Incident) => i.pressed_at || i.opened_at
+export const wasAt = (i: Incident) => i.pressed_at || i.occurred_at
 
 // byUrgency: unanswered before answered within a priority, newest first, closed
 // last. Newest first so that what just came is never below the screen's edge.
@@ -19,7 +24,7 @@ export function byUrgency(a: Incident, b: Incident): number {
     Number(isClosed(a)) - Number(isClosed(b)) ||
     a.priority.localeCompare(b.priority) ||
     Number(isUnanswered(b)) - Number(isUnanswered(a)) ||
-    b.opened_at.localeCompare(a.opened_at) ||
+    cameAt(b).localeCompare(cameAt(a)) ||
     b.number - a.number
   )
 }
@@ -44,7 +49,7 @@ export interface Row {
 export const floodFrom = 4 // so many alike fold into one row
 const floodWithinMs = 10 * 60_000 // neighbours in time
 
-const alike = (i: Incident) => [i.priority, i.state, i.kind, i.drill, i.place.id || i.place.name].join('|')
+const alike = (i: Incident) => [i.priority, i.state, isUnanswered(i), i.kind, i.drill, i.place.id || i.place.name].join('|')
 
 // foldFloods joins many incidents of one kind at one place that came close
 // together. An unanswered P0 stands alone: each is a person.
@@ -54,7 +59,7 @@ export function foldFloods(sorted: Incident[], shownWhole: ReadonlySet<string> =
     if (incident.priority === 'P0' && isUnanswered(incident)) continue
     const open = groups.get(alike(incident)) ?? []
     const last = open.at(-1)
-    const near = !last || Math.abs(Date.parse(last.opened_at) - Date.parse(incident.opened_at)) <= floodWithinMs
+    const near = !last || Math.abs(Date.parse(cameAt(last)) - Date.parse(cameAt(incident))) <= floodWithinMs
     if (near) groups.set(alike(incident), [...open, incident])
   }
   const foldedInto = new Map<string, Incident[]>()
@@ -79,5 +84,5 @@ export function foldFloods(sorted: Incident[], shownWhole: ReadonlySet<string> =
 export function unansweredP0(incidents: Iterable<Incident>): Incident[] {
   return [...incidents]
     .filter((i) => i.priority === 'P0' && isUnanswered(i))
-    .sort((a, b) => a.opened_at.localeCompare(b.opened_at) || a.number - b.number)
+    .sort((a, b) => cameAt(a).localeCompare(cameAt(b)) || a.number - b.number)
 }

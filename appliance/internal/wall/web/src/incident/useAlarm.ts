@@ -47,11 +47,12 @@ export function useAlarm() {
     window.removeEventListener('pointerdown', unblock)
   })
 
-  // answer claims the focused one; false lets the key go on to somebody else.
+  // answer claims the focused one, or acknowledges what another has; false lets the key go on to somebody else.
   function answer(): boolean {
     const first = unanswered.value[0]
-    if (!first || !desk.can(first, 'claim')) return false
-    desk.claim(first)
+    if (!first || !desk.can(first, desk.answerVerb(first))) return false
+    if (desk.answerVerb(first) === 'claim') desk.claim(first)
+    else void desk.act(first, 'acknowledge')
     return true
   }
   const togglePin = () => (pinned.value = pinned.value ? undefined : focus.value?.id)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { byUrgency, floodFrom, foldFloods, matches, noFilter, unansweredP0 } from '@/incident/order'
+import { byUrgency, cameAt, floodFrom, foldFloods, isUnanswered, matches, noFilter, unansweredP0, wasAt } from '@/incident/order'
 import type { Incident } from '@/shared/types'
 import { wallCameras } from '@/video/wallCameras'
 import { makeIncident } from '../fixture/station.mjs'
@@ -22,6 +22,33 @@ describe('order', () => {
     const first = make({ priority: 'P0' })
     const second = make({ priority: 'P0', drill: true })
     expect(unansweredP0([second, make({ priority: 'P1' }), make({ priority: 'P0', state: 'acknowledged' }), first])).toEqual([first, second])
+  })
+})
+
+describe('a press after the answer', () => {
+  const pressedAt = 1_700_000_900_000
+  const again = () => make({ priority: 'P0', state: 'acknowledged', unanswered: 2, pressedAt })
+
+  it('rings, and its time is what counts', () => {
+    const one = again()
+    expect(isUnanswered(one)).toBe(true)
+    expect([cameAt(one), wasAt(one)]).toEqual([new Date(pressedAt).toISOString(), new Date(pressedAt).toISOString()])
+    expect(unansweredP0([one, make({ priority: 'P0', state: 'acknowledged' })])).toEqual([one])
+    const answered = make({ priority: 'P0', state: 'acknowledged' })
+    expect([answered, one].sort(byUrgency)).toEqual([one, answered])
+    expect(isUnanswered(make({ state: 'closed', unanswered: 1 }))).toBe(false)
+    expect([cameAt(answered), wasAt(answered)]).toEqual([answered.opened_at, answered.occurred_at])
+  })
+
+  it('never folds away', () => {
+    const quiet = Array.from({ length: 6 }, () => make({ priority: 'P0', state: 'acknowledged' }))
+    const one = again()
+    const rows = foldFloods([...quiet, one].sort(byUrgency))
+    expect(rows.map((row) => row.folded.length)).toEqual([1, 6])
+    expect(rows[0]!.incident).toBe(one)
+    const talk = make({ priority: 'P1', state: 'acknowledged', unanswered: 1 })
+    const others = Array.from({ length: 5 }, () => make({ priority: 'P1', state: 'acknowledged' }))
+    expect(foldFloods([...others, talk].sort(byUrgency))[0]!.incident).toBe(talk)
   })
 })
 
