@@ -92,6 +92,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{id}/evidence.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A signed bundle of the incident: clips, stills, journal, receipts, clocks, custody. Who takes it and why is recorded first. HEAD records nothing */
+        get: operations["evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents/{id}/claim": {
         parameters: {
             query?: never;
@@ -1110,7 +1127,7 @@ export interface components {
             to: components["schemas"]["Stamp"];
             points: components["schemas"]["Telemetry"][];
         };
-        /** @description application/problem+json (RFC 9457). Codes: unauthenticated, login_refused, login_limited, forbidden, loopback_only, origin_refused, not_found, method_not_allowed, incident_unknown, alert_unknown, camera_unknown, clip_unknown, snapshot_unknown, drone_unknown, whep_unknown, uplink_unknown, set_aside_unknown, event_unknown, uplink_unreachable, uplink_refused, body_invalid, field_invalid, field_missing, body_too_large, header_invalid, place_invalid, place_gone, cursor_invalid, transition_illegal, claimed_by_other, camera_not_live, offer_invalid, codec_unsupported, video_reordered, recording_missing, clip_evicted, streams_exhausted, viewers_exhausted, journal_unavailable, not_ready, conflict, bad_request, internal */
+        /** @description application/problem+json (RFC 9457). Codes: unauthenticated, login_refused, login_limited, forbidden, loopback_only, origin_refused, not_found, method_not_allowed, incident_unknown, alert_unknown, camera_unknown, clip_unknown, snapshot_unknown, drone_unknown, whep_unknown, uplink_unknown, set_aside_unknown, event_unknown, uplink_unreachable, uplink_refused, body_invalid, field_invalid, field_missing, body_too_large, header_invalid, place_invalid, place_gone, cursor_invalid, transition_illegal, claimed_by_other, camera_not_live, offer_invalid, codec_unsupported, video_reordered, recording_missing, clip_evicted, streams_exhausted, viewers_exhausted, exports_exhausted, journal_unavailable, not_ready, conflict, bad_request, internal */
         Problem: {
             type: string;
             /** @description stable; translate by it */
@@ -1367,6 +1384,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    evidence: {
+        parameters: {
+            query: {
+                /** @description why it is exported; 1 to 300 bytes */
+                reason: string;
+            };
+            header?: never;
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description bundle; watchpost verify checks it */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
                 };
             };
             default: components["responses"]["Problem"];
