@@ -31,6 +31,12 @@ const (
 	sdpMaxBytes     = 64 << 10
 	portTries       = 10
 	tcpReadBuffered = 8 // packets per TCP viewer: they only send RTCP
+	// The mux waits for both when it closes, and takes connections of sessions
+	// that are gone while it does (pion/ice's default is 30 s each). A session
+	// is known before its viewer knows where to connect, so an unknown one stays
+	// unknown.
+	tcpSilentWithin  = 2 * time.Second
+	tcpUnknownWithin = time.Second
 )
 
 // Video is what a camera gives now. GOP is the newest key unit and what
@@ -133,7 +139,10 @@ func (s *Server) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen on WebRTC port webrtc.tcp %d: %w: end what uses it or choose another (0: any)", s.o.TCP, err)
 	}
-	s.tcp = webrtc.NewICETCPMux(loggers{s.o.Log}.NewLogger("ice-tcp"), s.tcpLn, tcpReadBuffered)
+	s.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
+		Listener: s.tcpLn, Logger: loggers{s.o.Log}.NewLogger("ice-tcp"), ReadBufferSize: tcpReadBuffered,
+		FirstStunBindTimeout: tcpSilentWithin, AliveDurationForConnFromStun: tcpUnknownWithin,
+	})
 	s.ports = [2]int{udpPort, s.tcpLn.Addr().(*net.TCPAddr).Port}
 	return nil
 }

@@ -438,3 +438,32 @@ func TestTakenPortIsNamed(t *testing.T) {
 	server := whep.New(whep.Options{TCP: taken.Addr().(*net.TCPAddr).Port, Source: newCamera(), Log: slog.New(slog.DiscardHandler)})
 	require.ErrorContains(t, server.Open(), "webrtc.tcp")
 }
+
+// A browser whose session ended still opens TCP connections; so does a scanner.
+func TestStopsBesideSilentConnections(t *testing.T) {
+	server := whep.New(whep.Options{Source: newCamera(), Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, server.Open())
+	_, port := server.Ports()
+	dial := func() *net.TCPConn {
+		conn, err := net.DialTCP("tcp", nil, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		require.NoError(t, err)
+		t.Cleanup(func() { conn.Close() })
+		return conn
+	}
+	dial() // and says nothing
+	// The second is turned away for what it says: then the first was accepted.
+	nonsense := dial()
+	_, err := nonsense.Write([]byte{0, 1, 0xff})
+	require.NoError(t, err)
+	_, err = nonsense.Read(make([]byte, 1))
+	require.Error(t, err)
+
+	closed := make(chan error, 1)
+	go func() { closed <- server.Close() }()
+	select {
+	case err := <-closed:
+		require.NoError(t, err)
+	case <-time.After(10 * time.Second):
+		t.Fatal("the ports are still open")
+	}
+}
