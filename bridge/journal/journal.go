@@ -3,12 +3,17 @@
 // anything is acknowledged. It implements bridge.Appender.
 //
 // It refuses events above 64 KiB, keys above 1 KiB and drafts that are not
-// events, each before anything has changed. It never rewrites an event.
+// events, each before anything has changed; and, when the disk runs out, first
+// all but alarms and then alarms too (space.go). It never rewrites an event,
+// but for the data that law removes (erase.go), and lets the oldest range go
+// only as retirable.go says.
 //
 // It fails loudly: a write that the disk refused ends the process through
 // Options.Fatal, because what the memory holds is then no longer what the disk
-// holds. Contents that are wrong are a *DamagedError; all else that hinders
-// opening names the path and leaves it untouched.
+// holds. Contents that are wrong are a *DamagedError, or with Options.SetAside
+// a new epoch beside the damaged one (aside.go, salvage.go); all else that
+// hinders opening names the path and leaves it untouched. The crash cases, each
+// with its test, stand in the README of package bridge.
 package journal
 
 import (

@@ -138,7 +138,7 @@ func fillAndAppend(at string) error {
 	return j.Close()
 }
 
-// filling appends an alarm and a notice in turn.
+// filling appends alarms and notices in turn, 8 in a step.
 type filling struct {
 	j               *Journal
 	acknowledged    []string
@@ -146,23 +146,26 @@ type filling struct {
 	n               int
 }
 
-// until appends until a refusal; with nil, a number of events, none refused.
+// until appends until a refusal; with nil, a number of steps, none refused.
 func (f *filling) until(want error) error {
 	deadline := time.Now().Add(60 * time.Second)
-	for i := 0; want != nil || i < 100; i++ {
+	for i := 0; want != nil || i < 20; i++ {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("no %v: %+v", want, f.j.Space())
 		}
 		lane := bridge.Lanes()[i%2]
-		var noise [28 << 10]byte
-		_, _ = rand.Read(noise[:])
-		f.n++
-		d := draft(fmt.Sprint(f.n), lane)
-		d.Key, d.Data = "key/"+d.ID, fmt.Appendf(nil, `{"note":%q}`, hex.EncodeToString(noise[:]))
-		_, ticket, err := f.j.Append([]bridge.Draft{d})
+		step := make([]bridge.Draft, 8)
+		for i := range step {
+			var noise [28 << 10]byte
+			_, _ = rand.Read(noise[:])
+			f.n++
+			step[i] = draft(fmt.Sprint(f.n), lane)
+			step[i].Key, step[i].Data = "key/"+step[i].ID, fmt.Appendf(nil, `{"note":%q}`, hex.EncodeToString(noise[:]))
+		}
+		_, ticket, err := f.j.Append(step)
 		switch {
 		case errors.Is(err, ErrReserve) && lane == bridge.Notice:
-			f.refused++
+			f.refused += len(step)
 		case err != nil && !errors.Is(err, want):
 			return err
 		}
@@ -175,9 +178,11 @@ func (f *filling) until(want error) error {
 		if err := ticket.Wait(context.Background()); err != nil {
 			return err
 		}
-		f.acknowledged = append(f.acknowledged, d.Key)
+		for i := range step {
+			f.acknowledged = append(f.acknowledged, step[i].Key)
+		}
 		if lane == bridge.Alarm {
-			f.alarms++
+			f.alarms += len(step)
 		}
 	}
 	return nil

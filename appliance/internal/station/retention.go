@@ -2,6 +2,8 @@ package station
 
 import (
 	"context"
+	"crypto"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -17,6 +19,15 @@ const (
 	retainEvery = time.Minute
 	worker      = "retention" // carries out what the journal says of itself
 )
+
+// sign signs what the journal says of itself with the box's key.
+func (s *Station) sign(text []byte) []byte {
+	signature, err := s.signer.Sign(rand.Reader, text, crypto.Hash(0))
+	if err != nil {
+		s.log.Error("the journal's word goes unsigned", "err", err)
+	}
+	return signature
+}
 
 // placeWorkers are those whose cursors hold back retention.
 func placeWorkers() []string { return []string{"clips", "lights", worker} }

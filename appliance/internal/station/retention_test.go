@@ -2,7 +2,10 @@ package station
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/bridge/evidence"
 	"github.com/watchpost-edge/watchpost/bridge/journal"
 )
 
@@ -30,7 +34,9 @@ func aging(t *testing.T) (*Station, *calendar) {
 	cfg.Uplinks = []config.Uplink{{Name: "hq", Lanes: []string{"alarm"}, MaxBacklog: config.Backlog{Age: config.Duration(90 * 24 * time.Hour), Size: config.GiB}}}
 	s := New(Options{Config: &cfg, Log: slog.New(slog.DiscardHandler)})
 	var err error
-	s.journal, err = journal.Open(journal.Options{Dir: t.TempDir(), Source: "/stations/test/boxes/a"})
+	s.signer, err = evidence.OpenSigner(t.TempDir())
+	require.NoError(t, err)
+	s.journal, err = journal.Open(journal.Options{Dir: t.TempDir(), Source: "/stations/test/boxes/a", Sign: s.sign})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.journal.Close()) })
 	s.desk, err = desk.New(desk.Setup{Station: "test", Box: "a"}, s.journal, clock, s.log, rand.Reader)
@@ -94,11 +100,20 @@ func TestRetentionAndSuspension(t *testing.T) {
 	clock.at = clock.at.Add(700 * 24 * time.Hour)
 	require.NoError(t, s.retainNow(t.Context(), clock.at))
 	require.Equal(t, []string{desk.TypeUplinkSuspended, desk.TypeJournalRetired}, lastTypes(t, s, 2))
+	word, err := s.journal.Read(s.journal.Last()-1, 1)
+	require.NoError(t, err)
+	var data desk.JournalRetired
+	require.NoError(t, json.Unmarshal(word[0].Event.Data, &data))
+	signature, err := base64.StdEncoding.DecodeString(data.Signature)
+	require.NoError(t, err)
+	public, ok := s.signer.Public().(ed25519.PublicKey)
+	require.True(t, ok)
+	require.True(t, ed25519.Verify(public, journal.RetiredText(s.journal.Epoch(), journal.RetiredRange{Lane: data.Lane, From: data.From, To: data.To, Hash: data.Hash}), signature))
 	work(t, s)
 	low := s.journal.Low()
 	require.Positive(t, low)
 	require.Less(t, low, last)
-	_, err := s.journal.Read(0, 1)
+	_, err = s.journal.Read(0, 1)
 	var retired *bridge.RetiredError
 	require.ErrorAs(t, err, &retired)
 	require.NoError(t, s.retainNow(t.Context(), clock.at))

@@ -112,7 +112,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	}
 	s.journal, err = journal.Open(journal.Options{
 		Dir: s.cfg.Data.Journal.Dir, Source: fmt.Sprintf("/stations/%s/boxes/%s", s.cfg.Station.ID, s.cfg.Station.Box), Logger: s.log,
-		Reserve: int64(s.cfg.Data.Journal.Reserve), SetAside: true,
+		Reserve: int64(s.cfg.Data.Journal.Reserve), SetAside: true, Sign: s.sign,
 		Fatal: func(err error) {
 			s.log.Error("the journal cannot be written: the process ends, nothing acknowledged is lost", "err", err)
 			os.Exit(2)

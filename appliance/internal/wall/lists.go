@@ -2,6 +2,7 @@ package wall
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -147,6 +148,10 @@ func (s *Server) journal(c *fiber.Ctx, _ caller) error {
 	}
 	place := s.o.Journal.Last()
 	records, err := s.o.Journal.Read(after, limit)
+	var retired *bridge.RetiredError
+	if errors.As(err, &retired) {
+		records, err = s.o.Journal.Read(retired.Through, limit) // what is kept begins there
+	}
 	if err != nil {
 		return err
 	}
