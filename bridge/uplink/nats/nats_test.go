@@ -79,6 +79,7 @@ func TestSubjectsAndIDs(t *testing.T) {
 		require.NoError(t, err)
 		if leaf, ok := strings.CutPrefix(message.Subject, root+"up."); ok {
 			ids[message.Header.Get("Nats-Msg-Id")] = leaf
+			require.Equal(t, "alarm", message.Header.Get("Watchpost-Lane"))
 			require.Equal(t, uplinktest.Stream, message.Header.Get("Nats-Expected-Stream"))
 		}
 	}

@@ -99,7 +99,8 @@ func (s *session) Send(ctx context.Context, b bridge.Batch) (bridge.Ticket, erro
 			return nil, s.Err() // nothing more behind a hole
 		}
 		e := &b.Events[i]
-		message := &natsgo.Msg{Subject: s.uplink.root + "up." + leaf(b), Data: e.Wire}
+		// An event of another lane may stand in this one: journal.retired does.
+		message := &natsgo.Msg{Subject: s.uplink.root + "up." + leaf(b), Data: e.Wire, Header: natsgo.Header{"Watchpost-Lane": {string(b.Lane)}}}
 		ack, err := s.js.PublishMsgAsync(message, jetstream.WithMsgID(s.uplink.messageID(b, e)),
 			jetstream.WithExpectStream(s.uplink.options.Stream), jetstream.WithRetryAttempts(0)) // a late repeat would come out of order
 		if err != nil {

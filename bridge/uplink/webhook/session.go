@@ -59,7 +59,7 @@ func (s *session) Send(ctx context.Context, b bridge.Batch) (bridge.Ticket, erro
 		if i+1 < len(from) {
 			to = from[i+1]
 		}
-		err := s.post(ctx, string(b.Way), messageID(b, b.Events[from[i]:to]), body)
+		err := s.post(ctx, b.Way, b.Lane, messageID(b, b.Events[from[i]:to]), body)
 		var refused *bridge.EventError
 		if errors.As(err, &refused) {
 			return nil, refused
@@ -78,7 +78,7 @@ func (s *session) Send(ctx context.Context, b bridge.Batch) (bridge.Ticket, erro
 // ask sends an empty batch. A receiver that calls it malformed is there.
 func (s *session) ask(ctx context.Context) error {
 	id := "pulse/" + strconv.FormatInt(time.Now().UnixNano(), 36)
-	err := s.post(ctx, string(bridge.WayLane), id, []byte("[]"))
+	err := s.post(ctx, bridge.WayLane, "", id, []byte("[]"))
 	var refused *bridge.EventError
 	if errors.As(err, &refused) {
 		return nil
@@ -115,7 +115,7 @@ func (s *session) pulse() {
 }
 
 // post is one request and what its answer means.
-func (s *session) post(ctx context.Context, way, id string, body []byte) error {
+func (s *session) post(ctx context.Context, way bridge.Way, lane bridge.Lane, id string, body []byte) error {
 	limit := s.uplink.options.AnswerWithin
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("no answer within %s", limit))
 	defer cancel()
@@ -131,7 +131,11 @@ func (s *session) post(ctx context.Context, way, id string, body []byte) error {
 	request.Header.Set("webhook-id", id)
 	request.Header.Set("webhook-timestamp", timestamp)
 	request.Header.Set("webhook-signature", sign(s.secrets, id, timestamp, body))
-	request.Header.Set("Watchpost-Delivery", way)
+	request.Header.Set("Watchpost-Delivery", string(way))
+	if lane != "" {
+		// An event of another lane may stand in this one: journal.retired does.
+		request.Header.Set("Watchpost-Lane", string(lane))
+	}
 	response, err := s.client.Do(request)
 	if err != nil {
 		switch {

@@ -169,6 +169,7 @@ func TestWhatIsSent(t *testing.T) {
 	} {
 		require.Equal(t, want.id, got[i].header.Get("webhook-id"))
 		require.Equal(t, want.way, got[i].header.Get("Watchpost-Delivery"))
+		require.Equal(t, "alarm", got[i].header.Get("Watchpost-Lane"))
 	}
 	require.Less(t, len(got[4].header.Get("webhook-id")), 100)
 	require.Empty(t, got[3].header.Get("X"))
