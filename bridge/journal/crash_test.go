@@ -28,6 +28,10 @@ func TestMain(m *testing.M) {
 		crashChild(dir)
 		return
 	}
+	if dir := os.Getenv(retireDirEnv); dir != "" {
+		retireChild(dir)
+		return
+	}
 	if dir := os.Getenv(fullDirEnv); dir != "" {
 		fullChild(dir)
 		return
@@ -114,8 +118,13 @@ func TestReadOnlyAfterKill(t *testing.T) {
 
 func runAndKill(t *testing.T, dir string, after time.Duration) []string {
 	t.Helper()
+	return runChildAndKill(t, crashDirEnv+"="+dir, after)
+}
+
+func runChildAndKill(t *testing.T, env string, after time.Duration) []string {
+	t.Helper()
 	child := exec.Command(os.Args[0], "-test.run=^$")
-	child.Env = append(os.Environ(), crashDirEnv+"="+dir)
+	child.Env = append(os.Environ(), env)
 	stdin, err := child.StdinPipe()
 	require.NoError(t, err)
 	defer stdin.Close()
