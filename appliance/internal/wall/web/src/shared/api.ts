@@ -58,6 +58,17 @@ export async function call<T>(method: string, path: string, options: CallOptions
   return (await response.json()) as T
 }
 
+// probe asks whether a GET would be answered, without its answer.
+export async function probe(path: string): Promise<void> {
+  let response: Response
+  try {
+    response = await fetch(apiBase + path, { method: 'HEAD', credentials: 'same-origin', cache: 'no-store', signal: AbortSignal.timeout(defaultTimeoutMs) })
+  } catch (error) {
+    throw new ApiError(problem('unreachable', 0, String(error)))
+  }
+  if (!response.ok) throw new ApiError(await readProblem(response))
+}
+
 // An answer that is not problem+json comes from something between us and the box.
 export async function readProblem(response: Response): Promise<Problem> {
   const type = response.headers.get('Content-Type') ?? ''

@@ -39,6 +39,8 @@ export const useRoom = defineStore('room', () => {
   const cut = computed(() => phase.value === 'ready' && !line.up)
   const mayAct = computed(() => ['operator', 'lead', 'admin'].includes(me.value?.role ?? ''))
 
+  const mayLead = computed(() => ['lead', 'admin'].includes(me.value?.role ?? ''))
+
   const stream = new Stream({
     onResource: (kind, item) => foldResource(folded, kind, item),
     onState: (state) => {
@@ -119,7 +121,7 @@ export const useRoom = defineStore('room', () => {
   const alertsOf = (incident: Incident) => incident.alerts.flatMap((id) => folded.alerts.get(id) ?? [])
 
   return {
-    ...folded, station, me, phase, problem, line, zone, cut, mayAct, start, stop, load, cameraName, clipsOfIncident, alertsOf,
+    ...folded, station, me, phase, problem, line, zone, cut, mayAct, mayLead, start, stop, load, cameraName, clipsOfIncident, alertsOf,
     put: (kind: 'incident' | 'alert' | 'clip', item: unknown) => foldResource(folded, kind, item),
   }
 })
