@@ -14,38 +14,53 @@ import (
 	"github.com/watchpost-edge/watchpost/ingest"
 )
 
-func TestLivePictureOverHTTP(t *testing.T) {
-	b := newBox(t)
-	c := b.as(t, "wall")
+// viewer is a browser with an offer, over what the setting allows.
+type viewer struct {
+	pc            *webrtc.PeerConnection
+	packets, keys atomic.Int64
+}
+
+func newViewer(t *testing.T, networks ...webrtc.NetworkType) *viewer {
+	t.Helper()
+	v := &viewer{}
 	media := &webrtc.MediaEngine{}
 	require.NoError(t, media.RegisterDefaultCodecs())
 	var setting webrtc.SettingEngine
 	setting.SetIncludeLoopbackCandidate(true)
-	pc, err := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(setting)).NewPeerConnection(webrtc.Configuration{})
+	if len(networks) > 0 {
+		setting.SetNetworkTypes(networks)
+	}
+	var err error
+	v.pc, err = webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(setting)).NewPeerConnection(webrtc.Configuration{})
 	require.NoError(t, err)
-	defer pc.GracefulClose()
-	var packets, keys atomic.Int64
-	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+	t.Cleanup(func() { _ = v.pc.GracefulClose() })
+	v.pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		for {
 			packet, _, err := track.ReadRTP()
 			if err != nil {
 				return
 			}
-			packets.Add(1)
+			v.packets.Add(1)
 			if kind := packet.Payload[0] & 0x1f; kind == 28 && packet.Payload[1]&0x1f == 5 || kind == 5 {
-				keys.Add(1)
+				v.keys.Add(1)
 			}
 		}
 	})
-	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
+	_, err = v.pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	require.NoError(t, err)
-	offer, err := pc.CreateOffer(nil)
+	offer, err := v.pc.CreateOffer(nil)
 	require.NoError(t, err)
-	gathered := webrtc.GatheringCompletePromise(pc)
-	require.NoError(t, pc.SetLocalDescription(offer))
+	gathered := webrtc.GatheringCompletePromise(v.pc)
+	require.NoError(t, v.pc.SetLocalDescription(offer))
 	<-gathered
+	return v
+}
 
-	answer := c.raw("POST", "/api/v1/cameras/east/whep", []byte(pc.LocalDescription().SDP), with("Content-Type", "application/sdp"))
+func TestLivePictureOverHTTP(t *testing.T) {
+	b := newBox(t)
+	c := b.as(t, "wall")
+	v := newViewer(t)
+	answer := c.raw("POST", "/api/v1/cameras/east/whep", []byte(v.pc.LocalDescription().SDP), with("Content-Type", "application/sdp"))
 	sdp, err := io.ReadAll(answer.Body)
 	answer.Body.Close()
 	require.NoError(t, err)
@@ -53,8 +68,8 @@ func TestLivePictureOverHTTP(t *testing.T) {
 	require.Equal(t, "application/sdp", answer.Header.Get("Content-Type"))
 	location := answer.Header.Get("Location")
 	require.True(t, strings.HasPrefix(location, "/api/v1/cameras/east/whep/"))
-	require.NoError(t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(sdp)}))
-	require.Eventually(t, func() bool { return packets.Load() >= 20 && keys.Load() > 0 }, within, 10*time.Millisecond)
+	require.NoError(t, v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: string(sdp)}))
+	require.Eventually(t, func() bool { return v.packets.Load() >= 20 && v.keys.Load() > 0 }, within, 10*time.Millisecond)
 	udp, tcp := b.server.WebRTCPorts()
 	require.Positive(t, udp)
 	require.Positive(t, tcp)

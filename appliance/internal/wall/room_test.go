@@ -45,6 +45,7 @@ type box struct {
 	url      string
 	registry *prometheus.Registry
 	station  *station
+	stop     func() error // ends Run, once
 
 	mu       sync.Mutex
 	accesses []desk.AccessIn
@@ -92,10 +93,11 @@ func newBox(t *testing.T, change ...settings) *box {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.server.Run(ctx) }()
-	t.Cleanup(func() {
+	b.stop = sync.OnceValue(func() error {
 		cancel()
-		require.NoError(t, <-ended)
+		return <-ended
 	})
+	t.Cleanup(func() { require.NoError(t, b.stop()) })
 	return b
 }
 

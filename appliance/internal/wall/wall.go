@@ -27,7 +27,6 @@ const (
 	idleWithin     = 2 * time.Minute // between requests of a connection
 	connectionsMax = 1024
 	handleWithin   = 10 * time.Second // an answer of the desk
-	stopWithin     = 5 * time.Second
 )
 
 // Limits holds times that tests make short; DefaultLimits is for all others.
@@ -80,7 +79,7 @@ type Server struct {
 	live    *whep.Server
 	m       *metrics
 	app     *fiber.App
-	ln      net.Listener
+	ln      *cutting
 	started time.Time
 
 	ctx     context.Context // ends with Run: streams end with it
@@ -189,7 +188,7 @@ func (s *Server) Open() error {
 	if err := s.live.Open(); err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	s.ln = cutting{Listener: ln, within: s.o.Limits.Write, cut: s.m.cut}
+	s.ln = newCutting(ln, s.o.Limits.Write, s.m.cut)
 	return nil
 }
 
@@ -212,36 +211,6 @@ func (s *Server) Routes() []Route {
 
 // WebRTCPorts are the ports of live video; after Open.
 func (s *Server) WebRTCPorts() (udp, tcp int) { return s.live.Ports() }
-
-// Run serves until ctx ends, then ends streams and live pictures and returns
-// when all of it has ended.
-func (s *Server) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	var liveErr error
-	wg.Go(func() { liveErr = s.live.Run(s.ctx) })
-	wg.Go(func() { s.sample(s.ctx) })
-	wg.Go(func() { s.sweepLooks(s.ctx) })
-	served := make(chan error, 1)
-	go func() { served <- s.app.Listener(s.ln) }()
-
-	var err error
-	select {
-	case err = <-served:
-	case <-ctx.Done():
-		s.cancel()
-		stopped := s.app.ShutdownWithTimeout(stopWithin)
-		if errors.Is(stopped, context.DeadlineExceeded) {
-			s.o.Log.Warn("connections were still open at the end", "waited", stopWithin)
-			stopped = nil
-		}
-		err = errors.Join(stopped, <-served)
-	}
-	s.cancel()
-	s.streams.Wait()
-	wg.Wait()
-	s.looks.closeAll()
-	return errors.Join(err, liveErr)
-}
 
 func (s *Server) sweepLooks(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
