@@ -53,7 +53,7 @@ func serve(addr, dir string) error {
 }
 
 // process is a nats-server that can be killed.
-func process(t *testing.T, addr, dir string) (js jetstream.JetStream, kill func()) {
+func process(t testing.TB, addr, dir string) (js jetstream.JetStream, kill func()) {
 	t.Helper()
 	p := exec.Command(os.Args[0])
 	p.Env = append(os.Environ(), serverAddr+"="+addr, serverDir+"="+dir)

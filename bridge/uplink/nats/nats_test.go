@@ -42,7 +42,7 @@ func config(name string, u bridge.Uplink) bridge.UplinkConfig {
 	return bridge.UplinkConfig{Name: name, Uplink: u, Lanes: []bridge.Lane{bridge.Alarm}, Confirm: bridge.ByTransport, Drills: true}
 }
 
-func waitFor(t *testing.T, what func() bool, why string) {
+func waitFor(t testing.TB, what func() bool, why string) {
 	t.Helper()
 	require.Eventually(t, what, patience, pause, why)
 }
