@@ -67,7 +67,7 @@ func TestStagesReportHowTheyEnded(t *testing.T) {
 	stop()
 	var said bytes.Buffer
 	log := slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelError}))
-	require.NoError(t, runStages(ctx, log, []stage{end("desk", errors.New("checkpoint not written")), end("source", context.Canceled)}))
+	require.NoError(t, runStages(ctx, log, []stage{end("desk", errors.New("checkpoint not written")), end("source", context.Canceled)}, func(int) { t.Error("nothing hung") }))
 	require.Contains(t, said.String(), `part=desk err="checkpoint not written"`)
 	require.NotContains(t, said.String(), "source")
 	require.Equal(t, "source", <-order, "the one that started last ends first")

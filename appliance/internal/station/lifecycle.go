@@ -15,13 +15,22 @@ type stage struct {
 	run  func(context.Context) error
 }
 
-// stageSlow is when a stage that does not end is worth a line in the log.
-const stageSlow = 10 * time.Second
+// How long a stage may take to end.
+const (
+	stageSlow = 10 * time.Second // then it is worth a line in the log
+	stageHung = 30 * time.Second // then the process ends without it
+)
+
+// hungStatus is the exit status of a process that had to leave a stage behind.
+// Nothing acknowledged is lost by that: what was acknowledged is in the journal.
+const hungStatus = 3
 
 // runStages starts the stages in order and, when ctx ends or one of them
 // fails, stops them in the opposite order, each after the one started behind
 // it has ended: data runs dry from the sources on. It returns the first error.
-func runStages(ctx context.Context, log *slog.Logger, stages []stage) error {
+// A stage that hangs must not keep a box alive that takes no presses any more:
+// exit is called then, and does not return in a process.
+func runStages(ctx context.Context, log *slog.Logger, stages []stage, exit func(status int)) error {
 	type running struct {
 		stage
 		cancel context.CancelFunc
@@ -56,8 +65,13 @@ func runStages(ctx context.Context, log *slog.Logger, stages []stage) error {
 	for i := len(all) - 1; i >= 0; i-- {
 		all[i].cancel()
 		slow := time.AfterFunc(stageSlow, func() { log.Warn("still waiting for a part to end", "part", all[i].name) })
+		hung := time.AfterFunc(stageHung, func() {
+			log.Error("a part does not end: the process ends without it, nothing acknowledged is lost", "part", all[i].name, "waited", stageHung, "because", first)
+			exit(hungStatus)
+		})
 		<-all[i].ended
 		slow.Stop()
+		hung.Stop()
 	}
 	return first
 }

@@ -303,7 +303,7 @@ func (s *Station) Run(ctx context.Context) error {
 		stages = append(stages, stage{"watch of drone " + d.cfg.ID, d.watch}, stage{"drone " + d.cfg.ID, d.listen})
 	}
 	stages = append(stages, stage{"addresses", s.announce})
-	err := runStages(ctx, s.log, stages)
+	err := runStages(ctx, s.log, stages, os.Exit)
 	return errors.Join(err, s.journal.Close())
 }
 
