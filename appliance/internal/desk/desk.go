@@ -85,10 +85,8 @@ func (d *Desk) Open(ctx context.Context) error {
 			break
 		}
 	}
-	if last := d.state.k.Now; d.time.wall.Before(last.Add(-stepMin)) {
-		// The wall clock went back while the box was down: the first Handle
-		// sees the step and says so.
-		d.time.wall = last.Time
+	if last := d.state.k.Now; !last.IsZero() {
+		d.time.resume(last.Time)
 	}
 	return ctx.Err()
 }

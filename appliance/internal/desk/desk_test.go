@@ -247,14 +247,19 @@ func TestClockSteps(t *testing.T) {
 	require.Equal(t, []string{"clock.stepped", "incident.opened", "alert.raised"}, names)
 	require.Equal(t, start().Add(time.Hour+1400*time.Millisecond), now)
 
-	clock.set(-time.Minute) // backward: a millisecond a step until the wall has caught up
+	clock.set(-time.Minute) // backward: on from there, a little slower until the wall has caught up
 	before := now
+	handle()
+	names, now = recorded(3)
+	require.Equal(t, "clock.stepped", names[0])
+	require.Equal(t, before, now)
 	for i := range 3 {
+		clock.pass(20 * time.Second)
 		handle()
 		_, now = recorded(2)
-		require.Equal(t, before.Add(time.Duration(i+2)*time.Millisecond), now)
+		require.Equal(t, before.Add(time.Duration(i+1)*19*time.Second), now)
 	}
-	clock.pass(2 * time.Minute)
+	clock.pass(19 * time.Minute)
 	handle()
 	_, now = recorded(2)
 	require.Equal(t, clock.Wall(), now)
@@ -265,7 +270,37 @@ func TestClockSteps(t *testing.T) {
 	handle()
 	names, after := recorded(3)
 	require.Equal(t, "clock.stepped", names[0])
-	require.True(t, after.After(now))
+	require.False(t, after.Before(now))
+	clock.pass(20 * time.Second)
+	handle()
+	_, now = recorded(2)
+	require.Equal(t, after.Add(19*time.Second), now)
+}
+
+// A limit is a stretch of time: no step of the wall clock makes it much longer.
+func TestLimitsOutlastAClockThatIsSetBack(t *testing.T) {
+	ctx := context.Background()
+	m, clock := newMemory(), newHands()
+	d := openDesk(t, m, clock, rand.NewChaCha8([32]byte{}))
+	_, err := d.Handle(ctx, press("P-1", "e1", ingest.PressAlarm, clock.Wall()))
+	require.NoError(t, err)
+	clock.set(-time.Hour)
+	tick := func() []string {
+		clock.pass(30 * time.Second)
+		result, err := d.Handle(ctx, desk.Tick{})
+		require.NoError(t, err)
+		return types(result.Events)
+	}
+	require.Empty(t, tick())
+	require.Empty(t, tick())
+	d = openDesk(t, m, clock, rand.NewChaCha8([32]byte{1})) // the box was down for no time at all
+	for range 3 {
+		if names := tick(); len(names) > 0 {
+			require.Equal(t, []string{"incident.escalated"}, names)
+			return
+		}
+	}
+	require.Fail(t, "it never escalated")
 }
 
 func TestSince(t *testing.T) {

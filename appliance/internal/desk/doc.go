@@ -9,6 +9,12 @@
 // see the same, byte for byte. Resources are never changed once they have been
 // handed out: a change is a new value, so what View and Since give may be kept.
 //
+// The desk's own time never goes back and never stands still (clock.go). When
+// the wall clock is set back, recorded times run ahead of it, by what the
+// monotonic clock counts, until it has caught up: were they to wait for it, an
+// incident would escalate an hour late because somebody mended the clock by an
+// hour. clock.stepped tells of the step; its recorded time, by how much.
+//
 // Where to start: setup.go (what it must know), inputs.go (what it is told),
 // step*.go (what it decides), events.go (what it writes), apply*.go (what it
 // remembers), desk.go (the lock, the tickets, the clock), view.go (what it
