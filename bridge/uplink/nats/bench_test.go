@@ -82,6 +82,7 @@ func stations(t testing.TB, count, each int) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
+	var forwarders []*bridge.Forwarder
 	defer running.Wait()
 	defer cancel()
 	began, used := time.Now(), cpu(syscall.RUSAGE_SELF)+cpu(syscall.RUSAGE_CHILDREN)
@@ -92,6 +93,7 @@ func stations(t testing.TB, count, each int) {
 		f, err := bridge.NewForwarder(bridge.Options{Journal: newMemory(name, each), Uplinks: []bridge.UplinkConfig{config("bus", u)}, Flush: -1,
 			Down: func(context.Context, bridge.Message) error { return nil }})
 		require.NoError(t, err)
+		forwarders = append(forwarders, f)
 		running.Go(func() { _ = f.Run(ctx) })
 	}
 	total := uint64(count * each)
@@ -109,22 +111,53 @@ func stations(t testing.TB, count, each int) {
 	reach(total / 3)
 	kill()
 	js, kill = process(t, addr, dir)
-	reach(total)
+	require.Eventually(t, func() bool {
+		for _, f := range forwarders {
+			if f.Status()[0].Lag[bridge.Alarm] > 0 {
+				return false
+			}
+		}
+		return true
+	}, 2*time.Minute, 20*time.Millisecond)
+	cancel()
+	running.Wait()
 	took := time.Since(began)
-	stream, err := js.Stream(t.Context(), uplinktest.Stream)
-	require.NoError(t, err)
-	info, err := stream.Info(t.Context(), jetstream.WithSubjectFilter("watchpost.>"))
-	require.NoError(t, err)
-	require.Equal(t, total, info.State.Msgs, "each once")
-	require.Len(t, info.State.Subjects, count)
-	for subject, n := range info.State.Subjects {
-		require.EqualValues(t, each, n, subject)
-	}
+	whole(t, js, count, each)
 	kill()
-	spent := cpu(syscall.RUSAGE_SELF) + cpu(syscall.RUSAGE_CHILDREN) - used
+	spent := cpu(syscall.RUSAGE_SELF) + cpu(syscall.RUSAGE_CHILDREN) - used // the check of the whole included
 	if b, ok := t.(*testing.B); ok {
 		b.ReportMetric(float64(total)/took.Seconds(), "events/s")
 		b.ReportMetric(float64(total)/spent.Seconds(), "events/core-s")
+	}
+}
+
+// whole reads the stream as the receiving rules do: every station's lane is
+// there in order. A server flooded by all at once refuses some events and takes
+// later ones (its max_buffered_msgs): those stand behind a hole and come again.
+func whole(t testing.TB, js jetstream.JetStream, count, each int) {
+	t.Helper()
+	stream, err := js.Stream(t.Context(), uplinktest.Stream)
+	require.NoError(t, err)
+	consumer, err := js.OrderedConsumer(t.Context(), uplinktest.Stream, jetstream.OrderedConsumerConfig{})
+	require.NoError(t, err)
+	messages, err := consumer.Messages()
+	require.NoError(t, err)
+	defer messages.Stop()
+	last := map[string]uint64{}
+	for range stream.CachedInfo().State.Msgs {
+		m, err := messages.Next()
+		require.NoError(t, err)
+		e, err := bridge.DecodeEvent(m.Data())
+		require.NoError(t, err)
+		n, err := bridge.SequenceNumber(e.Sequence)
+		require.NoError(t, err)
+		if n == last[e.Source]+1 {
+			last[e.Source] = n
+		}
+	}
+	require.Len(t, last, count)
+	for source, n := range last {
+		require.EqualValues(t, each, n, source)
 	}
 }
 
