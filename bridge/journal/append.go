@@ -67,6 +67,9 @@ func (j *Journal) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket,
 	if len(drafts) > stepEventsMax {
 		return nil, nil, fmt.Errorf("append %d events: %w: at most %d", len(drafts), ErrTooLarge, stepEventsMax)
 	}
+	if err := j.space.admits(drafts); err != nil {
+		return nil, nil, fmt.Errorf("append event %s: %w", drafts[0].ID, err)
+	}
 	records := make([]bridge.Record, len(drafts))
 	for i := range drafts {
 		record, err := j.seal(&drafts[i])
@@ -82,9 +85,6 @@ func (j *Journal) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket,
 	}
 	if j.err != nil {
 		return nil, nil, fmt.Errorf("append event %s: %w", drafts[0].ID, j.err)
-	}
-	if err := j.space.admits(drafts); err != nil {
-		return nil, nil, fmt.Errorf("append event %s: %w", drafts[0].ID, err)
 	}
 	entries, after, size, err := chain(j.assigned, records)
 	if err != nil {

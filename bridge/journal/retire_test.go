@@ -238,10 +238,10 @@ func soakFactor(t testing.TB) int {
 // Years in which as much comes as goes: the store stays as large as what it
 // keeps. WATCHPOST_SOAK=20 runs 20 times as long.
 func TestStoreStaysBounded(t *testing.T) {
-	const kept, batch = 6000, 500
+	const kept, batch = 4000, 500
 	j := openTest(t, t.TempDir())
-	note := strings.Repeat("x", 300)
-	total := 24_000 * soakFactor(t)
+	note := strings.Repeat("x", 100)
+	total := 16_000 * soakFactor(t)
 	largest := int64(0)
 	for at := 0; at < total; at += batch {
 		drafts := make([]bridge.Draft, batch)
@@ -268,7 +268,7 @@ func TestStoreStaysBounded(t *testing.T) {
 	live := j.Last() - j.Low()
 	t.Logf("%d events appended, %d kept, store at most %d MiB", j.Last(), live, largest>>20)
 	require.Less(t, live, uint64(kept+10_000))
-	// Kept events take 12 MiB before compression; memtables in flight and what
+	// Kept events take 3 MiB before compression; memtables in flight and what
 	// compaction has not dropped yet come on top.
 	require.Less(t, largest, int64(160<<20))
 	seen, err := j.Verify(t.Context(), 0)

@@ -40,6 +40,9 @@ const (
 	// tableBytes is what a memtable's file can fill: badger changes files at
 	// memTableBytes, looks before each transaction, and takes 15 % at once.
 	tableBytes = memTableBytes + memTableBytes*15/100 + 1<<20
+	// flushBytes is what flushing may take before appends stop: the memtable in
+	// use and two behind it.
+	flushBytes = 3 * memTableBytes
 	// openBytes is what a start takes: a memtable's file, and flushing one.
 	openBytes = 2 * tableBytes
 )
@@ -113,7 +116,7 @@ func openSpace(options Options) (*space, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	s.now.Reserve = min(options.Reserve, s.total/4)
-	s.margin = min(alarmsUntil, s.now.Reserve/2)
+	s.margin = min(alarmsUntil, max(s.now.Reserve/2, flushBytes))
 	s.step = min(stepBytesMax, max(s.now.Reserve/ballastSteps, 1<<20))
 	if left := s.now.Free + s.now.Ballast; left < max(s.margin/2, openBytes) {
 		return nil, errors.Join(fmt.Errorf("%w: %d MiB left on the file system of %s; make room and start again", ErrFull, left>>20, options.Dir), file.Close())
@@ -235,6 +238,14 @@ func (s *space) follow(store string) error {
 	s.prepared, s.next = "", highest+1
 	s.prepare()
 	return nil
+}
+
+// closes reports whether the store can be closed: that flushes its memtable.
+func (s *space) closes() bool {
+	s.settle()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ballast == nil || s.now.Free >= tableBytes
 }
 
 // end removes what was prepared and not used.

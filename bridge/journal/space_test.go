@@ -149,7 +149,7 @@ type filling struct {
 // until appends until a refusal; with nil, a number of steps, none refused.
 func (f *filling) until(want error) error {
 	deadline := time.Now().Add(60 * time.Second)
-	for i := 0; want != nil || i < 20; i++ {
+	for i := 0; want != nil || i < 6; i++ {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("no %v: %+v", want, f.j.Space())
 		}
@@ -205,27 +205,27 @@ func TestReserve(t *testing.T) {
 	var free atomic.Int64
 	free.Store(10 << 30)
 	dir := t.TempDir()
-	options := Options{Dir: dir, Source: testSource, Reserve: 16 << 20, Free: func(string) (int64, int64, error) { return free.Load(), 100 << 30, nil }}
+	options := Options{Dir: dir, Source: testSource, Reserve: 256 << 20, Free: func(string) (int64, int64, error) { return free.Load(), 100 << 30, nil }}
 	j, err := Open(options)
 	require.NoError(t, err)
 	ballast, err := os.Stat(filepath.Join(dir, ballastName))
 	require.NoError(t, err)
-	require.EqualValues(t, 16<<20, ballast.Size())
+	require.EqualValues(t, 256<<20, ballast.Size())
 	appendWait(t, j, draft("1", bridge.Notice))
 	level := func(want Level) {
 		t.Helper()
 		require.Eventually(t, func() bool { return j.Space().Level == want }, 5*time.Second, time.Millisecond)
 	}
 
-	free.Store(9 << 20) // above the margin of 8 MiB: nothing is given back
+	free.Store(129 << 20) // above the margin of 128 MiB: nothing is given back
 	level(LevelAll)
-	require.EqualValues(t, 16<<20, j.Space().Ballast)
+	require.EqualValues(t, 256<<20, j.Space().Ballast)
 	free.Store(0) // it is all given back, and nothing of it arrives
 	level(LevelNone)
 	_, _, err = j.Append([]bridge.Draft{draft("2", bridge.Alarm)})
 	require.ErrorIs(t, err, ErrFull)
 	require.ErrorContains(t, err, dir)
-	free.Store(10 << 20)
+	free.Store(200 << 20)
 	level(LevelAlarms)
 	for _, lane := range []bridge.Lane{bridge.Notice, bridge.Clip, bridge.Local} {
 		_, _, err = j.Append([]bridge.Draft{draft("2", lane)})
@@ -234,7 +234,7 @@ func TestReserve(t *testing.T) {
 	appendWait(t, j, draft("2", bridge.Alarm), draft("3", bridge.Notice))
 	free.Store(10 << 30)
 	level(LevelAll)
-	require.EqualValues(t, 16<<20, j.Space().Ballast, "taken again")
+	require.EqualValues(t, 256<<20, j.Space().Ballast, "taken again")
 	appendWait(t, j, draft("4", bridge.Local))
 	require.NoError(t, j.Close())
 	empty, err := filepath.Glob(filepath.Join(j.Path(), "*"+tableExt))
@@ -250,11 +250,11 @@ func TestReserve(t *testing.T) {
 
 // A small disk gets a smaller ballast, and says so.
 func TestReserveOfSmallDisk(t *testing.T) {
-	j, err := Open(Options{Dir: t.TempDir(), Source: testSource, Reserve: 1 << 30, Free: func(string) (int64, int64, error) { return 90 << 20, 100 << 20, nil }})
+	j, err := Open(Options{Dir: t.TempDir(), Source: testSource, Reserve: 1 << 30, Free: func(string) (int64, int64, error) { return 500 << 20, 600 << 20, nil }})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, j.Close()) }()
 	now := j.Space()
-	require.EqualValues(t, 25<<20, now.Ballast)
+	require.EqualValues(t, 150<<20, now.Ballast)
 	require.Equal(t, now.Reserve, now.Ballast)
 	require.EqualValues(t, 1<<30, now.Wanted)
 }

@@ -70,8 +70,8 @@ func (c *Config) validateStation(ps *Problems) {
 	if age := time.Duration(c.Data.Journal.MaxAge); age < 30*24*time.Hour {
 		ps.add("data.journal.max_age", "%s is below 30d; incidents and their receipts need that long", age)
 	}
-	if r := c.Data.Journal.Reserve; r != 0 && r < Size(16<<20) {
-		ps.add("data.journal.reserve", "%d bytes is below 16MiB; write how much of the disk is held back for alarms, or 0", r)
+	if r := c.Data.Journal.Reserve; r != 0 && r < Size(64<<20) {
+		ps.add("data.journal.reserve", "%d bytes is below 64MiB; write how much of the disk is held back for alarms, or 0", r)
 	}
 	for key, r := range map[string]Retention{"data.recordings": c.Data.Recordings, "data.clips": c.Data.Clips, "data.snapshots": c.Data.Snapshots} {
 		if r.Budget < Size(1<<20) {
