@@ -22,7 +22,7 @@ type order struct {
 }
 
 // down takes what headquarters says. After nil it is stored, or never will
-// be; after an error it comes again.
+// be, or waits for space and holds nothing up; after an error it comes again.
 func (s *Station) down(ctx context.Context, m bridge.Message) error {
 	var in desk.Input
 	switch m.Kind {
@@ -31,9 +31,13 @@ func (s *Station) down(ctx context.Context, m bridge.Message) error {
 		if r.ID == "" {
 			return nil // a person's word is on one event; a range is the transport's
 		}
-		in = desk.ReceiptIn{
+		err := s.deferred.record(ctx, desk.ReceiptIn{
 			Uplink: m.Uplink, Epoch: r.Epoch, Lane: r.Lane, ID: r.ID, Accepted: r.Result == bridge.Accepted, By: r.By, At: r.At.Time, Reason: r.Reason,
+		})
+		if hopeless(err) {
+			return s.refuseDown(m, err)
 		}
+		return err
 	case bridge.KindIncident:
 		var o order
 		if err := json.Unmarshal(m.Payload, &o); err != nil {
@@ -62,8 +66,7 @@ func (s *Station) refuseDown(m bridge.Message, why error) error {
 
 // setAside records that an uplink will never take an event.
 func (s *Station) setAside(ctx context.Context, uplink string, e bridge.Event, reason string) error {
-	_, err := s.desk.Handle(ctx, desk.SetAsideIn{
+	return s.deferred.record(ctx, desk.SetAsideIn{
 		Uplink: uplink, ID: e.ID, Reason: reason, Epoch: e.Epoch, Lane: e.Lane, Sequence: e.Sequence, Type: e.Type, Subject: e.Subject,
 	})
-	return err
 }

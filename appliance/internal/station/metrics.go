@@ -37,6 +37,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	g.add(prometheus.CounterValue, "clips_empty_total", "Wanted parts of clips of which nothing was held.", float64(c.s.counts.clipsEmpty.Load()))
 	g.add(prometheus.CounterValue, "evictions_untold_total", "Evictions that did not become events.", float64(c.s.counts.evictionsUntold.Load()))
 	g.add(prometheus.CounterValue, "given_up_total", "Things to do that could never succeed; the log names each.", float64(c.s.counts.givenUp.Load()))
+	g.add(prometheus.CounterValue, "words_deferred_total", "Words of headquarters on single events that waited for space on the disk.", float64(c.s.deferred.late.Load()))
+	g.add(prometheus.CounterValue, "words_lost_total", "Of these, those that were never recorded.", float64(c.s.deferred.lost.Load()))
 	g.add(prometheus.CounterValue, "down_refused_total", "Messages of headquarters that were refused.", float64(c.s.counts.downRefused.Load()))
 }
 

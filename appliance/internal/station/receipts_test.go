@@ -85,7 +85,7 @@ func newCommand(t *testing.T, within time.Duration, change func(*above)) *comman
 	require.NoError(t, err)
 	require.NoError(t, d.Open(t.Context()))
 	c := &command{hq: &above{done: make(chan struct{})}, Station: &Station{
-		log: log, journal: j, desk: d, cfg: &config.Config{Uplinks: []config.Uplink{{Name: "hq", ReceiptWithin: config.Duration(within)}}},
+		log: log, journal: j, desk: d, deferred: &deferred{handle: d.Handle, log: log}, cfg: &config.Config{Uplinks: []config.Uplink{{Name: "hq", ReceiptWithin: config.Duration(within)}}},
 	}}
 	change(c.hq)
 	c.forwarder, err = bridge.NewForwarder(bridge.Options{

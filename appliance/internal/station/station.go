@@ -74,6 +74,7 @@ type Station struct {
 	pillars   *pillars
 	forwarder *bridge.Forwarder
 	receipts  *receipts
+	deferred  *deferred
 	signer    *evidence.Signer
 	uploader  *uploader // nil: clips are not sent
 	sessions  *access.Sessions
@@ -148,7 +149,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	}
 	_, err = s.desk.Handle(ctx, desk.StartedIn{Version: s.version, Boot: rand.Text(), Config: s.cfg.Digest()})
 	switch {
-	case errors.Is(err, journal.ErrReserve) || errors.Is(err, journal.ErrFull):
+	case noSpace(err):
 		s.log.Error("the start is not in the journal: alarms come first", "err", err) // and health says so
 	case err != nil:
 		return fmt.Errorf("record start: %w", err)
@@ -197,6 +198,7 @@ func (s *Station) makeDevices() error {
 }
 
 func (s *Station) makeBridge() error {
+	s.deferred = &deferred{handle: s.desk.Handle, log: s.log}
 	o := bridge.Options{Journal: s.journal, Version: s.version, Logger: s.log, Down: s.down, SetAside: s.setAside}
 	for _, u := range s.cfg.Uplinks {
 		up, err := s.makeUplink(u)

@@ -53,6 +53,7 @@ func (s *Station) watchUplinks(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+		s.deferred.again(ctx)
 		for _, st := range s.forwarder.Status() {
 			in := desk.DeviceIn{Device: st.Name, Type: "uplink", State: "online"}
 			switch {
