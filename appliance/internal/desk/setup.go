@@ -84,6 +84,7 @@ const (
 	incidentKept     = 7 * 24 * time.Hour // closed incidents stay this long, and may be reopened
 	pressAgeMax      = 7 * 24 * time.Hour // an older press time is not believed
 	futureMax        = 5 * time.Second    // nor one further ahead than this
+	clocklessResend  = 24 * time.Hour     // within it a press without a time is a resend
 	lateAfter        = 10 * time.Second   // an alert recorded later than this says so
 	escalationsMax   = 3                  // then the lead has been told often enough
 	tickEventsMax    = 64                 // escalations in one step; the rest follow at once

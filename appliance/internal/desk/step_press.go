@@ -33,7 +33,8 @@ func pressClass(kind ingest.PressKind) (priority string, drill, ok bool) {
 // incident of the same pillar, else in a new one. Presses of different pillars
 // never meet by themselves, drills and real ones neither.
 func (t *step) press(p ingest.Press, hit *bridge.Record) error {
-	if hit != nil && samePress(hit, p) {
+	counted := hit != nil && t.countedAnew(hit, p)
+	if hit != nil && samePress(hit, p) && !counted {
 		t.duplicate(hit)
 		return nil
 	}
@@ -61,6 +62,9 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 		fact.Reused = true
 		t.answer.Warning = fmt.Sprintf("pillar %s used the press id %q again with other content", pillar.ID, p.ID)
 	}
+	if counted {
+		t.answer.Warning = fmt.Sprintf("pillar %s gives no time and used the press id %q again after more than %s: taken as a new press", pillar.ID, p.ID, clocklessResend)
+	}
 	cameras := t.r.bound[pillar.ID]
 	t.raise(raising{
 		data: AlertRaised{
@@ -70,6 +74,14 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 		occurred: occurred, drill: drill, about: string(p.Kind), bound: cameras, like: like, key: pressKey(p),
 	}, t.s.joinable(like, t.now, 0))
 	return nil
+}
+
+// countedAnew reports whether a press without a time is another one than the
+// one found under its key. A pillar that has no clock, and lost its counter
+// with its battery, gives its presses the keys of old ones: rather a press
+// twice than never.
+func (t *step) countedAnew(hit *bridge.Record, p ingest.Press) bool {
+	return p.AtText == "" && t.now.Sub(hit.Event.RecordedTime.Time) > clocklessResend
 }
 
 // samePress reports whether the press that was found is this one: the kind is

@@ -110,6 +110,29 @@ func TestPressOfAnotherKindIsNoDuplicate(t *testing.T) {
 	require.True(t, answer.Duplicate)
 }
 
+// A pillar without a clock whose counter began again gives old keys to new
+// presses: rather twice than never.
+func TestPressWithoutATimeIsNewAfterADay(t *testing.T) {
+	r := newRoom(t)
+	in := press("P-1", "e1", ingest.PressAlarm, r.now)
+	in.Press.At, in.Press.AtText = time.Time{}, ""
+	_, first := r.do(in)
+	records, answer := r.after(24 * time.Hour).do(in)
+	require.Empty(t, records)
+	require.True(t, answer.Duplicate)
+
+	in.Press.Received = r.after(time.Millisecond).now
+	records, answer = r.do(in)
+	require.Equal(t, []string{"alert.raised"}, types(records))
+	require.False(t, answer.Duplicate)
+	require.NotEqual(t, first.Alert, answer.Alert)
+	require.Contains(t, answer.Warning, "taken as a new press")
+	require.Equal(t, bridge.At(r.now), records[0].Event.Time)
+	records, again := r.after(23 * time.Hour).do(in)
+	require.Empty(t, records, "a resend of the new one")
+	require.Equal(t, answer.Alert, again.Alert)
+}
+
 // A pillar's id may have 128 characters, of any script.
 func TestPressIDIsCountedInCharacters(t *testing.T) {
 	r := newRoom(t)
