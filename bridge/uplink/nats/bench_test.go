@@ -3,7 +3,6 @@ package nats_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"sync"
 	"syscall"
 	"testing"
@@ -73,12 +72,9 @@ func BenchmarkStations(b *testing.B) {
 func TestStations(t *testing.T) { stations(t, 30, 200) }
 
 func stations(t testing.TB, count, each int) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr, dir := l.Addr().String(), t.TempDir()
-	require.NoError(t, l.Close())
+	addr, dir := uplinktest.FreeAddr(t), t.TempDir()
 	js, kill := process(t, addr, dir)
-	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: uplinktest.Stream, Subjects: []string{"watchpost.*.*.up.>"}})
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: uplinktest.Stream, Subjects: []string{"watchpost.*.*.up.>"}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup

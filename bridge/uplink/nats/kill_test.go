@@ -76,12 +76,9 @@ func process(t testing.TB, addr, dir string) (js jetstream.JetStream, kill func(
 // A server killed with SIGKILL again and again in a drain: the stream has all
 // of the lane in order, each event once.
 func TestServerKilled(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr, dir := l.Addr().String(), t.TempDir()
-	require.NoError(t, l.Close())
+	addr, dir := uplinktest.FreeAddr(t), t.TempDir()
 	js, kill := process(t, addr, dir)
-	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: uplinktest.Stream, Subjects: []string{"watchpost.*.*.up.>"}})
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: uplinktest.Stream, Subjects: []string{"watchpost.*.*.up.>"}})
 	require.NoError(t, err)
 
 	const count = 3000

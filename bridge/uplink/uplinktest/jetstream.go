@@ -44,7 +44,7 @@ var (
 // NewJetStream chooses a port; Start does the rest.
 func NewJetStream(t testing.TB) *JetStream {
 	t.Helper()
-	n := &JetStream{t: t, addr: freeAddr(t), dir: t.TempDir(), hq: newHQ(t), Config: jetstream.StreamConfig{
+	n := &JetStream{t: t, addr: FreeAddr(t), dir: t.TempDir(), hq: newHQ(t), Config: jetstream.StreamConfig{
 		Name: Stream, Subjects: []string{"watchpost.>"}, Discard: jetstream.DiscardNew, MaxMsgSize: RefusedBytes,
 	}}
 	t.Cleanup(n.Kill)

@@ -2,6 +2,7 @@ package uplinktest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -40,7 +41,7 @@ var (
 // NewMosquitto chooses a port; Start does the rest.
 func NewMosquitto(t testing.TB) *Mosquitto {
 	t.Helper()
-	addr := freeAddr(t)
+	addr := FreeAddr(t)
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 	m := &Mosquitto{t: t, addr: addr, config: filepath.Join(t.TempDir(), "mosquitto.conf"), hq: newHQ(t)}
@@ -58,14 +59,20 @@ func NewMosquitto(t testing.TB) *Mosquitto {
 	return m
 }
 
-// freeAddr is an address that is free now. A server that must come back at the
-// same one cannot be given port 0.
-func freeAddr(t testing.TB) string {
+// FreeAddr is an address that is free now. A server that must come back at the
+// same one cannot be given port 0; below the range from which the system takes
+// the ports of connections, nobody takes it meanwhile.
+func FreeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 12_000+rand.IntN(20_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	require.Fail(t, "no free port")
+	return ""
 }
 
 // Addr implements Peer.

@@ -35,7 +35,7 @@ var _ Peer = (*Receiver)(nil)
 // NewReceiver chooses a port; Start does the rest.
 func NewReceiver(t testing.TB) *Receiver {
 	t.Helper()
-	r := &Receiver{t: t, addr: freeAddr(t), hq: newHQ(t)}
+	r := &Receiver{t: t, addr: FreeAddr(t), hq: newHQ(t)}
 	t.Cleanup(r.Kill)
 	return r
 }
