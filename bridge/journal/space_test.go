@@ -99,6 +99,16 @@ func fillAndAppend(at string) error {
 	}
 	_ = filler.Wait() // "No space left on device"
 	alarms := f.alarms
+	if err := f.until(nil); err != nil {
+		return err
+	}
+	more := make([]byte, 10<<20) // the room of many alarms: only `make soak` writes them all
+	if os.Getenv("WATCHPOST_SOAK") != "" {
+		more = nil
+	}
+	if err := os.WriteFile(fill+"-more", more, 0o600); err != nil {
+		return err
+	}
 	if err := f.until(ErrFull); err != nil {
 		return err
 	}
@@ -118,7 +128,7 @@ func fillAndAppend(at string) error {
 			return err
 		}
 	}
-	if err := os.Remove(fill); err != nil {
+	if err := errors.Join(os.Remove(fill), os.Remove(fill+"-more")); err != nil {
 		return err
 	}
 	if j, err = Open(options); err != nil {
