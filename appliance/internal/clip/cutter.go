@@ -57,7 +57,7 @@ type Ready struct {
 	WantedFrom    time.Time `json:"wanted_from"`
 	WantedTo      time.Time `json:"wanted_to"`
 	Gaps          []Gap     `json:"gaps"`
-	OffsetMS      float64   `json:"offset_ms"` // of the camera's clock
+	OffsetMS      float64   `json:"offset_ms"` // how far the camera's clock is ahead of the box's
 	UncertaintyMS float64   `json:"uncertainty_ms"`
 	SHA256        string    `json:"sha256"`
 	Bytes         int64     `json:"bytes"`
@@ -79,7 +79,7 @@ type Options struct {
 	Log   *slog.Logger
 	Ready func(context.Context, Ready) error
 	Empty func(context.Context, Empty) error
-	// Clock is the measured offset of a camera's clock and its uncertainty;
+	// Clock is how far a camera's clock is ahead of the box's, and how unsure that is;
 	// may be nil.
 	Clock func(camera string) (offset, uncertainty time.Duration)
 	// Trouble is told when recording a camera fails (err) and when it works

@@ -68,14 +68,14 @@ func (s *Station) clipEmpty(_ context.Context, e clip.Empty) error {
 	return nil
 }
 
-// clockOf is the measured offset of a camera's clock.
+// clockOf is how far a camera's clock is ahead of the box's.
 func (s *Station) clockOf(camera string) (offset, uncertainty time.Duration) {
 	c := s.cameras[camera]
 	if c == nil {
 		return 0, 0
 	}
 	st := c.source.Stats()
-	return st.ClockOffset, st.Uncertainty
+	return -st.ClockOffset, st.Uncertainty
 }
 
 // recordingTrouble notes why a camera is not recorded; nil when it is again.

@@ -121,7 +121,7 @@ func (b *caseBuilder) pictures() {
 		}
 		b.c.Clips = append(b.c.Clips, one)
 		// A clip records the box's clock minus the camera's.
-		clock := evidence.Clock{Device: c.Camera, At: c.ReadyAt, OffsetMS: -c.OffsetMS, UncertaintyMS: c.UncertaintyMS, How: "RTCP sender reports, while clip " + c.ID + " was recorded"}
+		clock := evidence.Clock{Device: c.Camera, At: c.ReadyAt, OffsetMS: c.OffsetMS, UncertaintyMS: c.UncertaintyMS, How: "RTCP sender reports, while clip " + c.ID + " was recorded"}
 		if !clocks[c.ID] {
 			clocks[c.ID] = true
 			b.c.Clocks = append(b.c.Clocks, clock)

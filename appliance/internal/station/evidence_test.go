@@ -98,7 +98,7 @@ func TestExportIsWhole(t *testing.T) {
 
 	text := bundle.String() // files are stored, not packed
 	require.Contains(t, text, `"by": "zhou"`)
-	require.Contains(t, text, `"offset_ms": 120`)
+	require.Contains(t, text, `"offset_ms": -120`)
 	require.Contains(t, text, `"reason": "for the court"`)
 	require.Equal(t, 1, strings.Count(text, `"of": "gate clip `+id+`/whole"`), "a look is one line")
 	require.NotContains(t, text, "somebody-else")

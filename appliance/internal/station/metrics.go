@@ -55,7 +55,7 @@ func (c *collector) cameras(g gatherer) {
 		g.add(prometheus.CounterValue, "camera_bytes_total", "Bytes of access units received.", float64(st.Bytes), "camera", id)
 		g.add(prometheus.CounterValue, "camera_packets_lost_total", "RTP packets that did not arrive.", float64(st.PacketsLost), "camera", id)
 		g.add(prometheus.CounterValue, "camera_sessions_total", "Sessions that became live.", float64(st.Sessions), "camera", id)
-		g.add(prometheus.GaugeValue, "camera_clock_offset_seconds", "Box's clock minus the camera's.", st.ClockOffset.Seconds(), "camera", id)
+		g.add(prometheus.GaugeValue, "camera_clock_offset_seconds", "How far the camera's clock is ahead of the box's.", -st.ClockOffset.Seconds(), "camera", id)
 		if cam.analyzer == nil {
 			continue
 		}
