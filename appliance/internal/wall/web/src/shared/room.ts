@@ -10,6 +10,7 @@ import type { Incident, Me, Problem, Room, Station } from './types'
 
 const retryFirstMs = 1000
 const retryMostMs = 10_000
+const lostMs = 2000
 
 export const useRoom = defineStore('room', () => {
   const clock = useClock()
@@ -37,6 +38,10 @@ export const useRoom = defineStore('room', () => {
 
   const zone = computed(() => station.value?.timezone ?? 'Asia/Shanghai')
   const cut = computed(() => phase.value === 'ready' && !line.up)
+  // lost: cut for long enough that what stands here is not asserted any more;
+  // asOf is the time for which it is, and at which ages stop.
+  const lost = computed(() => cut.value && clock.now - line.heardAt > lostMs)
+  const asOf = computed(() => (lost.value ? line.heardAt : clock.seconds))
   const mayAct = computed(() => ['operator', 'lead', 'admin'].includes(me.value?.role ?? ''))
 
   const mayLead = computed(() => ['lead', 'admin'].includes(me.value?.role ?? ''))
@@ -121,7 +126,7 @@ export const useRoom = defineStore('room', () => {
   const alertsOf = (incident: Incident) => incident.alerts.flatMap((id) => folded.alerts.get(id) ?? [])
 
   return {
-    ...folded, station, me, phase, problem, line, zone, cut, mayAct, mayLead, start, stop, load, cameraName, clipsOfIncident, alertsOf,
+    ...folded, station, me, phase, problem, line, zone, cut, lost, asOf, mayAct, mayLead, start, stop, load, cameraName, clipsOfIncident, alertsOf,
     put: (kind: 'incident' | 'alert' | 'clip', item: unknown) => foldResource(folded, kind, item),
   }
 })

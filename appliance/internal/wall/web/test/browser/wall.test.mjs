@@ -43,6 +43,11 @@ async function accessible(name) {
 }
 const visible = (selector) => page.locator(selector).first().waitFor({ timeout: 8000 })
 const live = (camera) => page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera, { timeout: 15_000 })
+// How strongly a tile's video and its last picture are seen.
+const shades = (camera) => page.evaluate((id) => {
+  const of = (what) => getComputedStyle(document.querySelector(`[data-camera="${id}"] ${what}`)).opacity
+  return { video: of('video'), still: of('canvas') }
+}, camera)
 const eventually = async (what, condition) => {
   const until = Date.now() + 5000
   while (!(await condition())) {
@@ -167,8 +172,17 @@ describe('live tiles', () => {
     await cameras.stop('market')
     await visible('[data-veil="market"]')
     assert.match(await page.textContent('[data-veil="market"]'), /^无画面 自 \d\d:\d\d:\d\d$/)
+    assert.deepEqual(await shades('market'), { video: '0', still: '0.4' })
     fixture.cameraLive('market', true)
     await live('market')
+  })
+
+  it('that freeze are dimmed by the page\'s own clock, whatever the box says', async () => {
+    await logIn(page, fixture.url, { to: '/cameras' })
+    await live('market')
+    await cameras.stop('market')
+    await page.locator('[data-veil="market"]').waitFor({ timeout: 4000 })
+    assert.deepEqual(await shades('market'), { video: '0', still: '0.4' })
   })
 
   it('say that there was no picture yet', async () => {
