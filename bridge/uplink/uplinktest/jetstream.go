@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type JetStream struct {
 	server *server.Server
 	conn   *natsgo.Conn
 	hq     *HQ
+	seen   atomic.Uint64 // newest place in the stream that headquarters has
 }
 
 var (
@@ -79,9 +81,14 @@ func (n *JetStream) Start() {
 	defer cancel()
 	_, err = n.JS().CreateOrUpdateStream(ctx, n.Config)
 	require.NoError(n.t, err)
-	consumer, err := n.JS().CreateOrUpdateConsumer(ctx, Stream, jetstream.ConsumerConfig{
-		Durable: "hq", FilterSubject: subjectRoot + "up.*", AckPolicy: jetstream.AckAllPolicy,
-	})
+	// An ordered consumer, from where headquarters stands: what the server had
+	// handed out and a kill took away comes again at once, in its place. A
+	// durable one would wait for its acknowledgement first, and go on behind it.
+	from := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjectRoot + "up.*"}}
+	if seen := n.seen.Load(); seen > 0 {
+		from.DeliverPolicy, from.OptStartSeq = jetstream.DeliverByStartSequencePolicy, seen+1
+	}
+	consumer, err := n.JS().OrderedConsumer(ctx, Stream, from)
 	require.NoError(n.t, err)
 	_, err = consumer.Consume(n.receive)
 	require.NoError(n.t, err)
@@ -114,7 +121,9 @@ func (n *JetStream) receive(m jetstream.Msg) {
 		way = bridge.WayReplay
 	}
 	n.hq.receive(way, m.Data())
-	_ = m.Ack() // without it, it comes again
+	if at, err := m.Metadata(); err == nil {
+		n.seen.Store(at.Sequence.Stream)
+	}
 }
 
 // Send implements Ordering.
