@@ -24,7 +24,7 @@ var (
 	// to stay alive. Nothing has changed.
 	ErrFull = errors.New("disk is full: nothing can be recorded")
 	// ErrHeld says that another process has the journal open.
-	ErrHeld = errors.New("journal is held by another process")
+	ErrHeld = errors.New("journal is held by another process: stop it, or ask the running box (GET /api/v1/journal)")
 )
 
 // DamagedError says that the contents of a journal are wrong: not that they

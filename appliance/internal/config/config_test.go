@@ -61,6 +61,8 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		{"512MiB", "512 MB", `data.clips.budget: "512 MB" is no size`},
 		{"2d", "2 days", `data.clips.max_age: "2 days" is no duration`},
 		{"rtsp://10.0.0.11/main", "rtsp://u:p@10.0.0.11/main", "cameras[0].streams.main: holds credentials"},
+		{"rtsp://10.0.0.11/main", "http://u:p@10.0.0.11/", "cameras[0].streams.main: holds credentials"},
+		{`"mqtt://127.0.0.1:1883"`, `"ftp://u:p@hq.example"`, "uplinks[0].url: holds credentials"},
 		{"rtsp://10.0.0.11/main", "http://10.0.0.11/", `cameras[0].streams.main: "http://10.0.0.11/" is no RTSP address`},
 		{"pre_roll: 10s", "pre_roll: 10s\n    masks: []", "cameras[0].masks: unknown key"},
 		{"pre_roll: 10s", "pre_roll: 1h", "cameras[0].pre_roll: 3600 is not within 1 and 300"},

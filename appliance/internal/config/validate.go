@@ -100,12 +100,12 @@ func (c *Config) validateListeners(ps *Problems) {
 func (cam *Camera) validate(key string, can Supported, ps *Problems) {
 	u, err := url.Parse(cam.Streams.Main)
 	switch {
+	case holdsCredentials(cam.Streams.Main):
+		ps.add(key+".streams.main", "holds credentials; put them into username and password_file")
 	case cam.Streams.Main == "":
 		ps.add(key+".streams.main", "is empty; write the camera's address, like rtsp://10.0.0.11/main")
 	case err != nil || u.Host == "" || (u.Scheme != "rtsp" && u.Scheme != "rtsps"):
 		ps.add(key+".streams.main", "%q is no RTSP address; write it like rtsp://10.0.0.11/main", cam.Streams.Main)
-	case u.User != nil:
-		ps.add(key+".streams.main", "holds credentials; put them into username and password_file")
 	}
 	oneOf(key+".transport", cam.Transport, []string{"auto", "tcp", "udp"}, ps)
 	oneOf(key+".record", cam.Record, []string{"continuous", "incidents", "off"}, ps)
@@ -269,9 +269,17 @@ func listen(key, address string, ps *Problems) {
 func address(key, text string, schemes []string, ps *Problems) {
 	u, err := url.Parse(text)
 	switch {
+	case holdsCredentials(text):
+		ps.add(key, "holds credentials; put them into username and password_file")
 	case err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme):
 		ps.add(key, "%q; write it like %s://hq.example", text, schemes[len(schemes)-1])
-	case u.User != nil:
-		ps.add(key, "holds credentials; put them into username and password_file")
 	}
+}
+
+// holdsCredentials asks before anything is said of an address: what is said
+// stands in logs. It does not need the address to be a good one.
+func holdsCredentials(text string) bool {
+	_, rest, _ := strings.Cut(text, "//")
+	authority, _, _ := strings.Cut(rest, "/")
+	return strings.Contains(authority, "@")
 }

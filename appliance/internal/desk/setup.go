@@ -89,7 +89,7 @@ const (
 	escalationsMax   = 3                  // then the lead has been told often enough
 	tickEventsMax    = 64                 // escalations in one step; the rest follow at once
 	startEventsMax   = 500                // sightings that a start ends
-	updateMin        = time.Second        // a stay must have grown by this to be worth an event
+	updateMin        = 10 * time.Second   // a stay must have grown by this to be worth an event
 	camerasMin       = 2                  // bound to a place where there are 2
 	similarMax       = 5                  // similar incidents named in incident.opened
 	screensMax       = 32                 // screens remembered per alert
