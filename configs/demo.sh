@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A whole station on this machine: makes the footage, starts firmware-sim
-# (cameras, pillar, drone, headquarters) and watchpost on it, prints the wall's
+# (two cameras, two pillars, a drone, headquarters) and watchpost on it, prints the wall's
 # address and a login made for this run. Ctrl-C stops everything. Called by
 # `make demo`, which has built the programs.
 set -euo pipefail
