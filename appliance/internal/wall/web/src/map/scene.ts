@@ -31,9 +31,9 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
 
   const cameraState = (id: string) => {
     const facts = room.cameraStates.get(id)
-    return room.cut || !facts ? 'unknown' : facts.live ? 'online' : 'offline'
+    return room.lost ? 'lost' : !facts ? 'unknown' : facts.live ? 'online' : 'offline'
   }
-  const deviceState = (type: string, id: string) => (room.cut ? 'unknown' : (room.devices.get(`${type}/${id}`)?.state ?? 'unknown'))
+  const deviceState = (type: string, id: string) => (room.lost ? 'lost' : (room.devices.get(`${type}/${id}`)?.state ?? 'unknown'))
 
   const cones = computed(() =>
     [...room.cameras.values()].map((camera) => viewCone(camera, cameraState(camera.id))).filter((cone) => cone !== undefined))

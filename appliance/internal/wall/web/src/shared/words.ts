@@ -55,11 +55,11 @@ export function useWords() {
   }
   const clockMs = (ms: number) => clockTime(ms, room.zone)
 
-  // since: an age while it matters, the clock after.
+  // since: an age while it matters, the clock after. With the line cut it stops.
   function since(stamp: string | undefined): string {
     const ms = parseStamp(stamp)
     if (ms === undefined) return '–'
-    const age = clock.seconds - ms
+    const age = room.asOf - ms
     return age < ageMattersMs ? duration(age) : clockOrDate(ms, clock.seconds, room.zone)
   }
 

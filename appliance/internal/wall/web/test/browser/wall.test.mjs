@@ -200,6 +200,8 @@ describe('the line to the box', () => {
     await accessible('devices')
     fixture.cutLine(true)
     await visible('[data-line="cut"]')
+    await visible('[data-device="camera/market"] [data-state="lost"]:has-text("未知")')
+    assert.equal(await page.locator('[data-state="online"]').count(), 0)
     fixture.cutLine(false)
     await page.locator('[data-line="cut"]').waitFor({ state: 'detached', timeout: 10_000 })
   })
@@ -207,6 +209,32 @@ describe('the line to the box', () => {
 
 describe('the wall', () => {
   beforeEach(() => page.setViewportSize({ width: 1920, height: 1080 }))
+
+  it('asserts nothing when the box is not heard', async () => {
+    await logIn(page, fixture.url, { to: '/wall' })
+    await live('market')
+    const press = fixture.raise({ kind: 'alarm', priority: 'P0', cameras: ['market'] })
+    await visible('[data-live-word]:text-is("实时")')
+    await visible('[data-camera="market"] .rec')
+    fixture.cutLine(true)
+    await visible('[data-as-of]:has-text("截至")')
+    await page.waitForFunction(() => document.querySelectorAll('[data-dot="live"], .tile .rec, .tile .zone, .zones').length === 0)
+    await visible('[data-live-word]:text-is("非实时")')
+    assert.match(await page.textContent('[data-veil="market"]'), /^无画面 自 \d\d:\d\d:\d\d$/)
+    assert.equal((await shades('market')).video, '0')
+    assert.match(await page.textContent('[data-uplink=hq]'), /未知/)
+    for (const tally of await page.locator('[data-tally]').allTextContents()) assert.match(tally, /未知$/)
+    assert.equal(await page.getAttribute('[data-tally=camera]', 'class'), 'item lost hatched')
+    const age = () => page.textContent(`.wall-list [data-incident="${press.id}"] .age`)
+    const stopped = await age()
+    await visible('[data-line=cut] >> text=/断线 [4-9] 秒/')
+    assert.equal(await age(), stopped, 'its age stands still')
+    await accessible('wall with the line cut')
+    fixture.cutLine(false)
+    await live('market')
+    await visible('[data-live-word]:text-is("实时")')
+    await page.locator('[data-as-of]').waitFor({ state: 'detached' })
+  })
 
   it('fills with a P0, and one key answers it', async () => {
     await logIn(page, fixture.url, { to: '/wall' })
