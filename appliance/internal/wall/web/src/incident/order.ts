@@ -12,18 +12,21 @@ export const noFilter: Filter = { text: '', priorities: [], states: 'open' }
 export const isClosed = (i: Incident) => i.state === 'closed'
 // isUnanswered: nobody has answered yet, or somebody pressed again since.
 export const isUnanswered = (i: Incident) => i.state === 'open' || (i.unanswered > 0 && !isClosed(i))
+// isUnclaimed: answered once, and nobody's now (reopened, or only acknowledged).
+export const isUnclaimed = (i: Incident) => !isClosed(i) && !isUnanswered(i) && !i.claimed_by
 // cameAt and wasAt: when the box had it, when it happened; of an incident in
 // which somebody pressed again, when that was.
 export const cameAt = (i: Incident) => i.pressed_at || i.opened_at
 export const wasAt = (i: Incident) => i.pressed_at || i.occurred_at
 
-// byUrgency: unanswered before answered within a priority, newest first, closed
-// last. Newest first so that what just came is never below the screen's edge.
+// byUrgency: within a priority unanswered, then what nobody has claimed, then the
+// rest, each newest first; closed last. Newest first so that what just came is never below the screen's edge.
 export function byUrgency(a: Incident, b: Incident): number {
   return (
     Number(isClosed(a)) - Number(isClosed(b)) ||
     a.priority.localeCompare(b.priority) ||
     Number(isUnanswered(b)) - Number(isUnanswered(a)) ||
+    Number(isUnclaimed(b)) - Number(isUnclaimed(a)) ||
     cameAt(b).localeCompare(cameAt(a)) ||
     b.number - a.number
   )
@@ -49,7 +52,7 @@ export interface Row {
 export const floodFrom = 4 // so many alike fold into one row
 const floodWithinMs = 10 * 60_000 // neighbours in time
 
-const alike = (i: Incident) => [i.priority, i.state, isUnanswered(i), i.kind, i.drill, i.place.id || i.place.name].join('|')
+const alike = (i: Incident) => [i.priority, i.state, isUnanswered(i), isUnclaimed(i), i.kind, i.drill, i.place.id || i.place.name].join('|')
 
 // foldFloods joins many incidents of one kind at one place that came close
 // together. An unanswered P0 stands alone: each is a person.

@@ -105,7 +105,8 @@ describe('incidents', () => {
     await page.keyboard.press('Enter')
     await visible('.facts >> text=误报')
     await page.keyboard.press('o')
-    await visible('[data-state="acknowledged"]')
+    await visible('[data-state="acknowledged"] .nobody:has-text("无人接警")')
+    await visible('[data-action=claim].primary')
   })
 
   it('are recorded from a call with three fields and one key', async () => {

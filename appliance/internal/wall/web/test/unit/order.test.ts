@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { byUrgency, cameAt, floodFrom, foldFloods, isUnanswered, matches, noFilter, unansweredP0, wasAt } from '@/incident/order'
+import { byUrgency, cameAt, floodFrom, foldFloods, isUnanswered, isUnclaimed, matches, noFilter, unansweredP0, wasAt } from '@/incident/order'
 import type { Incident } from '@/shared/types'
 import { wallCameras } from '@/video/wallCameras'
 import { makeIncident } from '../fixture/station.mjs'
@@ -16,6 +16,14 @@ describe('order', () => {
     const old = make({ priority: 'P1' })
     const fresh = make({ priority: 'P1' })
     expect([closed, low, answered, old, fresh].sort(byUrgency)).toEqual([fresh, old, answered, low, closed])
+  })
+
+  it('puts what nobody has claimed between the unanswered and the claimed', () => {
+    const reopened = { ...make({ priority: 'P1', state: 'acknowledged' }), claimed_by: undefined } as Incident
+    const claimed = make({ priority: 'P1', state: 'acknowledged' })
+    const fresh = make({ priority: 'P1' })
+    expect([claimed, reopened, fresh].sort(byUrgency)).toEqual([fresh, reopened, claimed])
+    expect([claimed, reopened, fresh].map(isUnclaimed)).toEqual([false, true, false])
   })
 
   it('gives the screen to the P0 that waits longest, drills too', () => {
