@@ -30,13 +30,17 @@ describe('tallies', () => {
 })
 
 describe('the axis', () => {
-  it('covers the clips and ends now, or where a long one has pictures', () => {
+  it('covers alerts and clips and grows to now for five minutes, then breaks off', () => {
     const incident = make({})
     const clip = makeClip(incident, 'market', 'whole', 1) as unknown as Clip
-    const soon = axisRange(incident, [clip], now + 120_000)
+    const { alert } = makeIncident(1, 1, { at: now }) as unknown as { alert: Alert }
+    const soon = axisRange(incident, [clip], [alert], now + 120_000)
     expect(soon.from).toBeLessThan(now - 30_000)
     expect(soon.to).toBeGreaterThanOrEqual(now + 120_000)
-    expect(axisRange(incident, [clip], now + 86_400_000).to).toBeLessThan(now + 3_600_000)
+    expect(soon.broken).toBe(false)
+    const long = axisRange(incident, [clip], [alert], now + 86_400_000)
+    expect(long).toEqual({ from: now - 36_000, to: now + 36_000, broken: true })
+    expect(axisRange(incident, [], [{ ...alert, to: new Date(now + 600_000).toISOString() }], now + 601_000).to).toBe(now + 660_000)
     expect(axisTicks(soon, 8).length).toBeLessThanOrEqual(8)
     expect(axisTicks(soon, 8).every((ms) => ms % 5000 === 0)).toBe(true)
   })
