@@ -74,20 +74,20 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
 
   // One mark for all open incidents of one spot, the most urgent on top.
   const incidentMarks = computed<Mark[]>(() => {
-    const spots = new Map<string, { mark: Mark; count: number }>()
+    const spots = new Map<string, Mark[]>()
     for (const incident of room.incidents.values()) {
       const one = only()
       if (one ? incident.id !== one.id : incident.state === 'closed') continue
       if (!incident.position) continue
       const { lat, lon } = incident.position
       const spot = `${lat.toFixed(5)}/${lon.toFixed(5)}`
-      const held = spots.get(spot)
       const mark: Mark = { key: `incident/${spot}`, kind: 'incident', at: [lon, lat], name: word('kind', incident.kind), state: incident.priority, detail: incident.place.name, turn: 0, incident: incident.id }
-      const count = (held?.count ?? 0) + 1
-      const urgent = !held || mark.state < held.mark.state ? mark : held.mark
-      spots.set(spot, { mark: urgent, count })
+      spots.set(spot, [...(spots.get(spot) ?? []), mark])
     }
-    return [...spots.values()].map(({ mark, count }) => (count > 1 ? { ...mark, name: `${mark.name} ${t('incident.times', { n: count })}` } : mark))
+    return [...spots.values()].map((held) => {
+      held.sort((a, b) => a.state.localeCompare(b.state))
+      return { ...held[0]!, name: countEqual(held.map((mark) => mark.name), (n) => t('incident.times', { n })) }
+    })
   })
 
   // Where the drone was: what the box kept, then what it says now.
@@ -125,6 +125,13 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
   const fallback = computed<LonLat[]>(() => (room.station ? [[room.station.position.lon, room.station.position.lat]] : []))
 
   return { cones, places, trackLines, marks, incidentMarks, points: computed(() => (points.value.length ? points.value : fallback.value)) }
+}
+
+// countEqual names each kind once; a count stands only with its own kind.
+export function countEqual(names: string[], times: (n: number) => string): string {
+  const counts = new Map<string, number>()
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return [...counts].map(([name, n]) => (n > 1 ? `${name} ${times(n)}` : name)).join(' · ')
 }
 
 const trackPoint = (t: Telemetry): TrackPoint[] => (t.position ? [{ ms: Date.parse(t.at), at: [t.position.lon, t.position.lat] }] : [])

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { tallyCameras, tallyDevices, uplinkLag } from '@/device/summary'
 import { axisRange, axisTicks } from '@/incident/axis'
 import { boundsOf, graticule, moved, placePolygon, unbroken, viewCone } from '@/map/geo'
+import { countEqual } from '@/map/scene'
 import { countToday } from '@/review/today'
 import type { Alert, Camera, Clip, Device, Incident, Uplink } from '@/shared/types'
 import { openZones } from '@/video/zones'
@@ -72,6 +73,14 @@ describe('the map', () => {
     expect(grid.metres).toBe(25)
     expect(grid.lines.features.length).toBeGreaterThan(10)
     expect(boundsOf([])).toBeUndefined()
+  })
+})
+
+describe('a spot on the map', () => {
+  it('names each kind once and counts only equal ones', () => {
+    const times = (n: number) => `× ${n}`
+    expect(countEqual(['一键报警', '火灾'], times)).toBe('一键报警 · 火灾')
+    expect(countEqual(['一键报警', '火灾', '一键报警'], times)).toBe('一键报警 × 2 · 火灾')
   })
 })
 
