@@ -26,7 +26,6 @@ package nats
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -185,25 +184,7 @@ func (u *Uplink) tlsConfig() (*tls.Config, error) {
 	if !strings.HasPrefix(u.options.URL, "tls:") && u.options.CAFile == "" && u.options.CertFile == "" {
 		return nil, nil
 	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if u.options.CAFile != "" {
-		pem, err := os.ReadFile(u.options.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("uplink authorities: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("uplink authorities %s: no certificate in it", u.options.CAFile)
-		}
-	}
-	if u.options.CertFile != "" {
-		certificate, err := tls.LoadX509KeyPair(u.options.CertFile, u.options.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("uplink certificate: %w", err)
-		}
-		config.Certificates = []tls.Certificate{certificate}
-	}
-	return config, nil
+	return bridge.TLSFiles{CA: u.options.CAFile, Cert: u.options.CertFile, Key: u.options.KeyFile}.Config()
 }
 
 // dialer gives up with its context; a connection that it made and that is not

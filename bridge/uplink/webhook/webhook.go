@@ -23,14 +23,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"sync"
 	"time"
 
@@ -178,25 +176,7 @@ func (u *Uplink) restUntil(t time.Time) {
 }
 
 func (u *Uplink) tlsConfig() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if u.options.CAFile != "" {
-		pem, err := os.ReadFile(u.options.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("uplink authorities: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("uplink authorities %s: no certificate in it", u.options.CAFile)
-		}
-	}
-	if u.options.CertFile != "" {
-		certificate, err := tls.LoadX509KeyPair(u.options.CertFile, u.options.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("uplink certificate: %w", err)
-		}
-		config.Certificates = []tls.Certificate{certificate}
-	}
-	return config, nil
+	return bridge.TLSFiles{CA: u.options.CAFile, Cert: u.options.CertFile, Key: u.options.KeyFile}.Config()
 }
 
 // batches joins events to JSON arrays of at most bodyBytesMax, or one event.
