@@ -44,7 +44,7 @@ footage() {
   shift 2
   [ -s "$out" ] && [ "$(cat "$made" 2>/dev/null)" = "$from" ] && return
   say "making $out (once)"
-  ffmpeg -nostdin -v error -stats "$@" -i "$input" -an -vf fps=25,scale=768:-2 -c:v libx264 -preset veryfast -profile:v main \
+  ffmpeg -nostdin -y -v error -stats "$@" -i "$input" -an -vf fps=25,scale=768:-2 -c:v libx264 -preset veryfast -profile:v main \
     -bf 0 -g 50 -keyint_min 50 -sc_threshold 0 -b:v 2M -maxrate 2M -bufsize 4M -pix_fmt yuv420p -movflags +faststart "$out.part.mp4"
   mv "$out.part.mp4" "$out"
   echo "$from" >"$made"
