@@ -35,40 +35,59 @@ const ClockRate = 90000
 // CameraID names one camera of the station, as in the configuration.
 type CameraID string
 
-// Codec is the compression of a camera's video.
+// Codec is the compression of a camera's video or sound.
 type Codec string
 
-// Codecs that a camera may send.
+// Codecs of the pictures that a camera may send.
 const (
 	H264  Codec = "h264"
 	H265  Codec = "h265"
 	MJPEG Codec = "mjpeg"
 )
 
+// Codecs of sound. G.711 comes out of here as LPCM.
+const (
+	AAC  Codec = "aac"
+	LPCM Codec = "lpcm" // signed 16 bit, big endian, channels interleaved
+)
+
+// Audio tells sound from pictures.
+func (c Codec) Audio() bool { return c == AAC || c == LPCM }
+
 // Params is what a decoder must know before the first Unit: the parameter
 // sets and what they say. It never changes after it was made: a change of
-// resolution is another Params. All NAL units are without start code.
+// resolution is another Params, and its first Unit is a key unit. All NAL
+// units are without start code.
 type Params struct {
 	Codec  Codec
 	VPS    []byte // H.265 only
-	SPS    []byte
+	SPS    []byte // H.264 and H.265
 	PPS    []byte
 	Width  int     // pixels
 	Height int     // pixels
 	FPS    float64 // pictures per second as the SPS says; 0 when it does not
+
+	Config     []byte // AAC only: the AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1)
+	SampleRate int    // sound only: samples per second and channel
+	Channels   int    // sound only
 }
 
-// Unit is one access unit: the compressed data of one picture. Units are
-// immutable and shared by all readers without copying.
+// Unit is one access unit: the compressed data of one picture, or a stretch of
+// sound. Units are immutable and shared by all readers without copying.
+//
+// Sound has Params.Codec.Audio(), is never Key, and comes on the Run of the
+// pictures around it, PTS on the same scale. Only a reader that asked for it
+// gets it.
 type Unit struct {
 	Camera      CameraID
-	Params      *Params // in force for this unit
-	Run         uint32  // grows by one whenever PTS does not continue
-	PTS         int64   // presentation time, ticks of ClockRate within Run
-	DTS         int64   // decoding time, ticks of ClockRate within Run
-	Key         bool    // random access: decoding can start here
-	NALs        [][]byte
-	Bytes       int // sum of the sizes of NALs
+	Params      *Params  // in force for this unit
+	Run         uint32   // grows by one whenever PTS does not continue
+	PTS         int64    // presentation time, ticks of ClockRate within Run
+	DTS         int64    // decoding time, ticks of ClockRate within Run
+	Key         bool     // random access: decoding can start here
+	NALs        [][]byte // MJPEG: one whole JPEG file; AAC: one raw access unit; LPCM: one stretch of samples
+	Samples     int      // sound only: samples per channel in this unit
+	Bytes       int      // sum of the sizes of NALs
 	Received    time.Time
 	Captured    time.Time
 	Uncertainty time.Duration
