@@ -26,7 +26,9 @@ var allowed = map[string][]string{
 	"ingest/mqtt":                  {},
 	"ingest/pillar":                {"ingest"},
 	"ingest/drone":                 {"ingest"},
-	"vision":                       {"ingest", "ingest/feed"},
+	"vision":                       {"ingest", "ingest/feed", "vision/internal/assign"},
+	"vision/internal/assign":       {},
+	"vision/internal/clearmot":     {"vision/internal/assign"}, // for tests
 	"vision/avcodec":               {"vision", "ingest"},
 	"vision/detect":                {"vision"},
 	"vision/internal/footage":      {"ingest"}, // for tests
