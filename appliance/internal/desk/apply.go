@@ -39,6 +39,11 @@ func (s *State) fold(e *bridge.Event) error {
 	case TypeIncidentClaimed, TypeIncidentAcknowledged, TypeIncidentClosed, TypeIncidentReopened,
 		TypeIncidentEscalated, TypeIncidentNoted:
 		return with(e, s.incidentChanged)
+	case TypeTaskIssued:
+		return with(e, s.taskIssued)
+	case TypeTaskAccepted, TypeTaskArrived, TypeTaskReported, TypeTaskConfirmed, TypeTaskReturned,
+		TypeTaskHandedBack, TypeTaskCancelled, TypeTaskOverdue, TypeTaskSupervised:
+		return with(e, s.taskChanged)
 	case TypeDeviceOnline, TypeDeviceOffline, TypeDeviceSilent, TypeDeviceDegraded, TypeDeviceTampered, TypeDeviceClock:
 		return with(e, s.deviceChanged)
 	case TypeBlindOpened, TypeBlindClosed:
@@ -82,6 +87,7 @@ func (s *State) retire() {
 		}
 		s.leave(inc)
 	}
+	s.retireTasks(before)
 }
 
 func (s *State) leave(inc *Incident) {

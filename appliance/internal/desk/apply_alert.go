@@ -150,24 +150,6 @@ func (s *State) deviceChanged(e *bridge.Event, data *DeviceChanged) {
 	s.putDevice(d)
 }
 
-func (s *State) blindChanged(e *bridge.Event, data *BlindChanged) {
-	d := s.device(data.Camera, "camera")
-	blinds := slices.DeleteFunc(slices.Clone(d.Blinds), func(b Blind) bool { return b.Kind == data.Kind })
-	if e.Type == TypeBlindOpened {
-		blinds = append(blinds, Blind{Kind: data.Kind, From: data.From, Why: data.Why})
-	}
-	d.Blinds, d.Blind = blinds, nil
-	for _, b := range blinds {
-		if d.Blind == nil || b.From.Before(d.Blind.From.Time) {
-			d.Blind = &Interval{From: b.From, Why: b.Kind}
-		}
-	}
-	if len(blinds) == 0 {
-		d.Blinds = nil
-	}
-	s.putDevice(d)
-}
-
 // device gives a copy of the device to work on, a new one when it was never
 // heard of.
 func (s *State) device(id, typ string) *Device {

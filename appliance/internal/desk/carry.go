@@ -47,6 +47,9 @@ func RestoreCarried(b []byte) (*State, error) {
 	for _, x := range k.Devices {
 		x.Touched = 0
 	}
+	for _, x := range k.Tasks {
+		x.Touched = 0
+	}
 	s.ix.build(k)
 	return s, nil
 }

@@ -18,17 +18,18 @@ type NotFoundError struct{ What, ID string } // What: incident, alert, pillar, â
 
 func (e *NotFoundError) Error() string { return fmt.Sprintf("%s %q: not found", e.What, e.ID) }
 
-// IllegalError says that an incident's state does not have the transition.
+// IllegalError says that the state of an incident or a task does not have the
+// transition.
 type IllegalError struct {
-	Incident string
+	What, ID string // What: incident, task
 	Verb     string
-	State    IncidentState
+	State    string
 	Possible []string // verbs that the state has for this role
 	Why      string   // when the state alone does not say it
 }
 
 func (e *IllegalError) Error() string {
-	text := fmt.Sprintf("%s incident %s: it is %s", e.Verb, e.Incident, e.State)
+	text := fmt.Sprintf("%s %s %s: it is %s", e.Verb, e.What, e.ID, e.State)
 	if e.Why != "" {
 		text += ": " + e.Why
 	}

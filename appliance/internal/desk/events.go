@@ -198,16 +198,6 @@ type DeviceChanged struct {
 	UncertaintyMS float64          `json:"uncertainty_ms"`
 }
 
-// BlindChanged is the data of blind.opened and blind.closed.
-type BlindChanged struct {
-	Schema int          `json:"schema"`
-	Camera string       `json:"camera"`
-	Kind   string       `json:"kind"`
-	From   bridge.Stamp `json:"from"`
-	To     bridge.Stamp `json:"to"`
-	Why    string       `json:"why"`
-}
-
 // ClipChanged is the data of clip.… events.
 type ClipChanged struct {
 	Schema        int          `json:"schema"`
@@ -316,6 +306,10 @@ func DataTypes() map[string]any {
 	}
 	for _, t := range []string{TypeIncidentClaimed, TypeIncidentAcknowledged, TypeIncidentClosed, TypeIncidentReopened, TypeIncidentEscalated, TypeIncidentNoted} {
 		types[t] = IncidentChanged{}
+	}
+	types[TypeTaskIssued], types[TypeOrderAnswered] = TaskIssued{}, OrderAnswered{}
+	for _, t := range taskChanges() {
+		types[t] = TaskChanged{}
 	}
 	for _, t := range []string{TypeDeviceOnline, TypeDeviceOffline, TypeDeviceSilent, TypeDeviceDegraded, TypeDeviceTampered, TypeDeviceClock} {
 		types[t] = DeviceChanged{}

@@ -18,6 +18,7 @@ type index struct {
 	presses   map[string]int                     // pillar/id → how many alerts
 	silent    map[string]string                  // drone → its alert that has not ended
 	similar   map[string][]string                // join key → incidents by number
+	tasks     taskIndex
 	deadlines deadlines
 	closed    []closing // by time
 	touched   []ref     // by place; entries older than their resource are skipped
@@ -42,15 +43,17 @@ const (
 	kindAlert
 	kindClip
 	kindDevice
+	kindTask
 )
 
-func (k kind) String() string { return [...]string{"incident", "alert", "clip", "device"}[k] }
+func (k kind) String() string { return [...]string{"incident", "alert", "clip", "device", "task"}[k] }
 
 // build makes the index anew.
 func (ix *index) build(k *kept) {
 	*ix = index{
 		open: map[string]struct{}{}, joins: map[string]map[string]bridge.Stamp{}, sightings: map[string]string{},
 		presses: map[string]int{}, silent: map[string]string{}, similar: map[string][]string{},
+		tasks: newTaskIndex(),
 	}
 	incidents := make([]*Incident, 0, len(k.Incidents))
 	for _, inc := range k.Incidents {
@@ -74,6 +77,7 @@ func (ix *index) build(k *kept) {
 		}
 	}
 	slices.SortStableFunc(ix.closed, func(a, b closing) int { return a.at.Compare(b.at.Time) })
+	ix.buildTasks(k)
 	for key, c := range k.Clips {
 		ix.touched = append(ix.touched, ref{c.Touched, kindClip, key})
 	}
@@ -192,7 +196,7 @@ func (ix *index) dropAlert(a *Alert) {
 // when they are the larger part.
 func (ix *index) touch(k *kept, r ref) {
 	ix.touched = append(ix.touched, r)
-	living := len(k.Incidents) + len(k.Alerts) + len(k.Clips) + len(k.Devices)
+	living := len(k.Incidents) + len(k.Alerts) + len(k.Clips) + len(k.Devices) + len(k.Tasks)
 	if len(ix.touched) > 2*living+1024 {
 		ix.touched = slices.DeleteFunc(ix.touched, func(r ref) bool { _, place := k.get(r); return place != r.place })
 	}
@@ -217,17 +221,22 @@ func (k *kept) get(r ref) (any, uint64) {
 		if x := k.Devices[r.key]; x != nil {
 			return x, x.Touched
 		}
+	case kindTask:
+		if x := k.Tasks[r.key]; x != nil {
+			return x, x.Touched
+		}
 	}
 	return nil, 0
 }
 
-// deadline is when an incident escalates.
+// deadline is when an incident escalates or a task is overdue: one of both.
 type deadline struct {
 	at       bridge.Stamp
 	incident string
+	task     string
 }
 
-// deadlines is a heap, earliest first. An entry that is not its incident's
+// deadlines is a heap, earliest first. An entry that is not its resource's
 // present Next is stale, and dropped when it comes to the top.
 type deadlines []deadline
 
@@ -243,13 +252,16 @@ func (h *deadlines) Pop() any {
 
 func (ix *index) addDeadline(inc *Incident) {
 	if !inc.Next.IsZero() {
-		heap.Push(&ix.deadlines, deadline{inc.Next, inc.ID})
+		heap.Push(&ix.deadlines, deadline{at: inc.Next, incident: inc.ID})
 	}
 }
 
 func (ix *index) dropStaleDeadlines(k *kept) {
 	for len(ix.deadlines) > 0 {
 		top := ix.deadlines[0]
+		if task := k.Tasks[top.task]; task != nil && !task.State.done() && task.Next.Equal(top.at.Time) {
+			return
+		}
 		inc := k.Incidents[top.incident]
 		if inc != nil && inc.State != Closed && inc.Next.Equal(top.at.Time) {
 			return

@@ -77,15 +77,6 @@ type DeviceIn struct {
 	OffsetMS, UncertaintyMS float64
 }
 
-// BlindIn opens or closes a blind interval of a camera.
-type BlindIn struct {
-	Camera string
-	Kind   string // unseen, unrecorded, unanalysed, …
-	From   time.Time
-	To     time.Time // zero: opened
-	Why    string
-}
-
 // ClipIn says that a part of a clip is ready on disk.
 type ClipIn struct{ Clip Clip }
 
@@ -170,7 +161,6 @@ func (ReportIn) input()       {}
 func (ActionIn) input()       {}
 func (ShownIn) input()        {}
 func (DeviceIn) input()       {}
-func (BlindIn) input()        {}
 func (ClipIn) input()         {}
 func (ClipUploadedIn) input() {}
 func (ClipEvictedIn) input()  {}
@@ -191,6 +181,7 @@ type Result struct {
 	Duplicate bool
 	Incident  string // the incident that the input opened, joined or changed
 	Alert     string
+	Task      string
 	// Warning is for health: the input was taken, but something is odd (a
 	// pillar uses the id of another press).
 	Warning string

@@ -42,6 +42,7 @@ type Incident struct {
 	Cameras        []string         `json:"cameras"` // bound: nearest first
 	Alerts         []string         `json:"alerts"`
 	Clips          []string         `json:"clips"`
+	Tasks          []string         `json:"tasks,omitempty"`
 	Similar        []string         `json:"similar"`
 	Snapshot       string           `json:"snapshot,omitempty"` // SHA-256 (hex) of the newest
 	OccurredAt     bridge.Stamp     `json:"occurred_at"`
@@ -70,6 +71,7 @@ type Step struct {
 	State  IncidentState `json:"state,omitempty"`
 	Alert  string        `json:"alert,omitempty"`
 	Clip   string        `json:"clip,omitempty"`
+	Task   string        `json:"task,omitempty"`
 	Reason string        `json:"reason,omitempty"`
 	Note   string        `json:"note,omitempty"`
 	Event  string        `json:"event"` // id of the event
@@ -151,7 +153,7 @@ type Device struct {
 	Since    bridge.Stamp     `json:"since"`
 	Why      string           `json:"why,omitempty"`
 	Position *ingest.Position `json:"position,omitempty"`
-	Blind    *Interval        `json:"blind,omitempty"` // the open blind interval that began first (cameras); Why is its kind
+	Blind    *Interval        `json:"blind,omitempty"` // the unplanned open blind interval that began first (cameras); Why is its kind
 	Blinds   []Blind          `json:"blinds,omitempty"`
 	OffsetMS float64          `json:"offset_ms"` // of the device's clock, as last recorded
 	Touched  uint64           `json:"touched"`
@@ -159,7 +161,8 @@ type Device struct {
 
 // Blind is an open blind interval of a camera; there is one at most per kind.
 type Blind struct {
-	Kind string       `json:"kind"`
-	From bridge.Stamp `json:"from"`
-	Why  string       `json:"why,omitempty"`
+	Kind  string       `json:"kind"`
+	From  bridge.Stamp `json:"from"`
+	Cause string       `json:"cause,omitempty"` // plan: the configuration wants it
+	Why   string       `json:"why,omitempty"`
 }

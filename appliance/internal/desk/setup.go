@@ -76,31 +76,35 @@ func DefaultLimits() Limits {
 
 // Bounds of what the desk takes and keeps.
 const (
-	noteBytesMax     = 4 << 10            // journal.md
-	textBytesMax     = 512                // names, kinds, reasons
-	pressIDMax       = 128                // characters of a pillar's own id of a press
-	pillarCamerasMax = 64                 // each is a clip in the alert's event, and that has bounds
-	gapsMax          = 200                // told of one clip; the rest are told as one
-	incidentKept     = 7 * 24 * time.Hour // closed incidents stay this long, and may be reopened
-	pressAgeMax      = 7 * 24 * time.Hour // an older press time is not believed
-	futureMax        = 5 * time.Second    // nor one further ahead than this
-	clocklessResend  = 24 * time.Hour     // within it a press without a time is a resend
-	lateAfter        = 10 * time.Second   // an alert recorded later than this says so
-	escalationsMax   = 3                  // then the lead has been told often enough
-	tickEventsMax    = 64                 // escalations in one step; the rest follow at once
-	startEventsMax   = 500                // sightings that a start ends
-	updateMin        = 10 * time.Second   // a stay must have grown by this to be worth an event
-	camerasMin       = 2                  // bound to a place where there are 2
-	similarMax       = 5                  // similar incidents named in incident.opened
-	screensMax       = 32                 // screens remembered per alert
-	sightingsMax     = 64                 // sightings going on in one alert
-	pastMax          = 8                  // ended sightings remembered per alert
-	historyMax       = 1000               // lines kept in an incident's history
-	setAsideMax      = 500                // refused events that can be sent again; of older ones the journal tells
-	historyHead      = 100                // of which the first stay for ever
-	historyCut       = 400                // lines folded at a time
-	numberMax        = 1 << 53            // RFC 8785 numbers are IEEE 754 doubles
-	clockOffsetMinMS = 250                // a device's clock must move this far to be worth an event
+	noteBytesMax     = 4 << 10              // journal.md
+	textBytesMax     = 512                  // names, kinds, reasons
+	pressIDMax       = 128                  // characters of a pillar's own id of a press
+	pillarCamerasMax = 64                   // each is a clip in the alert's event, and that has bounds
+	gapsMax          = 200                  // told of one clip; the rest are told as one
+	incidentKept     = 7 * 24 * time.Hour   // closed incidents stay this long, and may be reopened
+	pressAgeMax      = 7 * 24 * time.Hour   // an older press time is not believed
+	futureMax        = 5 * time.Second      // nor one further ahead than this
+	clocklessResend  = 24 * time.Hour       // within it a press without a time is a resend
+	lateAfter        = 10 * time.Second     // an alert recorded later than this says so
+	escalationsMax   = 3                    // then the lead has been told often enough
+	tickEventsMax    = 64                   // escalations in one step; the rest follow at once
+	startEventsMax   = 500                  // sightings that a start ends
+	updateMin        = 10 * time.Second     // a stay must have grown by this to be worth an event
+	camerasMin       = 2                    // bound to a place where there are 2
+	similarMax       = 5                    // similar incidents named in incident.opened
+	screensMax       = 32                   // screens remembered per alert
+	sightingsMax     = 64                   // sightings going on in one alert
+	pastMax          = 8                    // ended sightings remembered per alert
+	historyMax       = 1000                 // lines kept in an incident's history
+	setAsideMax      = 500                  // refused events that can be sent again; of older ones the journal tells
+	historyHead      = 100                  // of which the first stay for ever
+	historyCut       = 400                  // lines folded at a time
+	taskLimitMax     = 366 * 24 * time.Hour // a task's limit lies no further ahead
+	taskSpanMin      = 5 * time.Minute      // the least time between two supervision orders of a task
+	picturesMax      = 16                   // of one report
+	taskHistoryMax   = 200                  // lines kept of one task
+	numberMax        = 1 << 53              // RFC 8785 numbers are IEEE 754 doubles
+	clockOffsetMinMS = 250                  // a device's clock must move this far to be worth an event
 )
 
 // Rules is a Setup made ready for Step: checked, completed, indexed. It does

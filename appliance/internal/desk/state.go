@@ -32,7 +32,12 @@ type kept struct {
 	Alerts    map[string]*Alert    `json:"alerts"`
 	Clips     map[string]*Clip     `json:"clips"` // by clipKey
 	Devices   map[string]*Device   `json:"devices"`
-	Suspended []string             `json:"suspended,omitempty"` // uplinks, sorted
+	Tasks     map[string]*Task     `json:"tasks,omitempty"`
+	TaskCount uint64               `json:"task_count,omitempty"`
+	// Blinded is the newest closed blind interval by camera/kind; the map is
+	// made anew with every change.
+	Blinded   map[string]Interval `json:"blinded,omitempty"`
+	Suspended []string            `json:"suspended,omitempty"` // uplinks, sorted
 	// SetAside is what headquarters refused and nobody sent again, oldest
 	// first; the list is made anew with every change.
 	SetAside []SetAside `json:"set_aside,omitempty"`
@@ -42,7 +47,7 @@ type kept struct {
 func NewState() *State {
 	s := &State{k: kept{
 		Version: stateVersion, Incidents: map[string]*Incident{}, Alerts: map[string]*Alert{},
-		Clips: map[string]*Clip{}, Devices: map[string]*Device{},
+		Clips: map[string]*Clip{}, Devices: map[string]*Device{}, Tasks: map[string]*Task{},
 	}}
 	s.ix.build(&s.k)
 	return s
@@ -77,7 +82,7 @@ func (k *kept) bytes() ([]byte, error) {
 func (k *kept) copy() *kept {
 	c := *k
 	c.Incidents, c.Alerts = maps.Clone(k.Incidents), maps.Clone(k.Alerts)
-	c.Clips, c.Devices = maps.Clone(k.Clips), maps.Clone(k.Devices)
+	c.Clips, c.Devices, c.Tasks = maps.Clone(k.Clips), maps.Clone(k.Devices), maps.Clone(k.Tasks)
 	return &c
 }
 

@@ -16,9 +16,9 @@ import (
 
 // Answer is what a step says besides its events.
 type Answer struct {
-	Incident, Alert string
-	Duplicate       bool
-	Warning         string
+	Incident, Alert, Task string
+	Duplicate             bool
+	Warning               string
 }
 
 // Step decides what an input means: the events to append, all of them or none,
@@ -45,7 +45,7 @@ func Keys(in Input) []string {
 	case ReportIn:
 		var keys []string
 		if in.HQID != "" {
-			keys = append(keys, "hq/"+in.Uplink+"/"+in.HQID)
+			keys = append(keys, HQKey(in.Uplink, in.HQID))
 		}
 		if in.Idempotency != "" {
 			keys = append(keys, idemKey(in.By, in.Idempotency))
@@ -55,6 +55,14 @@ func Keys(in Input) []string {
 		if in.Idempotency != "" {
 			return []string{idemKey(in.By, in.Idempotency)}
 		}
+	case TaskIn:
+		return in.keys()
+	case TaskActionIn:
+		if in.Idempotency != "" {
+			return []string{idemKey(in.By, in.Idempotency)}
+		}
+	case RefusedOrderIn:
+		return []string{in.key()}
 	case ReceiptIn:
 		return []string{receiptKey(in)}
 	case RetiredIn:
@@ -93,6 +101,12 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.report(in, hit)
 	case ActionIn:
 		return t.action(in, hit)
+	case TaskIn:
+		return t.issue(in, hit)
+	case TaskActionIn:
+		return t.taskAction(in, hit)
+	case RefusedOrderIn:
+		return t.refuseOrder(in, hit)
 	case ShownIn:
 		return t.shown(in)
 	case DeviceIn:

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -81,10 +82,14 @@ func (inc *Incident) Possible(role string) []string {
 }
 
 // fits reports whether the incident's state has the transition. One in which
-// somebody pressed again can be acknowledged again.
+// somebody pressed again can be acknowledged again, and is not closed before:
+// who closes it may not have seen the press that came a moment ago.
 func (tr transition) fits(inc *Incident) bool {
-	again := tr.verb == verbAcknowledge && inc.Unanswered > 0 && slices.Contains(working(), inc.State)
-	return again || slices.Contains(tr.from, inc.State)
+	rings := inc.Unanswered > 0 && slices.Contains(working(), inc.State)
+	if rings && tr.verb == verbClose {
+		return false
+	}
+	return rings && tr.verb == verbAcknowledge || slices.Contains(tr.from, inc.State)
 }
 
 // answers reports whether an event says that somebody looks after the presses
@@ -119,7 +124,11 @@ func (t *step) action(in ActionIn, hit *bridge.Record) error {
 		return &NotFoundError{"incident", in.Incident}
 	}
 	if !tr.fits(inc) {
-		return t.illegal(inc, in, "")
+		why := ""
+		if in.Verb == verbClose && inc.State != Closed {
+			why = fmt.Sprintf("somebody pressed again at %s and nobody has answered: acknowledge it first", inc.PressedAt)
+		}
+		return t.illegal(inc, in, why)
 	}
 	if in.Verb == verbAcknowledge && inc.State != Open {
 		tr.to = "" // what is on its way stays so
@@ -192,7 +201,7 @@ func (t *step) close(inc *Incident, in ActionIn) error {
 }
 
 func (t *step) illegal(inc *Incident, in ActionIn, why string) error {
-	return &IllegalError{Incident: inc.ID, Verb: in.Verb, State: inc.State, Possible: inc.Possible(in.By.Role), Why: why}
+	return &IllegalError{What: "incident", ID: inc.ID, Verb: in.Verb, State: string(inc.State), Possible: inc.Possible(in.By.Role), Why: why}
 }
 
 // change writes one incident.… event. A state that begins brings its limit, and

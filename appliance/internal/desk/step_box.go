@@ -46,6 +46,7 @@ func (t *step) receipt(in ReceiptIn, hit *bridge.Record) error {
 		typ = TypeReceiptAccepted
 	}
 	at, _ := t.occurred(in.At, t.now.Time)
+	t.judgeReport(in)
 	t.add(bridge.Draft{Type: typ, Subject: "events/" + in.ID, Time: at, Lane: bridge.Local, Key: receiptKey(in)}, ReceiptFact{
 		Schema: schema, Uplink: in.Uplink, Epoch: in.Epoch, Lane: in.Lane, ID: in.ID, By: in.By, At: at, Reason: cut(in.Reason),
 	})
@@ -60,6 +61,7 @@ func (t *step) started(in StartedIn) error {
 	}
 	t.add(bridge.Draft{Type: TypeBoxStarted, Subject: "box", Lane: bridge.Notice},
 		BoxStarted{Schema: schema, Version: in.Version, Boot: in.Boot, Config: in.Config})
+	t.endBlindOfRemoved()
 	var going []*Alert
 	for _, id := range t.s.ix.sightings {
 		if a := t.s.k.Alerts[id]; a != nil && len(a.Sightings) > 0 && !slices.Contains(going, a) {
@@ -78,6 +80,11 @@ func (t *step) started(in StartedIn) error {
 // tick escalates what is past its limit: the most urgent first, the oldest
 // first among equals.
 func (t *step) tick() {
+	t.escalateIncidents()
+	t.superviseTasks()
+}
+
+func (t *step) escalateIncidents() {
 	var due []*Incident
 	for id := range t.s.ix.open {
 		if inc := t.s.k.Incidents[id]; !inc.Next.IsZero() && !inc.Next.After(t.now.Time) {

@@ -107,43 +107,6 @@ func (t *step) drone(in DeviceIn, name string, since bridge.Stamp) {
 	}, t.s.joinable(like, t.now, 0))
 }
 
-// blind opens or closes a camera's blind interval; there is one per kind.
-func (t *step) blind(in BlindIn) error {
-	if t.r.cameras[in.Camera] == nil {
-		return &NotFoundError{"camera", in.Camera}
-	}
-	if err := oneOf("kind", in.Kind, "unseen", "unrecorded", "unanalysed", "covered", "defocused", "moved", "frozen"); err != nil {
-		return err
-	}
-	in.Why = cut(in.Why)
-	var open *Blind
-	if d := t.s.k.Devices[in.Camera]; d != nil {
-		for i := range d.Blinds {
-			if d.Blinds[i].Kind == in.Kind {
-				open = &d.Blinds[i]
-			}
-		}
-	}
-	if in.To.IsZero() == (open != nil) {
-		return nil // it is open, or closed, already
-	}
-	from, _ := t.occurred(in.From, t.now.Time)
-	data := BlindChanged{Schema: schema, Camera: in.Camera, Kind: in.Kind, From: from, Why: in.Why}
-	typ, occurred := TypeBlindOpened, from
-	if open != nil {
-		to, _ := t.occurred(in.To, t.now.Time)
-		typ, occurred, data.From = TypeBlindClosed, to, open.From
-		if data.To = to; to.Before(open.From.Time) {
-			data.To = open.From
-		}
-		if data.Why == "" {
-			data.Why = open.Why
-		}
-	}
-	t.add(bridge.Draft{Type: typ, Subject: "devices/" + in.Camera, Time: occurred, Lane: bridge.Notice}, data)
-	return nil
-}
-
 // clipReady records a part whose bytes are on disk. A part is never changed:
 // the same id with other bytes is refused.
 func (t *step) clipReady(c Clip) error {

@@ -54,9 +54,14 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 		a.openKey = idemKey(in.By, in.Idempotency)
 	}
 	if in.HQID != "" {
-		a.key = "hq/" + in.Uplink + "/" + in.HQID
+		a.key = HQKey(in.Uplink, in.HQID)
 	}
 	t.raise(a, nil)
+	if in.HQID != "" {
+		t.answerOrder(in.Priority, OrderAnswered{
+			Uplink: in.Uplink, Order: "incident", HQID: in.HQID, Result: OrderTaken, Incident: t.answer.Incident, Alert: t.answer.Alert,
+		})
+	}
 	return nil
 }
 
@@ -95,6 +100,9 @@ func (t *step) checkReport(in *ReportIn) error {
 // for something else is refused.
 func (t *step) reportedBefore(in ReportIn, hit *bridge.Record) error {
 	if hit.Event.Type != TypeIncidentOpened && hit.Event.Type != TypeAlertRaised {
+		if in.HQID != "" {
+			return usedOrder(in.HQID)
+		}
 		return usedKey(in.Idempotency)
 	}
 	t.duplicate(hit)

@@ -12,10 +12,10 @@ import (
 
 // Change is a resource that was touched, whole.
 type Change struct {
-	Kind     string // incident, alert, clip, device
+	Kind     string // incident, alert, clip, device, task
 	ID       string // of a clip: {id}/{part}
 	Touched  uint64
-	Resource any // *Incident, *Alert, *Clip, *Device
+	Resource any // *Incident, *Alert, *Clip, *Device, *Task
 	// Last says that no other resource was touched at the same place: only
 	// then may a client be told that it has everything up to Touched.
 	Last bool
@@ -88,7 +88,8 @@ func (s *State) Now() bridge.Stamp { return s.k.Now }
 // Config is the hash of the configuration that the newest start named.
 func (s *State) Config() string { return s.k.Config }
 
-// Deadline is when the next incident escalates; zero when none does.
+// Deadline is when the next incident escalates or task is overdue; zero when
+// none does.
 func (s *State) Deadline() bridge.Stamp {
 	if len(s.ix.deadlines) == 0 {
 		return bridge.Stamp{}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
@@ -89,6 +90,9 @@ func problemOf(err error) *problem {
 	if p := uplinkProblem(err); p != nil {
 		return p
 	}
+	if p := accessProblem(err); p != nil {
+		return p
+	}
 	var httpError *fiber.Error
 	if errors.As(err, &httpError) {
 		return httpProblem(httpError)
@@ -111,8 +115,8 @@ func deskProblem(err error) *problem {
 	case errors.As(err, &notFound):
 		return missing(notFound.What+"_unknown", notFound.What, notFound.ID)
 	case errors.As(err, &illegal):
-		p := fault(http.StatusConflict, "transition_illegal", "load the incident again and choose one of what is possible", "%s", err.Error())
-		p.State, p.Possible = string(illegal.State), illegal.Possible
+		p := fault(http.StatusConflict, "transition_illegal", "load it again and choose one of what is possible", "%s", err.Error())
+		p.State, p.Possible = illegal.State, illegal.Possible
 		return p
 	case errors.As(err, &conflict):
 		code := "conflict"
@@ -128,6 +132,22 @@ func deskProblem(err error) *problem {
 		return badField(http.StatusUnprocessableEntity, "field_invalid", invalid.Field, invalid.Value, invalid.Remedy)
 	case errors.Is(err, desk.ErrGone):
 		return fault(http.StatusGone, "place_gone", "load /room and follow from its as_of", "%s", err.Error())
+	}
+	return nil
+}
+
+// accessProblem is what users and tokens say; nil when it is not about them.
+func accessProblem(err error) *problem {
+	var field *access.FieldError
+	switch {
+	case errors.As(err, &field):
+		return badField(http.StatusUnprocessableEntity, "field_invalid", field.Field, field.Value, field.Want)
+	case errors.Is(err, access.ErrUserExists):
+		return fault(http.StatusConflict, "user_exists", "choose another name", "%s", err.Error())
+	case errors.Is(err, access.ErrLastAdmin):
+		return fault(http.StatusConflict, "last_admin", "make another administrator first", "%s", err.Error())
+	case errors.Is(err, access.ErrUserUnknown):
+		return fault(http.StatusNotFound, "user_unknown", "look at the list of what there is", "%s", err.Error())
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ export const useDesk = defineStore('desk', () => {
     if (verb === 'note') return true
     if (verb === 'acknowledge') return isUnanswered(incident)
     if (verb === 'claim') return isUnanswered(incident) || (!closed && incident.claimed_by !== room.me?.name)
-    return !closed
+    return !closed && (incident.state === 'open' || incident.unanswered === 0) // a further press is answered first
   }
 
   // act returns whether the box has it. The answer is folded at once; the

@@ -1,0 +1,140 @@
+package desk
+
+import (
+	"container/heap"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// taskIndex is what is derived from the tasks.
+type taskIndex struct {
+	open    map[string]struct{} // tasks that have not ended
+	reports map[string]string   // id of a task.reported → its task, while that waits for a judgement
+	done    []ending            // by time
+}
+
+type ending struct {
+	at   bridge.Stamp
+	task string
+}
+
+func newTaskIndex() taskIndex {
+	return taskIndex{open: map[string]struct{}{}, reports: map[string]string{}}
+}
+
+func (ix *index) buildTasks(k *kept) {
+	for _, task := range k.Tasks {
+		ix.touched = append(ix.touched, ref{task.Touched, kindTask, task.ID})
+		ix.addTask(task)
+	}
+	slices.SortFunc(ix.tasks.done, func(a, b ending) int {
+		if c := a.at.Compare(b.at.Time); c != 0 {
+			return c
+		}
+		return strings.Compare(a.task, b.task)
+	})
+}
+
+// addTask indexes a new or changed task.
+func (ix *index) addTask(task *Task) {
+	if task.State == Reported {
+		ix.tasks.reports[task.ReportEvent] = task.ID
+	} else {
+		delete(ix.tasks.reports, task.ReportEvent)
+	}
+	if task.State.done() {
+		delete(ix.tasks.open, task.ID)
+		ix.tasks.done = append(ix.tasks.done, ending{task.EndedAt, task.ID})
+		return
+	}
+	ix.tasks.open[task.ID] = struct{}{}
+	if !task.Next.IsZero() {
+		heap.Push(&ix.deadlines, deadline{at: task.Next, task: task.ID})
+	}
+}
+
+func (s *State) putTask(task *Task, e *bridge.Event, line TaskStep) {
+	line.At, line.Event, line.Place, line.Type = e.RecordedTime, e.ID, s.k.Place, strings.TrimPrefix(e.Type, typePrefix)
+	if len(task.History) >= taskHistoryMax {
+		task.History = append(slices.Clone(task.History[:1]), task.History[taskHistoryMax/2:]...)
+	}
+	task.History = append(task.History, line)
+	task.Touched = s.k.Place
+	s.k.Tasks[task.ID] = task
+	s.ix.touch(&s.k, ref{s.k.Place, kindTask, task.ID})
+	s.ix.addTask(task)
+	if inc := s.change(task.Incident); inc != nil {
+		if e.Type == TypeTaskIssued {
+			inc.Tasks = append(inc.Tasks, task.ID)
+		}
+		s.line(inc, e, Step{By: line.By, Task: task.ID, Reason: line.Reason, Note: line.Note})
+		s.putIncident(inc)
+	}
+}
+
+func (s *State) taskIssued(e *bridge.Event, data *TaskIssued) {
+	if data.Task == "" || s.k.Tasks[data.Task] != nil {
+		return // ids are given once: this is no event of a desk
+	}
+	s.k.TaskCount++
+	s.putTask(&Task{
+		ID: data.Task, Number: s.k.TaskCount, State: Issued, Priority: data.Priority, Drill: e.Drill, Incident: data.Incident,
+		Template: data.Template, To: data.To, Note: data.Note, By: data.By, Uplink: data.Uplink, HQID: data.HQID,
+		IssuedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit,
+	}, e, TaskStep{By: data.By, State: Issued, Note: data.Note})
+}
+
+// taskChanged folds every other task.… event.
+func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
+	old := s.k.Tasks[data.Task]
+	if old == nil {
+		return // it has left the state
+	}
+	task := *old
+	task.State, task.Limit = data.State, data.Limit
+	line := TaskStep{By: data.By, Reason: data.Reason, Note: data.Report, Pictures: data.Pictures}
+	if task.State != old.State {
+		line.State = task.State
+	}
+	switch e.Type {
+	case TypeTaskAccepted:
+		task.AcceptedAt, task.AcceptedBy = e.RecordedTime, data.By
+	case TypeTaskArrived:
+		task.ArrivedAt = e.RecordedTime
+	case TypeTaskReported:
+		task.ReportedAt, task.Report, task.Pictures, task.ReportEvent = e.RecordedTime, data.Report, data.Pictures, e.ID
+	case TypeTaskReturned:
+		task.Reason, task.Supervised, task.OverdueAt = data.Reason, 0, bridge.Stamp{}
+	case TypeTaskHandedBack, TypeTaskCancelled:
+		task.Reason = data.Reason
+	case TypeTaskOverdue:
+		task.OverdueAt = e.RecordedTime
+	case TypeTaskSupervised:
+		task.Supervised, task.Next = data.Step, data.Next
+	}
+	switch {
+	case !task.State.running():
+		task.Next = bridge.Stamp{} // nobody but its issuer is waited for
+	case e.Type == TypeTaskReturned:
+		task.Next = data.Limit
+	}
+	if task.State.done() {
+		task.EndedAt = e.RecordedTime
+	}
+	s.putTask(&task, e, line)
+}
+
+// retireTasks lets tasks go that ended before the time.
+func (s *State) retireTasks(before time.Time) {
+	for len(s.ix.tasks.done) > 0 && s.ix.tasks.done[0].at.Before(before) {
+		id := s.ix.tasks.done[0].task
+		s.ix.tasks.done = s.ix.tasks.done[1:]
+		if task := s.k.Tasks[id]; task != nil {
+			s.k.Floor = max(s.k.Floor, task.Touched)
+			delete(s.k.Tasks, id)
+		}
+	}
+}

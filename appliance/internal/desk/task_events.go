@@ -1,0 +1,104 @@
+package desk
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// Types of the events about tasks and about orders from above, all in lane
+// alarm: they go up by themselves.
+const (
+	TypeTaskIssued     = "watchpost.task.issued"
+	TypeTaskAccepted   = "watchpost.task.accepted"
+	TypeTaskArrived    = "watchpost.task.arrived"
+	TypeTaskReported   = "watchpost.task.reported"
+	TypeTaskConfirmed  = "watchpost.task.confirmed"
+	TypeTaskReturned   = "watchpost.task.returned"
+	TypeTaskHandedBack = "watchpost.task.handed_back"
+	TypeTaskCancelled  = "watchpost.task.cancelled"
+	TypeTaskOverdue    = "watchpost.task.overdue"
+	TypeTaskSupervised = "watchpost.task.supervised"
+	TypeOrderAnswered  = "watchpost.order.answered"
+)
+
+// taskChanges are the types whose data is TaskChanged.
+func taskChanges() []string {
+	return []string{
+		TypeTaskAccepted, TypeTaskArrived, TypeTaskReported, TypeTaskConfirmed, TypeTaskReturned,
+		TypeTaskHandedBack, TypeTaskCancelled, TypeTaskOverdue, TypeTaskSupervised,
+	}
+}
+
+// TaskIssued is the data of task.issued.
+type TaskIssued struct {
+	Schema   int          `json:"schema"`
+	Task     string       `json:"task"`
+	Incident string       `json:"incident"`
+	Template string       `json:"template"`
+	To       string       `json:"to"`
+	By       string       `json:"by"`
+	Note     string       `json:"note"`
+	Priority string       `json:"priority"`
+	Limit    bridge.Stamp `json:"limit"`
+	Uplink   string       `json:"uplink,omitempty"`
+	HQID     string       `json:"hq_id"`
+	Config   string       `json:"config"` // hash of the configuration that decided this
+}
+
+// TaskChanged is the data of every other task.… event: who the task is, its
+// new state and limit, and what the type needs.
+type TaskChanged struct {
+	Schema   int          `json:"schema"`
+	Task     string       `json:"task"`
+	Incident string       `json:"incident"`
+	Template string       `json:"template"`
+	To       string       `json:"to"` // supervised: who is to see to it
+	By       string       `json:"by"`
+	Reason   string       `json:"reason"`
+	State    TaskState    `json:"state"`
+	Limit    bridge.Stamp `json:"limit"`
+	Uplink   string       `json:"uplink,omitempty"`
+	HQID     string       `json:"hq_id"`
+	Report   string       `json:"report,omitempty"`   // reported
+	Pictures []string     `json:"pictures,omitempty"` // reported: SHA-256, hex
+	Step     int          `json:"step,omitempty"`     // supervised: 1, 2, 3
+	Next     bridge.Stamp `json:"next,omitzero"`      // supervised: when the next one comes
+	Overdue  int          `json:"overdue,omitempty"`  // supervised: how many tasks of the same receiver were overdue within 7 days
+}
+
+// Results of an order from above.
+const (
+	OrderTaken   = "taken"
+	OrderRefused = "refused"
+)
+
+// OrderAnswered is the data of order.answered: the box's receipt for an order
+// or an incident from above, written with what came of it or, refused, alone.
+// Headquarters finds its order by HQID, or by the digest of what it sent when
+// that held no id.
+type OrderAnswered struct {
+	Schema   int    `json:"schema"`
+	Uplink   string `json:"uplink"`
+	Order    string `json:"order"` // task, incident
+	HQID     string `json:"hq_id"`
+	Result   string `json:"result"`           // taken, refused
+	Reason   string `json:"reason"`           // refused: why, and what would be good
+	Digest   string `json:"digest,omitempty"` // refused: sha256: and hex of the bytes that came
+	Task     string `json:"task,omitempty"`
+	Incident string `json:"incident,omitempty"`
+	Alert    string `json:"alert,omitempty"`
+}
+
+// HQKey is the key under which an order or an incident from above is known.
+func HQKey(uplink, id string) string { return "hq/" + uplink + "/" + id }
+
+// AnsweredKey is the key of the answer to an order that was taken.
+func AnsweredKey(uplink, id string) string { return "answered/" + uplink + "/" + id }
+
+// Digest names the bytes of a refused order.
+func Digest(payload []byte) string {
+	sum := sha256.Sum256(payload)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}

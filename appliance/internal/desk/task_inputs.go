@@ -1,0 +1,61 @@
+package desk
+
+import (
+	"time"
+)
+
+// TaskIn issues a task: from the room, or (HQID and Uplink) from above.
+type TaskIn struct {
+	Template    string // free until templates are configured
+	To          string // likewise: a person, a team, a partner
+	Limit       time.Time
+	Note        string // what is to be done, ≤ 4 KiB
+	Incident    string // "" belongs to none
+	Priority    string // "" is the incident's, or P2
+	By          Actor
+	HQID        string // with an order from above: headquarters' id
+	Uplink      string // likewise
+	Idempotency string
+}
+
+// TaskActionIn is one verb on a task: accept, arrive, report, confirm, return,
+// hand_back, cancel.
+type TaskActionIn struct {
+	Task        string
+	Verb        string
+	By          Actor
+	Reason      string    // with return, hand_back, cancel
+	Report      string    // with report, ≤ 4 KiB
+	Pictures    []string  // with report: SHA-256, hex
+	Limit       time.Time // with return: the new limit; zero: as long again
+	Idempotency string
+}
+
+// RefusedOrderIn says that an order from above can never be taken: it is
+// answered so, once for the same bytes.
+type RefusedOrderIn struct {
+	Uplink string
+	Order  string // task, incident
+	HQID   string // "" when what came held none
+	Reason string
+	Digest string // of the bytes that came
+}
+
+func (TaskIn) input()         {}
+func (TaskActionIn) input()   {}
+func (RefusedOrderIn) input() {}
+
+func (in TaskIn) keys() []string {
+	var keys []string
+	if in.HQID != "" {
+		keys = append(keys, HQKey(in.Uplink, in.HQID))
+	}
+	if in.Idempotency != "" {
+		keys = append(keys, idemKey(in.By, in.Idempotency))
+	}
+	return keys
+}
+
+func (in RefusedOrderIn) key() string {
+	return "refused/" + in.Uplink + "/" + in.Order + "/" + in.Digest
+}
