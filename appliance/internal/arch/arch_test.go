@@ -45,6 +45,7 @@ var allowed = map[string][]string{
 	"appliance/internal/media":     {"ingest", "ingest/feed", "appliance/internal/media/*"},
 	"appliance/internal/media/*":   {},
 	"appliance/internal/clip":      {"ingest", "ingest/feed", "appliance/internal/media", "appliance/internal/media/*"},
+	"appliance/internal/blind":     {},
 	"appliance/internal/health":    {},
 	"appliance/internal/wall":      {"ingest", "ingest/feed", "bridge", "appliance/internal/desk", "appliance/internal/access", "appliance/internal/media", "appliance/internal/health", "appliance/internal/wall/*"},
 	"appliance/internal/wall/*":    {"ingest", "ingest/feed"},

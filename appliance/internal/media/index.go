@@ -100,7 +100,7 @@ func (s *Store) recover(path string, it *Item) (*Item, error) {
 		return nil, fmt.Errorf("recover segment: %w", err)
 	}
 	defer f.Close()
-	frags, _, end, err := scan(f, it.Bytes, true)
+	frags, _, good, err := scan(f, it.Bytes, true)
 	if err != nil && !errors.Is(err, ErrTorn) {
 		return nil, fmt.Errorf("recover segment: %w", err)
 	}
@@ -108,12 +108,12 @@ func (s *Store) recover(path string, it *Item) (*Item, error) {
 		s.opt.Log.Info("segment had no whole fragment", "path", path)
 		return nil, os.Remove(path)
 	}
-	if err := errors.Join(f.Truncate(end), f.Sync()); err != nil {
+	if err := errors.Join(f.Truncate(good), f.Sync()); err != nil {
 		return nil, fmt.Errorf("recover segment: %w", err)
 	}
 	first, last := frags[0], frags[len(frags)-1]
-	it.Bytes, it.From = end, first.captured.Add(-Duration(first.pts-first.dts))
-	it.To = it.From.Add(Duration(last.dts + last.length() - first.dts))
+	it.Bytes, it.From = good, begin(first.captured, first.pts-first.dts)
+	it.To = end(it.From, last.dts+last.length()-first.dts)
 	s.opt.Log.Info("segment finished after a stop", "camera", it.Owner, "from", it.From, "to", it.To)
 	return it, s.finish(path, it)
 }
@@ -127,6 +127,7 @@ func (s *Store) finish(path string, it *Item) error {
 			break
 		}
 		length++
+		it.To = it.To.Add(time.Millisecond)
 	}
 	if err := os.Rename(path, to); err != nil {
 		return fmt.Errorf("finish segment: %w", err)

@@ -68,7 +68,7 @@ type Span struct {
 }
 
 // Recorded is where a camera's recordings lie within an interval, joined where
-// they touch (within a second), by time.
+// they touch (within Joined), by time.
 func (s *Store) Recorded(camera string, from, to time.Time) []Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,7 +78,7 @@ func (s *Store) Recorded(camera string, from, to time.Time) []Span {
 			continue
 		}
 		n := len(spans)
-		if n > 0 && it.From.Sub(spans[n-1].To) <= time.Second {
+		if n > 0 && it.From.Sub(spans[n-1].To) <= Joined {
 			if it.To.After(spans[n-1].To) {
 				spans[n-1].To = it.To
 			}

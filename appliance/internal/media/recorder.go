@@ -90,12 +90,26 @@ func (r *Recorder) note(samples []Sample, next, written int64) {
 	}
 	s := r.store
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	to := r.item.From.Add(Duration(r.end - r.base))
-	s.count.recorded[r.camera] += to.Sub(r.item.To)
+	from, to := r.item.To, end(r.item.From, r.end-r.base)
+	s.count.recorded[r.camera] += to.Sub(from)
 	s.count.fragments++
 	s.count.written += written
 	r.item.To, r.item.Bytes = to, r.size
+	s.mu.Unlock()
+	if s.opt.Recorded != nil && r.class == Recordings {
+		s.opt.Recorded(r.camera, from, to)
+	}
+}
+
+// begin is when a segment begins by its first sample, and end when it ends: in
+// whole milliseconds, since that is what its name says, so that the index is
+// the same after a restart.
+func begin(captured time.Time, reorder int64) time.Time {
+	return captured.Add(-Duration(reorder)).UTC().Truncate(time.Millisecond)
+}
+
+func end(from time.Time, ticks int64) time.Time {
+	return from.Add(Duration(ticks)).Truncate(time.Millisecond)
 }
 
 // continues tells whether a fragment belongs into the open segment.
@@ -127,7 +141,7 @@ func (r *Recorder) begin(s *Sample) error {
 	if err != nil {
 		return fmt.Errorf("record %s: %w", r.camera, err)
 	}
-	from := s.Captured.Add(-Duration(s.PTS - s.DTS)).UTC()
+	from := begin(s.Captured, s.PTS-s.DTS)
 	f, err := create(r.store.Path(r.class, folder, from.Format(dayLayout)), from.UnixMilli())
 	if err != nil {
 		return fmt.Errorf("record %s: %w", r.camera, err)

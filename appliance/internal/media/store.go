@@ -41,7 +41,8 @@ var (
 // Defaults of Options.
 const (
 	DefaultSegment = time.Minute
-	DefaultMinFree = 1 << 30 // bytes
+	DefaultMinFree = 1 << 30     // bytes
+	Joined         = time.Second // a pause in a recording up to this is none
 	sweepEvery     = 10 * time.Second
 )
 
@@ -79,6 +80,9 @@ type Options struct {
 	// Evicted is told of each eviction after the file is gone. It must not
 	// call the store.
 	Evicted func(Eviction)
+	// Recorded is told of each stretch of a camera's recording after it is on
+	// the disk and in the index. It is called by the camera's recorder.
+	Recorded func(camera string, from, to time.Time)
 	// Held protects an item from eviction: legal holds, clips that grow.
 	Held func(Item) bool
 }
