@@ -23,6 +23,9 @@ const (
 	disagreement = 500 * time.Millisecond
 	// burstMax is the longest burst of old pictures that a session may begin with.
 	burstMax = 10 * time.Second
+	// driftAfter is how long delays are watched before their slope is told: a
+	// least delay is good to about a millisecond, so 17 ppm then.
+	driftAfter = time.Minute
 )
 
 // clock estimates when a picture was taken, on the box's clock. The delay of a
@@ -44,6 +47,18 @@ type clock struct {
 	lag    float64       // mean of the lag, nanoseconds, exponentially smoothed
 	began  time.Duration // of the run, monotonic
 	fresh  bool
+	steps  uint64 // of the camera's wall clock
+}
+
+// facts is what is known about the camera's clock.
+func (c *clock) facts(uncertainty time.Duration) Clock {
+	out := Clock{Known: c.hasNTP, Uncertainty: uncertainty, Steps: c.steps}
+	by := &c.rtp
+	if c.hasNTP {
+		out.Offset, by = c.offset, &c.ntp
+	}
+	out.DriftPPM, out.DriftKnown = by.drift()
+	return out
 }
 
 // restart begins a new Run: RTP time means something else now.
@@ -78,6 +93,7 @@ func (c *clock) observe(received time.Time, mono, pts time.Duration, ntp time.Ti
 			c.ntp = leastDelay{}
 			c.ntp.lag(mono, mono-at-lag)
 			byNTP = lag
+			c.steps++
 		case lag-byNTP > disagreement: // RTP time stood still for a while
 			c.rtp = leastDelay{}
 			c.rtp.lag(mono, mono-pts-byNTP)
@@ -105,6 +121,37 @@ type leastDelay struct {
 	least [buckets]time.Duration
 	index int64 // of the newest bucket, 0 when there is none
 	first time.Duration
+
+	earliest, latest point // of the buckets that are full
+}
+
+// point is the least delay of five seconds.
+type point struct {
+	index int64 // of the bucket, 0 when there is none
+	delay time.Duration
+}
+
+// drift is how much faster the camera's clock runs than the box's, in
+// millionths: its delay shrinks by that much.
+func (d *leastDelay) drift() (ppm float64, known bool) {
+	over := time.Duration(d.latest.index-d.earliest.index) * bucketSpan
+	if d.earliest.index == 0 || over < driftAfter {
+		return 0, false
+	}
+	return -float64(d.latest.delay-d.earliest.delay) / float64(over) * 1e6, true
+}
+
+// full notes the newest bucket when the next begins. The first is left out: a
+// session begins with a burst, and its first bucket is a piece of one.
+func (d *leastDelay) full() {
+	at := d.least[d.index%buckets]
+	if at == never || int64(d.first/bucketSpan)+1 == d.index {
+		return
+	}
+	d.latest = point{index: d.index, delay: at}
+	if d.earliest.index == 0 {
+		d.earliest = d.latest
+	}
 }
 
 const never = time.Duration(math.MaxInt64)
@@ -112,6 +159,9 @@ const never = time.Duration(math.MaxInt64)
 // lag adds a sample and returns how far it is above the least.
 func (d *leastDelay) lag(mono, sample time.Duration) time.Duration {
 	index := int64(mono/bucketSpan) + 1
+	if d.index != 0 && index > d.index {
+		d.full()
+	}
 	if d.index == 0 || index-d.index >= buckets {
 		d.first = mono
 		for i := range d.least {

@@ -16,28 +16,49 @@ const readBuffer = 64 << 10
 type line struct {
 	mu      sync.Mutex
 	conn    *lineConn
+	spoken  bool // the camera has answered
 	hurried bool
 }
 
+// dial connects. Until the first answer reading has a limit of its own:
+// gortsplib has none for a TLS handshake that stands still.
 func (l *line) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	nc, err := (&net.Dialer{Timeout: dialWithin}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
+	if err := nc.SetReadDeadline(time.Now().Add(silentAfter)); err != nil {
+		return nil, err
+	}
 	c := &lineConn{Conn: nc, line: l, r: bufio.NewReaderSize(nc, readBuffer)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.conn = c
+	l.conn, l.spoken = c, false
 	return c, nil
 }
 
-// hurry bounds what is still written, TEARDOWN above all.
+// answered lifts the limit of dial.
+func (l *line) answered() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != nil && !l.spoken {
+		l.spoken = true
+		_ = l.conn.Conn.SetReadDeadline(time.Time{})
+	}
+}
+
+// hurry bounds what is still written, TEARDOWN above all, and a handshake.
 func (l *line) hurry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.hurried = true
-	if l.conn != nil {
-		_ = l.conn.Conn.SetWriteDeadline(time.Now().Add(goodbyeWithin))
+	if l.conn == nil {
+		return
+	}
+	soon := time.Now().Add(goodbyeWithin)
+	_ = l.conn.Conn.SetWriteDeadline(soon)
+	if !l.spoken {
+		_ = l.conn.Conn.SetReadDeadline(soon)
 	}
 }
 
@@ -57,3 +78,5 @@ func (c *lineConn) SetWriteDeadline(t time.Time) error {
 	}
 	return c.Conn.SetWriteDeadline(t)
 }
+
+var _ net.Conn = (*lineConn)(nil)

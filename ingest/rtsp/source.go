@@ -1,19 +1,22 @@
-// Package rtsp owns the way from a camera to Units: one RTSP session (H.264 or
-// H.265, over TCP or UDP) with its RTP, its parameter sets and its clock.
+// Package rtsp owns the way from a camera to Units: one RTSP session (H.264,
+// H.265 or MJPEG, with AAC or G.711 sound if it is asked for, over TCP, UDP or
+// TLS) with its RTP, its parameter sets and its clock.
 //
 // A Source makes one attempt at a time; ingest.Keep repeats it. It never
 // buffers and never waits: a Unit is delivered on the goroutine that read it,
 // and Deliver must return at once.
 //
 // It refuses other codecs (*UnsupportedError) and delivers no Unit before the
-// parameter sets are known; every Run begins with a key unit. What comes before
-// it, and access units without a picture, are dropped and counted. Delimiters
-// and filler data are taken out.
+// parameter sets are known; every Run begins with a key unit, and so do new
+// parameters. What comes before it, and access units without a picture, are
+// dropped and counted. Delimiters and filler data are taken out. Sound that
+// cannot be had costs no picture: Stats.SoundWhy says why.
 //
 // How it fails: an attempt ends with the reason, at the latest 5 s after the
-// camera fell silent; a refused password ends it with *ingest.RetryAfter, since
-// cameras lock accounts. Whenever the context ends the session is torn down,
-// for which the camera has half a second.
+// camera fell silent and 8 s after what it sends makes no picture any more; a
+// refused password ends it with *ingest.RetryAfter, since cameras lock
+// accounts. Whenever the context ends the session is torn down, for which the
+// camera has half a second.
 package rtsp
 
 import (
@@ -21,14 +24,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 
@@ -40,6 +41,7 @@ import (
 const (
 	dialWithin    = time.Second
 	silentAfter   = 3 * time.Second
+	stalledAfter  = 8 * time.Second // packets, but no picture; below the steady of Keep's pace
 	writeWithin   = time.Second
 	goodbyeWithin = 500 * time.Millisecond
 	refusedWait   = time.Minute
@@ -58,47 +60,18 @@ type Config struct {
 	URL       string // rtsp:// or rtsps://, without credentials
 	Username  string
 	Password  string
-	Transport string // Auto when empty
+	Transport string // Auto when empty; rtsps is always TCP
+	TLS       TLS    // of rtsps
 	Logger    *slog.Logger
-	Deliver   func(*ingest.Unit) // must not block
+	Deliver   func(*ingest.Unit) // pictures; must not block
+	Sound     func(*ingest.Unit) // sound; must not block; nil: the camera is not asked for it
 }
 
 // UnsupportedError says that the camera offers no codec we hold.
 type UnsupportedError struct{ Offered []string }
 
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("camera offers %s: set it to H.264 or H.265", strings.Join(e.Offered, ", "))
-}
-
-// State of a camera's stream.
-type State string
-
-// States of a stream: connecting until it was live for the first time, lost
-// from the end of an attempt until it is live again.
-const (
-	Connecting State = "connecting"
-	Live       State = "live"
-	Lost       State = "lost"
-)
-
-// Stats is what is known about a stream.
-type Stats struct {
-	State        State
-	Since        time.Time // of State
-	Transport    string    // of the present or latest session
-	Units        uint64
-	Bytes        uint64
-	LastUnit     time.Time // received; zero before the first
-	Dropped      uint64    // access units that made no Unit
-	PacketsLost  uint64
-	DecodeErrors uint64
-	Attempts     uint64        // to connect
-	Sessions     uint64        // that became live
-	LastError    string        // of the latest failed attempt
-	ClockKnown   bool          // the camera sends its wall clock
-	ClockOffset  time.Duration // box minus camera, when known
-	Uncertainty  time.Duration // of Captured
-	Params       *ingest.Params
+	return fmt.Sprintf("camera offers %s: set it to H.264, H.265 or MJPEG", strings.Join(e.Offered, ", "))
 }
 
 // Source is one camera's stream.
@@ -107,9 +80,11 @@ type Source struct {
 	log   *slog.Logger
 	epoch time.Time
 
-	units assembler // used by the goroutine that reads the session
+	reading sync.Mutex // over UDP each medium has a goroutine
+	units   assembler  // under reading, and so is
+	sound   soundClock //
 
-	packetsLost, decodeErrors atomic.Uint64
+	packetsLost, decodeErrors, reportsRefused atomic.Uint64
 
 	mu     sync.Mutex
 	stats  Stats
@@ -132,15 +107,6 @@ func New(cfg Config) *Source {
 	}
 }
 
-// Stats is a snapshot.
-func (s *Source) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	out := s.stats
-	out.PacketsLost, out.DecodeErrors = s.packetsLost.Load(), s.decodeErrors.Load()
-	return out
-}
-
 // Run makes one attempt; see ingest.Source. It must not be called twice at the
 // same time.
 func (s *Source) Run(ctx context.Context) error {
@@ -157,7 +123,8 @@ func (s *Source) Run(ctx context.Context) error {
 		s.stats.State, s.stats.Since = Lost, time.Now()
 	}
 	if err != nil {
-		s.stats.LastError = err.Error()
+		var later *ingest.RetryAfter
+		s.stats.LastError, s.stats.Refused = err.Error(), errors.As(err, &later)
 	}
 	return err
 }
@@ -172,7 +139,7 @@ func (s *Source) attempt(ctx context.Context) error {
 	}
 	udp := s.preferUDP()
 	silent, err := s.session(ctx, u, udp)
-	if s.cfg.Transport != Auto || ctx.Err() != nil {
+	if s.cfg.Transport != Auto || s.secure() || ctx.Err() != nil {
 		return s.explain(err)
 	}
 	if status(err) == base.StatusUnsupportedTransport {
@@ -184,10 +151,14 @@ func (s *Source) attempt(ctx context.Context) error {
 	return s.explain(err)
 }
 
+// secure tells whether the session is encrypted: then all of it is on one
+// connection.
+func (s *Source) secure() bool { return strings.HasPrefix(s.cfg.URL, "rtsps://") }
+
 func (s *Source) preferUDP() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cfg.Transport == UDP || s.cfg.Transport == Auto && s.useUDP
+	return s.cfg.Transport == UDP || s.cfg.Transport == Auto && s.useUDP && !s.secure()
 }
 
 func (s *Source) setPreferUDP(udp bool) {
@@ -202,6 +173,9 @@ func (s *Source) explain(err error) error {
 		return nil
 	}
 	var setup liberrors.ErrClientAuthSetup
+	if hint := distrust(err); hint != "" {
+		return fmt.Errorf("hold camera %s: %s: %w", s.cfg.Camera, hint, err)
+	}
 	code := status(err)
 	if code != base.StatusUnauthorized && code != base.StatusForbidden && !errors.As(err, &setup) {
 		return fmt.Errorf("hold camera %s: %w", s.cfg.Camera, err)
@@ -222,73 +196,4 @@ func status(err error) base.StatusCode {
 	return 0
 }
 
-// session connects once and stays until the session or ctx ends. silent
-// reports that the camera agreed to play and then sent no packet at all.
-func (s *Source) session(ctx context.Context, u *base.URL, udp bool) (silent bool, err error) {
-	transport, name := gortsplib.TransportTCP, TCP
-	if udp {
-		transport, name = gortsplib.TransportUDP, UDP
-	}
-	s.mu.Lock()
-	s.stats.Transport = name
-	s.mu.Unlock()
-	line := &line{}
-	client := &gortsplib.Client{
-		Scheme: u.Scheme, Host: u.Host,
-		Transport: &transport, ReadTimeout: silentAfter, WriteTimeout: writeWithin,
-		UserAgent:         "watchpost",
-		DialContext:       line.dial,
-		OnPacketsLost:     func(n uint64) { s.packetsLost.Add(n) },
-		OnDecodeError:     func(error) { s.decodeErrors.Add(1) },
-		OnTransportSwitch: func(error) {},
-	}
-	if err := client.Start2(); err != nil {
-		return false, fmt.Errorf("start client: %w", err)
-	}
-	defer client.Close()
-	stop := context.AfterFunc(ctx, func() {
-		line.hurry()
-		client.Close()
-	})
-	defer stop()
-	t, err := s.setUp(client, u)
-	if err != nil {
-		return false, err
-	}
-	if _, err := client.Play(nil); err != nil {
-		return false, fmt.Errorf("play: %w", err)
-	}
-	err = client.Wait()
-	return t.packets.Load() == 0, err
-}
-
-// delivered notes a Unit and hands it on.
-func (s *Source) delivered(u *ingest.Unit) {
-	s.mu.Lock()
-	st := &s.stats
-	if st.State != Live {
-		st.State, st.Since, st.LastError = Live, u.Received, ""
-		st.Sessions++
-	}
-	st.Units++
-	st.Bytes += uint64(u.Bytes)
-	st.LastUnit, st.Params, st.Uncertainty = u.Received, u.Params, u.Uncertainty
-	st.ClockKnown, st.ClockOffset = s.units.clock.hasNTP, s.units.clock.offset
-	s.mu.Unlock()
-	s.cfg.Deliver(u)
-}
-
-func (s *Source) drop(err error) {
-	if !errors.Is(err, errNoPicture) && !errors.Is(err, errNoParams) && !errors.Is(err, errNoKey) {
-		s.decodeErrors.Add(1)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.stats.Dropped++
-	if s.stats.State != Live {
-		s.stats.LastError = err.Error()
-	}
-}
-
 var _ ingest.Source = (*Source)(nil)
-var _ net.Conn = (*lineConn)(nil)

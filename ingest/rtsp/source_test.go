@@ -234,9 +234,9 @@ func TestCameraClockIsMeasured(t *testing.T) {
 	c.start()
 	defer c.close()
 	s, w, _ := hold(t, rtsp.Config{URL: c.url()})
-	require.Eventually(t, func() bool { return s.Stats().ClockKnown }, soon, time.Millisecond)
+	require.Eventually(t, func() bool { return s.Stats().Clock.Known }, soon, time.Millisecond)
 	check(t, w.wait(t, len(w.all())+5))
-	require.InDelta(t, -3600, s.Stats().ClockOffset.Seconds(), 0.1)
+	require.InDelta(t, -3600, s.Stats().Clock.Offset.Seconds(), 0.1)
 	last := w.all()[len(w.all())-1]
 	require.WithinDuration(t, last.Received, last.Captured, time.Second, "on the box's clock, not the camera's")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
@@ -84,8 +85,9 @@ type assembler struct {
 	camera ingest.CameraID
 	codec  ingest.Codec
 
-	vps, sps, pps []byte
-	params        *ingest.Params
+	vps, sps, pps []byte         // newest
+	learned       *ingest.Params // what they say; nil until all are known
+	params        *ingest.Params // in force: those learned by the latest key unit
 
 	run      uint32
 	began    bool // a Unit of this session was made
@@ -102,13 +104,14 @@ type assembler struct {
 func (a *assembler) session(codec ingest.Codec, vps, sps, pps []byte) error {
 	a.began = false
 	if codec != a.codec {
-		a.codec, a.params, a.vps, a.sps, a.pps = codec, nil, nil, nil, nil
+		a.codec, a.learned, a.params, a.vps, a.sps, a.pps = codec, nil, nil, nil, nil, nil
 	}
 	return a.learn(vps, sps, pps)
 }
 
 // learn takes parameter sets, of which some may be empty; a change makes new
-// Params once all are known. Sets that cannot be read change nothing.
+// Params once all are known, which come into force with the next key unit.
+// Sets that cannot be read change nothing.
 func (a *assembler) learn(vps, sps, pps []byte) error {
 	vps, sps, pps = newer(a.vps, vps), newer(a.sps, sps), newer(a.pps, pps)
 	if bytes.Equal(vps, a.vps) && bytes.Equal(sps, a.sps) && bytes.Equal(pps, a.pps) {
@@ -122,7 +125,7 @@ func (a *assembler) learn(vps, sps, pps []byte) error {
 	if err := describe(p); err != nil {
 		return fmt.Errorf("read sequence parameter set: %w", err)
 	}
-	a.vps, a.sps, a.pps, a.params = vps, sps, pps, p
+	a.vps, a.sps, a.pps, a.learned = vps, sps, pps, p
 	return nil
 }
 
@@ -166,8 +169,11 @@ func (a *assembler) unit(au [][]byte, raw int64, received time.Time, mono time.D
 	if err != nil {
 		return nil, err
 	}
-	if a.params == nil {
+	if a.learned == nil {
 		return nil, errNoParams
+	}
+	if key && a.params != a.learned {
+		a.params, a.dts = a.learned, nil
 	}
 	if !a.continues(raw, mono) {
 		if !key {
@@ -195,6 +201,9 @@ func (a *assembler) unit(au [][]byte, raw int64, received time.Time, mono time.D
 // sort takes parameter sets out of an access unit, and what no decoder needs.
 // A further picture parameter set (another id) stays: Params has room for one.
 func (a *assembler) sort(au [][]byte) (nals [][]byte, key bool, err error) {
+	if a.codec == ingest.MJPEG {
+		return a.sortJPEG(au)
+	}
 	var vps, sps, pps []byte
 	picture := false
 	nals = make([][]byte, 0, len(au))
@@ -227,6 +236,9 @@ func (a *assembler) sort(au [][]byte) (nals [][]byte, key bool, err error) {
 		}
 		nals = append(nals, nal)
 	}
+	if picture && !key && pps != nil && !bytes.Equal(pps, a.pps) {
+		nals, pps = slices.Insert(nals, 0, pps), nil // for this picture, not for those after the next key
+	}
 	if err := a.learn(vps, sps, pps); err != nil {
 		return nil, false, err
 	}
@@ -251,7 +263,7 @@ func (a *assembler) continues(raw int64, mono time.Duration) bool {
 // cannot be told it is the presentation time, which is right without B-frames.
 func (a *assembler) decodingTime(nals [][]byte, key bool, pts int64) int64 {
 	dts := pts
-	if key && a.dts == nil {
+	if key && a.dts == nil && a.codec != ingest.MJPEG {
 		a.dts = newExtractor(a.codec)
 	}
 	if a.dts != nil {
@@ -283,8 +295,13 @@ func newExtractor(codec ingest.Codec) extractor {
 	return e
 }
 
-// ticks turns ticks of the RTP clock into time without overflow.
-func ticks(n int64) time.Duration {
-	const rate = ingest.ClockRate
-	return time.Duration(n/rate)*time.Second + time.Duration(n%rate)*time.Second/rate
+// ticks turns ticks of the RTP clock into time.
+func ticks(n int64) time.Duration { return span(n, ingest.ClockRate) }
+
+// span is how long n ticks of a clock of that rate last.
+func span(n, rate int64) time.Duration {
+	return time.Duration(rescale(n, rate, int64(time.Second)))
 }
+
+// rescale turns n ticks of one rate into ticks of another, without overflow.
+func rescale(n, from, to int64) int64 { return n/from*to + n%from*to/from }

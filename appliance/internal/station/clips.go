@@ -74,8 +74,8 @@ func (s *Station) clockOf(camera string) (offset, uncertainty time.Duration) {
 	if c == nil {
 		return 0, 0
 	}
-	st := c.source.Stats()
-	return -st.ClockOffset, st.Uncertainty
+	clock := c.source.Stats().Clock
+	return -clock.Offset, clock.Uncertainty
 }
 
 // recordingTrouble notes why a camera is not recorded; nil when it is again.

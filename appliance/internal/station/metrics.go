@@ -55,7 +55,11 @@ func (c *collector) cameras(g gatherer) {
 		g.add(prometheus.CounterValue, "camera_bytes_total", "Bytes of access units received.", float64(st.Bytes), "camera", id)
 		g.add(prometheus.CounterValue, "camera_packets_lost_total", "RTP packets that did not arrive.", float64(st.PacketsLost), "camera", id)
 		g.add(prometheus.CounterValue, "camera_sessions_total", "Sessions that became live.", float64(st.Sessions), "camera", id)
-		g.add(prometheus.GaugeValue, "camera_clock_offset_seconds", "How far the camera's clock is ahead of the box's.", -st.ClockOffset.Seconds(), "camera", id)
+		g.add(prometheus.GaugeValue, "camera_clock_offset_seconds", "How far the camera's clock is ahead of the box's.", -st.Clock.Offset.Seconds(), "camera", id)
+		g.add(prometheus.GaugeValue, "camera_clock_drift_ppm", "How much faster the camera's clock runs than the box's, in millionths; 0 until it was watched for a minute.", st.Clock.DriftPPM, "camera", id)
+		g.add(prometheus.CounterValue, "camera_clock_steps_total", "Times the camera's clock was set.", float64(st.Clock.Steps), "camera", id)
+		g.add(prometheus.CounterValue, "camera_reports_refused_total", "Sender reports with a time that cannot be.", float64(st.Clock.Refused), "camera", id)
+		g.add(prometheus.CounterValue, "camera_sound_units_total", "Stretches of sound received.", float64(st.SoundUnits), "camera", id)
 		if cam.analyzer == nil {
 			continue
 		}
