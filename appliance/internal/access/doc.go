@@ -1,5 +1,6 @@
 // Package access owns who may do what: the users file, the roles, the table
-// role × route, login sessions and the limit on guessing passwords.
+// role × route, limits per camera, tokens of machines, login sessions, acts
+// that need a second person, and the limit on guessing passwords.
 //
 // It refuses whatever is not written down: a route without a row is nobody's,
 // a role that is not in the row is forbidden, a user that is disabled or whose

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -28,7 +27,7 @@ func ParseRole(text string) (Role, error) {
 	if r := Role(text); slices.Contains(Roles(), r) {
 		return r, nil
 	}
-	return "", fmt.Errorf("role %q: want one of %s", text, joinRoles(Roles()))
+	return "", &FieldError{"role", text, "one of " + joinRoles(Roles())}
 }
 
 func joinRoles(roles []Role) string {
@@ -42,3 +41,7 @@ func joinRoles(roles []Role) string {
 // screen reports whether the role is a display that nobody types at: being
 // connected is its presence.
 func (r Role) screen() bool { return r == Wall || r == Kiosk }
+
+// Desk reports whether the role works at a desk that locks when nobody is
+// there. A screen must never go dark, and a machine has no desk.
+func (r Role) Desk() bool { return r == Operator || r == Lead || r == Admin || r == Officer }

@@ -37,7 +37,10 @@ type Session struct {
 	ID        string    `json:"id"` // SHA-256 (hex) of the token
 	User      string    `json:"user"`
 	Role      Role      `json:"role"`
-	Serial    uint64    `json:"serial"` // of the user when it was made
+	Serial    uint64    `json:"serial"`          // of the user when it was made
+	Token     string    `json:"token,omitempty"` // id of the token that it was made from, instead of by a user
+	Scope     Scope     `json:"-"`               // of the user or token, as it is now
+	Locked    bool      `json:"locked,omitempty"`
 	Remote    string    `json:"remote"`
 	CreatedAt time.Time `json:"created_at"`
 	UsedAt    time.Time `json:"used_at"`
@@ -56,9 +59,10 @@ func (s Session) Expires() (absolute, idle time.Time) {
 // Sessions is the sessions file of a data directory: a restart logs nobody
 // out. Only the box itself uses it.
 type Sessions struct {
-	path  string
-	users *Users
-	now   func() time.Time
+	path   string
+	users  *Users
+	tokens *Tokens
+	now    func() time.Time
 
 	mu    sync.Mutex
 	byID  map[string]*Session
@@ -66,11 +70,11 @@ type Sessions struct {
 }
 
 // OpenSessions reads sessions.json in dir. now is the clock (nil: time.Now).
-func OpenSessions(dir string, users *Users, now func() time.Time) (*Sessions, error) {
+func OpenSessions(dir string, users *Users, tokens *Tokens, now func() time.Time) (*Sessions, error) {
 	if now == nil {
 		now = time.Now
 	}
-	s := &Sessions{path: filepath.Join(dir, "sessions.json"), users: users, now: now, byID: make(map[string]*Session)}
+	s := &Sessions{path: filepath.Join(dir, "sessions.json"), users: users, tokens: tokens, now: now, byID: make(map[string]*Session)}
 	data, err := os.ReadFile(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -91,17 +95,27 @@ func OpenSessions(dir string, users *Users, now func() time.Time) (*Sessions, er
 // Create makes a session for a user that was verified; the token is given out
 // here only.
 func (s *Sessions) Create(user User, remote string) (token string, made Session, err error) {
+	return s.create(Session{User: user.Name, Role: user.Role, Serial: user.Serial, Scope: user.Scope, Remote: remote})
+}
+
+// Exchange makes a session for a machine's token that was checked: a kiosk's
+// browser keeps a cookie, not the token. It ends with the token.
+func (s *Sessions) Exchange(from Token, remote string) (token string, made Session, err error) {
+	return s.create(Session{User: from.Name(), Role: from.Role, Token: from.ID, Scope: from.Scope, Remote: remote})
+}
+
+func (s *Sessions) create(made Session) (string, Session, error) {
 	secret := make([]byte, tokenBytes)
 	if _, err := rand.Read(secret); err != nil {
 		return "", Session{}, fmt.Errorf("make session: %w", err)
 	}
-	token = base64.RawURLEncoding.EncodeToString(secret)
+	token := base64.RawURLEncoding.EncodeToString(secret)
 	now := s.now()
-	made = Session{ID: tokenID(token), User: user.Name, Role: user.Role, Serial: user.Serial, Remote: remote, CreatedAt: now, UsedAt: now}
+	made.ID, made.CreatedAt, made.UsedAt = tokenID(token), now, now
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dropExpired(now)
-	s.makeRoom(user.Name)
+	s.makeRoom(made.User)
 	kept := made
 	s.byID[made.ID] = &kept
 	return token, made, s.save()
@@ -125,11 +139,11 @@ func (s *Sessions) CheckID(id string, touch bool) (Session, error) {
 		return Session{}, ErrSession
 	}
 	now := s.now()
-	user, err := s.users.Get(one.User)
-	if err != nil && !errors.Is(err, ErrUserUnknown) {
+	stands, err := s.stands(one)
+	if err != nil {
 		return Session{}, err
 	}
-	if err != nil || user.Disabled || user.Serial != one.Serial || expired(one, now) {
+	if !stands || expired(one, now) {
 		delete(s.byID, id)
 		s.dirty = true
 		return Session{}, ErrSession
@@ -138,8 +152,38 @@ func (s *Sessions) CheckID(id string, touch bool) (Session, error) {
 		s.dirty = s.dirty || now.Sub(one.UsedAt) > 0
 		one.UsedAt = now
 	}
-	one.Role = user.Role
 	return *one, nil
+}
+
+// stands asks whether who the session was made for may still come in, and as
+// what.
+func (s *Sessions) stands(one *Session) (bool, error) {
+	if one.Token != "" {
+		token, err := s.tokens.CheckID(one.Token)
+		if errors.Is(err, ErrToken) {
+			return false, nil
+		}
+		one.Role, one.Scope = token.Role, token.Scope
+		return err == nil, err
+	}
+	user, err := s.users.Get(one.User)
+	if errors.Is(err, ErrUserUnknown) {
+		return false, nil
+	}
+	one.Role, one.Scope = user.Role, user.Scope
+	return err == nil && !user.Disabled && user.Serial == one.Serial, err
+}
+
+// Lock locks or unlocks a session's screen.
+func (s *Sessions) Lock(id string, locked bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one, ok := s.byID[id]
+	if !ok {
+		return ErrSession
+	}
+	one.Locked = locked
+	return s.save()
 }
 
 // End ends one session.

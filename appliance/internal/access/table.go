@@ -7,6 +7,7 @@ type Rule struct {
 	Method string // GET stands for HEAD too
 	Path   string // as registered: parameters begin with a colon
 	Public bool   // nobody has to be logged in
+	Locked bool   // may be called from a locked desk
 	Roles  []Role
 }
 
@@ -44,24 +45,31 @@ func (t *Table) Rule(method, path string) (Rule, bool) {
 func (r Rule) Allows(role Role) bool { return r.Public || slices.Contains(r.Roles, role) }
 
 // rules is the table. Screens read and show; the room works; leads see who
-// looked; officers and uplinks have no route of their own yet but their
-// session.
+// looked; admins say who may. An uplink's token is held to that uplink, and
+// everybody to the cameras of his scope, by the guard of the wall.
 func rules() []Rule {
 	const v = "/api/v1"
 	everyone := Roles()
 	viewers := []Role{Wall, Kiosk, Operator, Lead, Admin}
 	workers := []Role{Operator, Lead, Admin}
 	leads := []Role{Lead, Admin}
+	admins := []Role{Admin}
+	desks := []Role{Operator, Lead, Admin, Officer}
 
 	rows := []Rule{
 		{Method: "GET", Path: "/*", Public: true}, // the front end's files: the login page must load
 		{Method: "GET", Path: "/healthz", Public: true},
 		{Method: "GET", Path: "/readyz", Public: true},
-		{Method: "GET", Path: "/metrics", Roles: leads},
+		{Method: "GET", Path: "/metrics", Roles: []Role{Wall, Lead, Admin}}, // wall: a subscribing system's token
 		{Method: "GET", Path: "/api/openapi.json", Public: true},
 		{Method: "POST", Path: v + "/session", Public: true},
-		{Method: "GET", Path: v + "/session", Roles: everyone},
-		{Method: "DELETE", Path: v + "/session", Roles: everyone},
+		{Method: "GET", Path: v + "/session", Roles: everyone, Locked: true},
+		{Method: "DELETE", Path: v + "/session", Roles: everyone, Locked: true},
+		{Method: "POST", Path: v + "/session/lock", Roles: desks, Locked: true},
+		{Method: "POST", Path: v + "/session/unlock", Roles: desks, Locked: true},
+		{Method: "GET", Path: v + "/tokens", Roles: admins},
+		{Method: "POST", Path: v + "/tokens", Roles: admins},
+		{Method: "DELETE", Path: v + "/tokens/:id", Roles: admins},
 		{Method: "GET", Path: v + "/journal", Roles: leads},
 		{Method: "POST", Path: v + "/uplinks/:name/set-aside/:id/send", Roles: leads},
 		{Method: "POST", Path: v + "/incidents", Roles: workers},
@@ -78,7 +86,9 @@ func rules() []Rule {
 		"/room", "/events", "/incidents", "/incidents/:id", "/alerts", "/cameras", "/pillars", "/drones", "/uplinks", "/health", "/blind",
 		"/cameras/:id/snapshot.jpg", "/cameras/:id/clip.mp4", "/snapshots/:sha256.jpg", "/clips/:id/:part.mp4", "/drones/:id/track",
 	} {
-		rows = append(rows, Rule{Method: "GET", Path: v + path, Roles: viewers})
+		// A locked desk goes on hearing what happens: a P0 rings there too.
+		hears := path == "/room" || path == "/events"
+		rows = append(rows, Rule{Method: "GET", Path: v + path, Roles: viewers, Locked: hears})
 	}
 	return rows
 }

@@ -1,17 +1,12 @@
 package access
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -30,6 +25,7 @@ var (
 	ErrUserExists   = errors.New("the user exists already")
 	ErrUserDisabled = errors.New("the user is disabled")
 	ErrPassword     = errors.New("wrong password")
+	ErrLastAdmin    = errors.New("he is the last administrator: make another one first")
 )
 
 // User is one line of the users file.
@@ -39,23 +35,19 @@ type User struct {
 	Hash      string    `json:"hash"` // argon2id, PHC string
 	Disabled  bool      `json:"disabled,omitempty"`
 	CreatedAt time.Time `json:"created_at"`
+	Scope     Scope     `json:"scope,omitzero"` // whose pictures he may see
 	// Serial grows with each change of password or state: sessions made
 	// under an older one are void.
 	Serial uint64 `json:"serial"`
 }
 
 // Users is the users file of a data directory. The box and `watchpost user`
-// may use it at the same time: each change is made under a lock file on what
-// is on disk, and a reader sees it at its next question.
+// may use it at the same time.
 type Users struct {
-	path   string
+	file   records[User]
 	params *argon2id.Params
 	dummy  string        // compared with for an unknown name, so that both take the same time
 	slots  chan struct{} // hashes at the same time: each takes 64 MiB
-
-	mu    sync.Mutex
-	seen  os.FileInfo
-	users []User
 }
 
 // Option changes how Users works.
@@ -67,7 +59,6 @@ func WithParams(p argon2id.Params) Option { return func(u *Users) { u.params = &
 // OpenUsers reads users.json in dir; a missing file is no users.
 func OpenUsers(dir string, options ...Option) (*Users, error) {
 	u := &Users{
-		path: filepath.Join(dir, "users.json"),
 		// RFC 9106, section 4, second recommended option.
 		params: &argon2id.Params{Memory: 64 * 1024, Iterations: 3, Parallelism: 4, SaltLength: 16, KeyLength: 32},
 		slots:  make(chan struct{}, 2),
@@ -80,57 +71,131 @@ func OpenUsers(dir string, options ...Option) (*Users, error) {
 		return nil, fmt.Errorf("hash password: %w", err)
 	}
 	u.dummy = dummy
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u, u.refresh()
+	u.file.path = filepath.Join(dir, "users.json")
+	return u, u.file.read(func([]User) {})
 }
 
 // List returns all users, sorted by name.
-func (u *Users) List() ([]User, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if err := u.refresh(); err != nil {
-		return nil, err
-	}
-	return slices.Clone(u.users), nil
+func (u *Users) List() (all []User, err error) {
+	err = u.file.read(func(list []User) { all = slices.Clone(list) })
+	return all, err
 }
 
 // Get returns one user.
-func (u *Users) Get(name string) (User, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if err := u.refresh(); err != nil {
-		return User{}, err
+func (u *Users) Get(name string) (user User, err error) {
+	known := false
+	err = u.file.read(func(list []User) {
+		if i := indexUser(list, name); i >= 0 {
+			user, known = list[i], true
+		}
+	})
+	if err == nil && !known {
+		err = fmt.Errorf("user %s: %w", name, ErrUserUnknown)
 	}
-	if i := u.index(name); i >= 0 {
-		return u.users[i], nil
-	}
-	return User{}, fmt.Errorf("user %s: %w", name, ErrUserUnknown)
+	return user, err
 }
 
-// Add makes a user.
+// Add makes a user who sees every camera.
 func (u *Users) Add(name, password string, role Role) error {
+	return u.AddLimited(name, password, role, Scope{})
+}
+
+// AddLimited makes a user who sees what is in the scope.
+func (u *Users) AddLimited(name, password string, role Role, scope Scope) error {
+	return u.add(name, password, role, scope, func([]User) error { return nil })
+}
+
+// AddFirst makes the first user of all: an administrator. ErrUserExists when
+// there is a user already.
+func (u *Users) AddFirst(name, password string) error {
+	return u.add(name, password, Admin, Scope{}, func(list []User) error {
+		if len(list) > 0 {
+			return fmt.Errorf("add first user %s: %w", name, ErrUserExists)
+		}
+		return nil
+	})
+}
+
+func (u *Users) add(name, password string, role Role, scope Scope, may func([]User) error) error {
 	if err := checkName(name); err != nil {
 		return err
 	}
-	if _, err := ParseRole(string(role)); err != nil {
+	if err := checkPersonRole(role); err != nil {
+		return err
+	}
+	if err := scope.check(); err != nil {
 		return err
 	}
 	hash, err := u.hash(password)
 	if err != nil {
 		return err
 	}
-	return u.change(func() error {
-		if u.index(name) >= 0 {
-			return fmt.Errorf("add user %s: %w", name, ErrUserExists)
+	return u.file.change(func(list []User) ([]User, error) {
+		if err := may(list); err != nil {
+			return nil, err
 		}
-		if len(u.users) >= usersMax {
-			return fmt.Errorf("add user %s: there are %d users already", name, usersMax)
+		if indexUser(list, name) >= 0 {
+			return nil, fmt.Errorf("add user %s: %w", name, ErrUserExists)
 		}
-		u.users = append(u.users, User{Name: name, Role: role, Hash: hash, CreatedAt: time.Now().UTC().Truncate(time.Second), Serial: 1})
-		slices.SortFunc(u.users, func(a, b User) int { return strings.Compare(a.Name, b.Name) })
-		return nil
+		if len(list) >= usersMax {
+			return nil, fmt.Errorf("add user %s: there are %d users already", name, usersMax)
+		}
+		list = append(list, User{
+			Name: name, Role: role, Hash: hash, Scope: scope.clone(), CreatedAt: time.Now().UTC().Truncate(time.Second), Serial: 1,
+		})
+		slices.SortFunc(list, func(a, b User) int { return strings.Compare(a.Name, b.Name) })
+		return list, nil
 	})
+}
+
+// Change is what to change of a user; nil stays as it is.
+type Change struct {
+	Role     *Role
+	Scope    *Scope
+	Disabled *bool
+	Password *string
+}
+
+// Change changes a user and ends all sessions, also those of a user whose
+// rights grow: what is on a screen was made for the old ones. The last
+// administrator who is let in stays one.
+func (u *Users) Change(name string, c Change) error {
+	if c.Role != nil {
+		if err := checkPersonRole(*c.Role); err != nil {
+			return err
+		}
+	}
+	if c.Scope != nil {
+		if err := c.Scope.check(); err != nil {
+			return err
+		}
+	}
+	hash := ""
+	if c.Password != nil {
+		var err error
+		if hash, err = u.hash(*c.Password); err != nil {
+			return err
+		}
+	}
+	return u.changeUser(name, func(user *User) {
+		if c.Role != nil {
+			user.Role = *c.Role
+		}
+		if c.Scope != nil {
+			user.Scope = c.Scope.clone()
+		}
+		if c.Disabled != nil {
+			user.Disabled = *c.Disabled
+		}
+		if hash != "" {
+			user.Hash = hash
+		}
+	}, keepAdmin)
+}
+
+// EndSessions ends all sessions of a user.
+func (u *Users) EndSessions(name string) error {
+	return u.changeUser(name, func(*User) {}, nil)
 }
 
 // Passwd sets a user's password, enables the user and ends all sessions.
@@ -139,12 +204,12 @@ func (u *Users) Passwd(name, password string) error {
 	if err != nil {
 		return err
 	}
-	return u.changeUser(name, func(user *User) { user.Hash, user.Disabled = hash, false })
+	return u.changeUser(name, func(user *User) { user.Hash, user.Disabled = hash, false }, nil)
 }
 
 // Disable lets the user in no more and ends all sessions.
 func (u *Users) Disable(name string) error {
-	return u.changeUser(name, func(user *User) { user.Disabled = true })
+	return u.changeUser(name, func(user *User) { user.Disabled = true }, nil)
 }
 
 // Verify checks a password. It takes as long for an unknown user.
@@ -178,7 +243,7 @@ func (u *Users) Verify(name, password string) (User, error) {
 
 func (u *Users) hash(password string) (string, error) {
 	if len([]rune(password)) < passwordMinChars || len(password) > passwordMaxBytes {
-		return "", fmt.Errorf("password: want %d characters or more and at most %d bytes", passwordMinChars, passwordMaxBytes)
+		return "", &FieldError{"password", "", fmt.Sprintf("%d characters or more and at most %d bytes", passwordMinChars, passwordMaxBytes)}
 	}
 	hash, err := argon2id.CreateHash(password, u.params)
 	if err != nil {
@@ -187,79 +252,51 @@ func (u *Users) hash(password string) (string, error) {
 	return hash, nil
 }
 
-func (u *Users) changeUser(name string, edit func(*User)) error {
-	return u.change(func() error {
-		i := u.index(name)
+// changeUser edits one user; may looks at what comes of it (nil: it may).
+func (u *Users) changeUser(name string, edit func(*User), may func(list []User) error) error {
+	return u.file.change(func(list []User) ([]User, error) {
+		i := indexUser(list, name)
 		if i < 0 {
-			return fmt.Errorf("change user %s: %w", name, ErrUserUnknown)
+			return nil, fmt.Errorf("change user %s: %w", name, ErrUserUnknown)
 		}
-		edit(&u.users[i])
-		u.users[i].Serial++
-		return nil
+		list = slices.Clone(list)
+		edit(&list[i])
+		list[i].Serial++
+		if may != nil {
+			if err := may(list); err != nil {
+				return nil, fmt.Errorf("change user %s: %w", name, err)
+			}
+		}
+		return list, nil
 	})
 }
 
-// change edits what is on disk now, under the lock file.
-func (u *Users) change(edit func() error) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	lock, err := os.OpenFile(u.path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("lock users: %w", err)
+// keepAdmin refuses to lock everybody out of the users page.
+func keepAdmin(list []User) error {
+	if slices.ContainsFunc(list, func(u User) bool { return u.Role == Admin && !u.Disabled }) {
+		return nil
 	}
-	defer lock.Close() // gives the lock back
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		return fmt.Errorf("lock %s: %w", lock.Name(), err)
-	}
-	u.seen = nil
-	if err := u.refresh(); err != nil {
-		return err
-	}
-	if err := edit(); err != nil {
-		u.seen = nil
-		return err
-	}
-	data, err := json.MarshalIndent(u.users, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", u.path, err)
-	}
-	u.seen = nil // read back at the next question
-	return replaceFile(u.path, append(data, '\n'))
+	return ErrLastAdmin
 }
 
-// refresh reads the file if it is another one than was read last.
-func (u *Users) refresh() error {
-	info, err := os.Stat(u.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		u.users, u.seen = nil, nil
-		return nil
+func checkPersonRole(role Role) error {
+	if _, err := ParseRole(string(role)); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("read users: %w", err)
+	if role == Uplink {
+		return &FieldError{"role", string(role), "a person's role: an uplink comes with a token"}
 	}
-	if u.seen != nil && os.SameFile(u.seen, info) && u.seen.ModTime().Equal(info.ModTime()) && u.seen.Size() == info.Size() {
-		return nil
-	}
-	data, err := os.ReadFile(u.path)
-	if err != nil {
-		return fmt.Errorf("read users: %w", err)
-	}
-	var users []User
-	if err := json.Unmarshal(data, &users); err != nil {
-		return fmt.Errorf("read %s: %w", u.path, err)
-	}
-	u.users, u.seen = users, info
 	return nil
 }
 
-func (u *Users) index(name string) int {
-	return slices.IndexFunc(u.users, func(user User) bool { return user.Name == name })
+func indexUser(list []User, name string) int {
+	return slices.IndexFunc(list, func(user User) bool { return user.Name == name })
 }
 
 // checkName keeps names printable in logs, events and file names.
 func checkName(name string) error {
 	if !regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}._-]{0,63}$`).MatchString(name) {
-		return fmt.Errorf("user name %q: want 1 to 64 letters, digits, dots, dashes", name)
+		return &FieldError{"name", name, "1 to 64 letters, digits, dots, dashes"}
 	}
 	return nil
 }

@@ -232,7 +232,11 @@ func (s *Station) openWall() error {
 	if err != nil {
 		return err
 	}
-	if s.sessions, err = access.OpenSessions(s.cfg.Data.Dir, users, time.Now); err != nil {
+	tokens, err := access.OpenTokens(s.cfg.Data.Dir, time.Now)
+	if err != nil {
+		return err
+	}
+	if s.sessions, err = access.OpenSessions(s.cfg.Data.Dir, users, tokens, time.Now); err != nil {
 		return err
 	}
 	st := s.cfg.Station
@@ -241,7 +245,7 @@ func (s *Station) openWall() error {
 		UDP: s.cfg.WebRTC.UDP, TCP: s.cfg.WebRTC.TCP, Version: s.version,
 		Station: wall.Station{ID: st.ID, Box: st.Box, Name: st.Name, Language: st.Language, Timezone: st.Timezone, Position: wallPosition(st.Position)},
 		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Video: s, Files: wallFiles{s}, Evidence: s, Warnings: s.board,
-		Users: users, Sessions: s.sessions, Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
+		Users: users, Sessions: s.sessions, Tokens: tokens, Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
 	})
 	if err != nil {
 		return err

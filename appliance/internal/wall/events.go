@@ -95,7 +95,7 @@ func (st *stream) run(ctx context.Context) error {
 	heartbeat, still := time.NewTicker(heartbeatEvery), time.NewTicker(st.server.o.Limits.Still)
 	defer heartbeat.Stop()
 	defer still.Stop()
-	state, newer := st.server.state.get()
+	state, newer := st.server.state.get(st.who, st.server)
 	if err := st.sendState(state); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (st *stream) run(ctx context.Context) error {
 			}
 			st.sent = time.Now()
 		case <-newer:
-			state, newer = st.server.state.get()
+			state, newer = st.server.state.get(st.who, st.server)
 			if err := st.sendState(state); err != nil {
 				return err
 			}
@@ -165,6 +165,9 @@ func (st *stream) sendChanges(ctx context.Context) error {
 		return err
 	}
 	for _, change := range changes {
+		if st.server.hides(st.who, change.Resource) {
+			continue // a client that comes back gets what follows anew
+		}
 		resource := tidy(change.Resource, named)
 		data, err := json.Marshal(resource)
 		if err != nil {

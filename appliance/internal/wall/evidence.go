@@ -36,6 +36,11 @@ func (s *Server) evidence(c *fiber.Ctx, who caller) error {
 	if incident == nil {
 		return missing("incident_unknown", "incident", id)
 	}
+	for _, camera := range incident.Cameras {
+		if !s.sees(who, camera) {
+			return cameraForbidden(camera)
+		}
+	}
 	if c.Method() == fiber.MethodHead { // nothing leaves: a page asks first, to say in words why not
 		c.Set(fiber.HeaderContentType, "application/zip")
 		return c.SendStatus(http.StatusOK)

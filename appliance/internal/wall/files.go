@@ -50,6 +50,9 @@ func (s *Server) snapshot(c *fiber.Ctx, who caller) error {
 	if raw, err := hex.DecodeString(hash); err != nil || len(raw) != 32 {
 		return badField(http.StatusBadRequest, "field_invalid", "sha256", hash, "64 hex digits")
 	}
+	if sees, err := s.seesSnapshot(who, hash); err != nil || !sees {
+		return errors.Join(err, missing("snapshot_unknown", "snapshot", hash))
+	}
 	jpeg, err := s.o.Files.Snapshot(hash)
 	if absent(err) {
 		return missing("snapshot_unknown", "snapshot", hash)
@@ -76,6 +79,9 @@ func (s *Server) clip(c *fiber.Ctx, who caller) error {
 	}
 	if known == nil {
 		return missing("clip_unknown", "clip", id+"/"+part)
+	}
+	if !s.sees(who, known.Camera) {
+		return cameraForbidden(known.Camera)
 	}
 	gone := fault(http.StatusGone, "clip_evicted", "look at the other part, or ask headquarters: "+known.Evicted, "the bytes of clip %s/%s are no longer kept", id, part)
 	if known.Evicted != "" {

@@ -19,8 +19,11 @@ const cookieName = "watchpost_session"
 type caller struct {
 	name      string
 	role      access.Role
-	session   access.Session
-	anonymous bool // role wall without a login
+	session   access.Session // of a browser
+	token     string         // id of the token of a machine that shows it with every request
+	uplink    string         // with role uplink: the only one that is meant
+	scope     access.Scope   // whose pictures he may see
+	anonymous bool           // role wall without a login
 	remote    string
 }
 
@@ -28,10 +31,22 @@ func (c caller) actor() desk.Actor { return desk.Actor{Name: c.name, Role: strin
 
 // owner keys what belongs to one login.
 func (c caller) owner() string {
-	if c.session.ID != "" {
+	switch {
+	case c.session.ID != "":
 		return c.session.ID
+	case c.token != "":
+		return "token " + c.token
 	}
 	return "anonymous"
+}
+
+// callerKey is where a request keeps its caller.
+const callerKey = "watchpost.caller"
+
+// callerOf is who asks, for what has only the request.
+func callerOf(c *fiber.Ctx) caller {
+	who, _ := c.Locals(callerKey).(caller)
+	return who
 }
 
 type handler func(c *fiber.Ctx, who caller) error
@@ -51,6 +66,7 @@ func (s *Server) route(app *fiber.App, method, path string, h handler) {
 		if err != nil {
 			return s.refuse(c, who, err)
 		}
+		c.Locals(callerKey, who)
 		return h(c, who)
 	}
 	app.Add(method, path, guarded)
@@ -66,24 +82,65 @@ func reads(c *fiber.Ctx) bool {
 
 // identify finds the caller and whether the row lets him in.
 func (s *Server) identify(c *fiber.Ctx, rule access.Rule) (caller, error) {
-	who := caller{remote: remoteOf(c)}
-	session, err := s.o.Sessions.Check(c.Cookies(cookieName), true)
+	who, err := s.credentials(c)
 	switch {
-	case err == nil:
-		who.name, who.role, who.session = session.User, session.Role, session
-	case !errors.Is(err, access.ErrSession):
+	case err == nil && who.name != "":
+	case err != nil && !errors.Is(err, access.ErrSession) && !errors.Is(err, access.ErrToken):
 		return who, err
 	case rule.Public:
-		return who, nil
-	case s.o.AnonymousWall && reads(c) && rule.Allows(access.Wall):
+		return caller{remote: who.remote}, nil
+	case err == nil && s.o.AnonymousWall && reads(c) && rule.Allows(access.Wall):
 		who.name, who.role, who.anonymous = "anonymous", access.Wall, true
+	case errors.Is(err, access.ErrToken):
+		return who, fault(http.StatusUnauthorized, "token_refused", "ask the administrator for another token", "the token is unknown, expired or revoked")
 	default:
 		return who, fault(http.StatusUnauthorized, "unauthenticated", "log in", "nobody is logged in")
 	}
 	if !rule.Allows(who.role) {
 		return who, fault(http.StatusForbidden, "forbidden", "ask somebody who may", "role %s may not %s %s", who.role, c.Method(), rule.Path)
 	}
-	return who, nil
+	return who, s.limit(c, who, rule)
+}
+
+// credentials reads the token of a machine, or else the cookie of a browser;
+// a cookie that is no session any more is no login. A token that is shown and
+// does not stand is refused, whatever cookie comes with it.
+func (s *Server) credentials(c *fiber.Ctx) (caller, error) {
+	who := caller{remote: remoteOf(c)}
+	if shown := c.Get(fiber.HeaderAuthorization); shown != "" {
+		kind, secret, _ := strings.Cut(shown, " ")
+		if !strings.EqualFold(kind, "Bearer") {
+			return who, access.ErrToken
+		}
+		token, err := s.o.Tokens.Check(strings.TrimSpace(secret))
+		if err != nil {
+			return who, err
+		}
+		who.name, who.role, who.token, who.uplink, who.scope = token.Name(), token.Role, token.ID, token.Uplink, token.Scope
+		return who, nil
+	}
+	session, err := s.o.Sessions.Check(c.Cookies(cookieName), true)
+	if errors.Is(err, access.ErrSession) {
+		return who, nil
+	}
+	who.name, who.role, who.session, who.scope = session.User, session.Role, session, session.Scope
+	return who, err
+}
+
+// limit holds a caller whose role may to the cameras, the uplink and the
+// unlocked screen that are his. It stands here, by the names of parameters, so
+// that no route can forget it.
+func (s *Server) limit(c *fiber.Ctx, who caller, rule access.Rule) error {
+	if who.session.Locked && !rule.Locked {
+		return fault(http.StatusLocked, "session_locked", "unlock it with your password", "the desk of %s is locked", who.name)
+	}
+	if who.role == access.Uplink && strings.Contains(rule.Path, "/uplinks/:name") && c.Params("name") != who.uplink {
+		return fault(http.StatusForbidden, "forbidden", "use the token of that uplink", "the token is for uplink %s only", who.uplink)
+	}
+	if strings.Contains(rule.Path, "/cameras/:id") && !s.sees(who, c.Params("id")) {
+		return cameraForbidden(c.Params("id"))
+	}
+	return nil
 }
 
 // refuse counts and records a refusal; repeated ones are folded.

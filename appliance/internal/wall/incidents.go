@@ -45,7 +45,7 @@ func (s *Server) sendIncident(c *fiber.Ctx, status int, id string) error {
 	place, err := s.view(func(state *desk.State) {
 		if one := state.Incident(id); one != nil {
 			body.Incident = tidyIncident(one)
-			body.Alerts, body.Clips = full(state.AlertsOf(id)), tidyAll(state.ClipsOf(id), tidyClip)
+			body.Alerts, body.Clips = full(state.AlertsOf(id)), tidyAll(s.visibleClips(callerOf(c), state.ClipsOf(id)), tidyClip)
 		}
 	})
 	if err != nil {

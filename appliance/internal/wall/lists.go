@@ -116,8 +116,8 @@ func (s *Server) alerts(c *fiber.Ctx, _ caller) error {
 	return sendPage(s, c, place, items, func(one *desk.Alert) string { return one.ID })
 }
 
-func (s *Server) cameras(c *fiber.Ctx, _ caller) error {
-	return sendPage(s, c, s.o.Journal.Last(), s.o.Devices.Cameras(), func(one Camera) string { return one.ID })
+func (s *Server) cameras(c *fiber.Ctx, who caller) error {
+	return sendPage(s, c, s.o.Journal.Last(), s.visibleCameras(who), func(one Camera) string { return one.ID })
 }
 
 func (s *Server) pillars(c *fiber.Ctx, _ caller) error {

@@ -106,7 +106,19 @@ type users interface {
 // sessions are the logins; *access.Sessions.
 type sessions interface {
 	Create(user access.User, remote string) (token string, made access.Session, err error)
+	Exchange(from access.Token, remote string) (token string, made access.Session, err error)
 	Check(token string, touch bool) (access.Session, error)
 	CheckID(id string, touch bool) (access.Session, error)
+	Lock(id string, locked bool) error
 	End(id string) error
+}
+
+// tokens are what machines come in with; *access.Tokens.
+type tokens interface {
+	Check(secret string) (access.Token, error)
+	CheckID(id string) (access.Token, error)
+	Create(want access.Token) (secret string, made access.Token, err error)
+	Revoke(id string) (access.Token, error)
+	List() ([]access.Token, error)
+	UsedAt(id string) time.Time
 }

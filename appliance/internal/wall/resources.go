@@ -135,6 +135,10 @@ type sessionAnswer struct {
 	Name      string       `json:"name"`
 	Role      access.Role  `json:"role"`
 	Anonymous bool         `json:"anonymous"`
+	Limited   bool         `json:"limited"` // may not see every camera
+	Desk      bool         `json:"desk"`    // works at a desk that locks
+	Locked    bool         `json:"locked"`
+	IdleLock  int          `json:"idle_lock_s"` // 0: never
 	Expires   bridge.Stamp `json:"expires_at"`
 	Idle      bridge.Stamp `json:"idle_expires_at"`
 }

@@ -15,17 +15,21 @@ import (
 func (s *Server) room(c *fiber.Ctx, who caller) error {
 	body := roomAnswer{
 		At: now(), Station: s.o.Station, Me: me{Name: who.name, Role: who.role, Anonymous: who.anonymous},
-		Uplinks: full(s.o.Devices.Uplinks()), Cameras: full(s.o.Devices.Cameras()), Pillars: full(s.o.Devices.Pillars()),
+		Uplinks: full(s.o.Devices.Uplinks()), Cameras: full(s.visibleCameras(who)), Pillars: full(s.o.Devices.Pillars()),
 		Drones: full(s.o.Devices.Drones()), Places: full(s.o.Devices.Places()), Warnings: s.warnings(),
-		Alerts: []*desk.Alert{}, Clips: []*desk.Clip{},
+		Alerts: []*desk.Alert{}, Clips: []*desk.Clip{}, Devices: []*desk.Device{},
 	}
 	place, err := s.view(func(state *desk.State) {
 		body.Incidents = tidyAll(state.Incidents(), tidyIncident)
 		for _, one := range body.Incidents {
 			body.Alerts = append(body.Alerts, state.AlertsOf(one.ID)...)
-			body.Clips = append(body.Clips, tidyAll(state.ClipsOf(one.ID), tidyClip)...)
+			body.Clips = append(body.Clips, tidyAll(s.visibleClips(who, state.ClipsOf(one.ID)), tidyClip)...)
 		}
-		body.Devices = full(s.o.Desk.Rules().Devices(state))
+		for _, d := range s.o.Desk.Rules().Devices(state) {
+			if !s.hides(who, d) {
+				body.Devices = append(body.Devices, d)
+			}
+		}
 	})
 	if err != nil {
 		return err
@@ -62,7 +66,7 @@ func (s *Server) ready(c *fiber.Ctx, _ caller) error {
 }
 
 // blind are the open blind intervals.
-func (s *Server) blind(c *fiber.Ctx, _ caller) error {
+func (s *Server) blind(c *fiber.Ctx, who caller) error {
 	items := []blindAnswer{}
 	place, err := s.view(func(state *desk.State) {
 		for _, d := range s.o.Desk.Rules().Devices(state) {
@@ -74,6 +78,7 @@ func (s *Server) blind(c *fiber.Ctx, _ caller) error {
 	if err != nil {
 		return err
 	}
+	items = visible(s, who, items, func(b blindAnswer) string { return b.Camera })
 	return sendPage(s, c, place, items, func(b blindAnswer) string { return b.Camera + "/" + b.Kind })
 }
 

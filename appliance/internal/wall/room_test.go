@@ -41,6 +41,7 @@ type box struct {
 	desk     *desk.Desk
 	journal  *journal.Journal
 	users    *access.Users
+	tokens   *access.Tokens
 	server   *wall.Server
 	url      string
 	registry *prometheus.Registry
@@ -72,14 +73,18 @@ func newBox(t *testing.T, change ...settings) *box {
 	users, err := access.OpenUsers(dir, access.WithParams(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}))
 	require.NoError(t, err)
 	for _, role := range access.Roles() {
-		require.NoError(t, users.Add(string(role), password, role))
+		if role != access.Uplink { // comes with a token
+			require.NoError(t, users.Add(string(role), password, role))
+		}
 	}
-	sessions, err := access.OpenSessions(dir, users, nil)
+	tokens, err := access.OpenTokens(dir, nil)
 	require.NoError(t, err)
-	b := &box{desk: d, journal: j, users: users, registry: prometheus.NewRegistry(), station: newStation()}
+	sessions, err := access.OpenSessions(dir, users, tokens, nil)
+	require.NoError(t, err)
+	b := &box{desk: d, journal: j, users: users, tokens: tokens, registry: prometheus.NewRegistry(), station: newStation()}
 	o := wall.Options{
 		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
-		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions,
+		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens,
 		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
 		Limits: wall.Limits{Read: time.Second, Write: 500 * time.Millisecond, Still: 100 * time.Millisecond},
 	}
@@ -119,6 +124,19 @@ func (b *box) seen(kind string) (found []desk.AccessIn) {
 	return found
 }
 
+// events are those of a type in the journal.
+func (b *box) events(t *testing.T, typ string) (found []bridge.Event) {
+	t.Helper()
+	records, err := b.journal.Read(0, 10_000)
+	require.NoError(t, err)
+	for _, r := range records {
+		if r.Event.Type == typ {
+			found = append(found, r.Event)
+		}
+	}
+	return found
+}
+
 func (b *box) press(t *testing.T, id string) desk.Result {
 	t.Helper()
 	result, err := b.desk.Handle(t.Context(), desk.PressIn{Press: ingest.Press{
@@ -130,9 +148,23 @@ func (b *box) press(t *testing.T, id string) desk.Result {
 
 // client is a browser of one user; "" is nobody.
 type client struct {
-	t    *testing.T
-	b    *box
-	http *http.Client
+	t      *testing.T
+	b      *box
+	http   *http.Client
+	bearer string
+}
+
+// machine is a client with a token.
+func (b *box) machine(t *testing.T, want access.Token) *client {
+	t.Helper()
+	if want.ExpiresAt.IsZero() {
+		want.ExpiresAt = time.Now().Add(time.Hour)
+	}
+	secret, _, err := b.tokens.Create(want)
+	require.NoError(t, err)
+	c := b.as(t, "")
+	c.bearer = secret
+	return c
 }
 
 func (b *box) as(t *testing.T, name string) *client {
@@ -170,6 +202,9 @@ func (c *client) raw(method, path string, body any, headers ...header) *http.Res
 	require.NoError(c.t, err)
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
+	}
+	if c.bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+c.bearer)
 	}
 	for _, h := range headers {
 		h(r)

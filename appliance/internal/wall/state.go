@@ -19,24 +19,34 @@ const (
 // stateBoard holds the newest state, encoded once for all streams.
 type stateBoard struct {
 	mu      sync.Mutex
-	newest  []byte // JSON of a stateAnswer
+	state   stateAnswer
+	newest  []byte // state as JSON
 	changed chan struct{}
 }
 
 func newStateBoard() *stateBoard { return &stateBoard{changed: make(chan struct{})} }
 
-// get returns the newest state (nil at first) and a channel that closes when
-// there is a newer one.
-func (b *stateBoard) get() ([]byte, <-chan struct{}) {
+// get returns the newest state (nil at first) as the caller may see it, and a
+// channel that closes when there is a newer one.
+func (b *stateBoard) get(who caller, s *Server) ([]byte, <-chan struct{}) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.newest, b.changed
+	state, newest, changed := b.state, b.newest, b.changed
+	b.mu.Unlock()
+	if who.scope.All() || newest == nil {
+		return newest, changed
+	}
+	state.Cameras = visible(s, who, state.Cameras, func(c CameraState) string { return c.ID })
+	limited, err := json.Marshal(state)
+	if err != nil {
+		s.o.Log.Error("encode state", "err", err)
+	}
+	return limited, changed
 }
 
-func (b *stateBoard) set(state []byte) {
+func (b *stateBoard) set(state stateAnswer, encoded []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.newest = state
+	b.state, b.newest = state, encoded
 	close(b.changed)
 	b.changed = make(chan struct{})
 }
@@ -77,7 +87,7 @@ func (s *Server) sample(ctx context.Context) {
 			if encoded, err := json.Marshal(state); err != nil {
 				s.o.Log.Error("encode state", "err", err)
 			} else {
-				s.state.set(encoded)
+				s.state.set(state, encoded)
 			}
 			last, sent = now, time.Now()
 		}

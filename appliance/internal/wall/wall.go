@@ -38,15 +38,16 @@ type Limits struct {
 
 // DefaultLimits are in force when Options.Limits is zero.
 func DefaultLimits() Limits {
-	return Limits{Read: 10 * time.Second, Write: 10 * time.Second, Still: 5 * time.Second}
+	return Limits{Read: 10 * time.Second, Write: 10 * time.Second, Still: time.Second}
 }
 
 // Options of a Server. All parts are needed.
 type Options struct {
-	Listen        string // host:port; port 0: any
-	Insecure      bool   // serve others than loopback without TLS
-	AnonymousWall bool   // role wall, GET only, without a login
-	UDP, TCP      int    // WebRTC ports; 0: any
+	Listen        string        // host:port; port 0: any
+	Insecure      bool          // serve others than loopback without TLS
+	AnonymousWall bool          // role wall, GET only, without a login
+	IdleLock      time.Duration // a desk locks when nobody touched it for so long; 0: never
+	UDP, TCP      int           // WebRTC ports; 0: any
 	Station       Station
 	Version       string
 	Limits        Limits
@@ -61,6 +62,7 @@ type Options struct {
 	Warnings warnings
 	Users    users
 	Sessions sessions
+	Tokens   tokens
 	// Ready says why the box does not take presses yet; nil when it does.
 	Ready func() error
 	// Access records logins, refusals and looks. It returns when that is done.
@@ -97,7 +99,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		o: o, table: access.DefaultTable(), limiter: access.NewLimiter(nil), looks: newLooks(o.Access),
-		live:    whep.New(whep.Options{UDP: o.UDP, TCP: o.TCP, Source: o.Video, Log: o.Log}),
+		live:    whep.New(whep.Options{UDP: o.UDP, TCP: o.TCP, Source: o.Video, Log: o.Log, Revalidate: o.Limits.Still}),
 		started: time.Now(), open: make(chan struct{}, streamsMax), exports: make(chan struct{}, exportsMax), state: newStateBoard(),
 	}
 	var err error
@@ -144,6 +146,11 @@ func (s *Server) routes(app *fiber.App) {
 	post(v+"/session", s.login)
 	get(v+"/session", s.whoami)
 	s.route(app, fiber.MethodDelete, v+"/session", s.logout)
+	post(v+"/session/lock", s.lock)
+	post(v+"/session/unlock", s.unlock)
+	get(v+"/tokens", s.tokens)
+	post(v+"/tokens", s.makeToken)
+	s.route(app, fiber.MethodDelete, v+"/tokens/:id", s.revokeToken)
 
 	get(v+"/room", s.room)
 	get(v+"/events", s.events)

@@ -14,7 +14,7 @@ export interface paths {
         /** Who am I */
         get: operations["session"];
         put?: never;
-        /** Log in: sets the session cookie */
+        /** Log in with name and password, or exchange a screen's token: sets the session cookie */
         post: operations["login"];
         /** Log out */
         delete: operations["logout"];
@@ -552,6 +552,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/session/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lock this desk: everything but what it hears waits for the password */
+        post: operations["lock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Unlock this desk */
+        post: operations["unlock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tokens of machines, without their secrets */
+        get: operations["tokens"];
+        put?: never;
+        /** Make a token; its secret is in this answer only */
+        post: operations["makeToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a token; every session made from it ends */
+        delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -941,14 +1010,23 @@ export interface components {
             role: components["schemas"]["Role"];
             /** @description role wall without a login (auth.anonymous_wall) */
             anonymous: boolean;
+            /** @description may not see every camera */
+            limited: boolean;
+            /** @description works at a desk that locks */
+            desk: boolean;
+            locked: boolean;
+            /** @description the desk locks when nobody touched it for so many seconds; 0: never */
+            idle_lock_s: number;
             /** @description however busy */
             expires_at: components["schemas"]["Stamp"];
             /** @description when nothing is asked until then */
             idle_expires_at: components["schemas"]["Stamp"];
         };
+        /** @description name and password of a person, or the token of a screen */
         Login: {
-            name: string;
-            password: string;
+            name?: string;
+            password?: string;
+            token?: string;
         };
         /** @description The live facts; sent as `event: state` about once a second and when one of them changes */
         State: {
@@ -1147,6 +1225,47 @@ export interface components {
             possible?: string[];
             /** @description with claimed_by_other: who has it */
             by?: string;
+        };
+        Unlock: {
+            password: string;
+        };
+        Token: {
+            id: string;
+            label: string;
+            role: components["schemas"]["Role"];
+            /** @description with role uplink: the only one */
+            uplink: string;
+            cameras: string[];
+            /** @description with cameras empty too: every camera */
+            groups: string[];
+            by: string;
+            created_at: components["schemas"]["Stamp"];
+            expires_at: components["schemas"]["Stamp"];
+            /** @description since the box started; empty: not yet */
+            used_at: components["schemas"]["Stamp"];
+            expired: boolean;
+        };
+        TokenPage: {
+            as_of: components["schemas"]["AsOf"];
+            items: components["schemas"]["Token"][];
+            cursor?: string;
+        };
+        NewToken: {
+            /** @description unique; letters, digits, dots, dashes */
+            label: string;
+            /** @enum {string} */
+            role: "wall" | "kiosk" | "uplink";
+            uplink?: string;
+            cameras?: string[];
+            groups?: string[];
+            /** @description RFC 3339, at most 400 days from now */
+            expires_at: string;
+        };
+        MadeToken: {
+            as_of: components["schemas"]["AsOf"];
+            token: components["schemas"]["Token"];
+            /** @description shown once; send it as Authorization: Bearer … */
+            secret: string;
         };
     };
     responses: {
@@ -2226,6 +2345,136 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    lock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unlock: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Unlock"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    tokens: {
+        parameters: {
+            query?: {
+                /** @description from the page before */
+                cursor?: string;
+                /** @description 1 to 500; 100 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    makeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeToken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             default: components["responses"]["Problem"];

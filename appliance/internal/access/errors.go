@@ -1,0 +1,9 @@
+package access
+
+import "fmt"
+
+// FieldError says which field of what was asked for cannot be taken, and what
+// would be good.
+type FieldError struct{ Field, Value, Want string }
+
+func (e *FieldError) Error() string { return fmt.Sprintf("%s %q: want %s", e.Field, e.Value, e.Want) }
