@@ -125,6 +125,8 @@ type Camera struct {
 	Username     string             `yaml:"username"`
 	PasswordFile string             `yaml:"password_file"`
 	Transport    string             `yaml:"transport"`
+	TLS          CameraTLS          `yaml:"tls"`
+	Audio        bool               `yaml:"audio"`
 	Position     View               `yaml:"position"`
 	Record       string             `yaml:"record"`
 	PreRoll      Duration           `yaml:"pre_roll"`
@@ -135,11 +137,6 @@ type Camera struct {
 	Rules        []Rule             `yaml:"rules"`
 
 	Password string `yaml:"-"`
-}
-
-// Streams are a camera's RTSP addresses, without credentials.
-type Streams struct {
-	Main string `yaml:"main"`
 }
 
 // View is where a camera stands and what it sees.

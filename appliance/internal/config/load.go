@@ -70,6 +70,7 @@ func (c *Config) resolve(dir string, ps *Problems) {
 	for i := range c.Cameras {
 		cam := &c.Cameras[i]
 		abs(&cam.PasswordFile)
+		abs(&cam.TLS.CAFile)
 		cam.Password = secret(cam.PasswordFile, fmt.Sprintf("cameras[%d].password_file", i), ps)
 		if cam.Name == "" {
 			cam.Name = cam.ID

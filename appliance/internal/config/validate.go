@@ -98,15 +98,7 @@ func (c *Config) validateListeners(ps *Problems) {
 }
 
 func (cam *Camera) validate(key string, can Supported, ps *Problems) {
-	u, err := url.Parse(cam.Streams.Main)
-	switch {
-	case holdsCredentials(cam.Streams.Main):
-		ps.add(key+".streams.main", "holds credentials; put them into username and password_file")
-	case cam.Streams.Main == "":
-		ps.add(key+".streams.main", "is empty; write the camera's address, like rtsp://10.0.0.11/main")
-	case err != nil || u.Host == "" || (u.Scheme != "rtsp" && u.Scheme != "rtsps"):
-		ps.add(key+".streams.main", "%q is no RTSP address; write it like rtsp://10.0.0.11/main", cam.Streams.Main)
-	}
+	cam.validateStreams(key, ps)
 	oneOf(key+".transport", cam.Transport, []string{"auto", "tcp", "udp"}, ps)
 	oneOf(key+".record", cam.Record, []string{"continuous", "incidents", "off"}, ps)
 	validatePosition(key+".position", cam.Position.Lat, cam.Position.Lon, ps)
