@@ -50,7 +50,7 @@ func BenchmarkDrain(b *testing.B) {
 
 // TestDrain is its short form.
 func TestDrain(t *testing.T) {
-	d := drain(t, 10_000)
+	d := drain(t, 4000)
 	require.NotEmpty(t, d.urgent)
 	require.Less(t, slices.Max(d.urgent), 10*urgentMax, "a machine that tests everything at once is slow")
 }

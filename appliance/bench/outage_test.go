@@ -57,7 +57,7 @@ func BenchmarkOutage(b *testing.B) {
 
 // TestOutage is its short form.
 func TestOutage(t *testing.T) {
-	const alarms = 400
+	const alarms = 200
 	for _, when := range []kill{halfway, afterwards} {
 		require.Equal(t, arrivals{arrived: alarms}, outage(t, "watchpost", when, alarms, absentFor/10))
 	}
