@@ -24,6 +24,8 @@ const usage = `watchpost: the edge appliance of a command room
 
   watchpost run      -config FILE
   watchpost check    -config FILE             every problem of a configuration, each with its key
+  watchpost analyze  -config FILE -camera ID -video FILE|rtsp://…  [-mot FILE] [-events FILE] [-preview FILE.mp4] [-live]
+                                              the camera's rules over footage: tuning and back-testing
   watchpost user     add|passwd|list|disable  -config FILE [-role ROLE] [-password-file FILE] [NAME]
   watchpost journal  tail|export|verify|salvage  -config FILE [-after PLACE] [-n COUNT] [-from DIR]
   watchpost verify   BUNDLE [-key FILE]       is this evidence as it left the box?
@@ -54,6 +56,8 @@ func command(args []string, out, errs io.Writer) error {
 		return run(args[1:], errs)
 	case "check":
 		return check(args[1:], out, errs)
+	case "analyze":
+		return analyze(args[1:], out, errs)
 	case "user":
 		return user(args[1:], out, errs)
 	case "journal":

@@ -27,6 +27,9 @@ type Config struct {
 	// decoded but not analysed, until the camera has caught up. 0 is 500 ms,
 	// negative is any age: for footage that is not live.
 	MaxLag time.Duration
+	// Every has the detector look at every picture, moved or not: tuning and
+	// back-testing. FPS does not count then.
+	Every bool
 }
 
 const (
@@ -45,7 +48,10 @@ type Parts struct {
 	// while it blocks, frames are dropped and counted. It is also called while
 	// Run ends, with a context that has not ended.
 	Sink func(context.Context, Sighting)
-	Log  *slog.Logger
+	// Observe, if any, is shown every decoded picture with all tracks that
+	// count, after what was seen on it was told.
+	Observe func(*Frame, []Track)
+	Log     *slog.Logger
 }
 
 // Units is where an analyzer reads: a *feed.Reader[*ingest.Unit] that resumes
@@ -98,7 +104,7 @@ func NewAnalyzer(cfg Config, parts Parts) (*Analyzer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make analyzer %s: %w", cfg.Camera, err)
 	}
-	a := &Analyzer{cfg: cfg, parts: parts, log: parts.Log.With("camera", cfg.Camera), watch: w, gate: newGate(cfg.FPS)}
+	a := &Analyzer{cfg: cfg, parts: parts, log: parts.Log.With("camera", cfg.Camera), watch: w, gate: newGate(cfg)}
 	a.stats.Mode = Quiet
 	a.wanted = slices.Clone(cfg.Objects)
 	for _, r := range cfg.Rules {
@@ -128,7 +134,10 @@ func (a *Analyzer) Run(ctx context.Context, units Units) error {
 	for {
 		u, err := a.next(ctx, units)
 		switch {
-		case ctx.Err() != nil || errors.Is(err, feed.ErrClosed):
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, feed.ErrClosed):
+			a.drain(ctx)
 			return nil
 		case errors.Is(err, context.DeadlineExceeded):
 			a.idle(ctx)
@@ -162,6 +171,22 @@ func (a *Analyzer) idle(ctx context.Context) {
 	a.tell(ctx, nil, a.watch.expire(at))
 }
 
+// drain looks at the pictures that the decoder held back, at the end.
+func (a *Analyzer) drain(ctx context.Context) {
+	d, ok := a.dec.(interface {
+		Drain(each func(*Frame) error) error
+	})
+	if !ok {
+		return
+	}
+	if err := d.Drain(func(f *Frame) error {
+		a.picture(ctx, f)
+		return nil
+	}); err != nil {
+		a.note(func(s *Stats) { s.DecodeErrors++ })
+	}
+}
+
 func (a *Analyzer) unit(ctx context.Context, u *ingest.Unit) {
 	err := a.dec.Decode(u, func(f *Frame) error {
 		a.picture(ctx, f)
@@ -185,6 +210,13 @@ func (a *Analyzer) unit(ctx context.Context, u *ingest.Unit) {
 func (a *Analyzer) picture(ctx context.Context, f *Frame) {
 	m := a.clock.tick(f)
 	a.note(func(s *Stats) { s.Decoded++; s.LastFrame = f.Received })
+	a.look(ctx, f, m)
+	if a.parts.Observe != nil {
+		a.parts.Observe(f, a.Tracks())
+	}
+}
+
+func (a *Analyzer) look(ctx context.Context, f *Frame, m moment) {
 	if !a.gate.look(m.at) {
 		return
 	}
@@ -199,12 +231,12 @@ func (a *Analyzer) picture(ctx context.Context, f *Frame) {
 	}
 	a.gate.moving(m.at, motion)
 	a.note(func(s *Stats) { s.Analysed++; s.Mode = a.gate.mode(m.at); s.Moving = motion.Changed })
-	if len(a.cfg.Rules) == 0 || a.parts.Objects == nil || !a.gate.detect(m.at, a.tracker.Live()) {
+	if len(a.cfg.Rules) == 0 && !a.cfg.Every || a.parts.Objects == nil || !a.gate.detect(m.at, a.tracker.Live()) {
 		a.tell(ctx, f, a.watch.expire(m.at))
 		return
 	}
 	if dets, took, ok := a.objects(ctx, f, a.regions(m.at, motion)); ok {
-		tracks := a.tracker.Update(m.at, dets)
+		tracks := a.tracker.Update(m.at, dets, motion.Regions)
 		a.gate.detected(m.at, took, a.tracker.Tentative() > 0)
 		a.publish(tracks)
 		a.tell(ctx, f, a.watch.observe(m, tracks))

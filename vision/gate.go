@@ -26,15 +26,22 @@ type gate struct {
 	lastMotion time.Duration
 	nextDetect time.Duration
 	moved      bool // ever
+	all        bool // every picture is due, for everything
 }
 
-func newGate(fps float64) gate {
-	return gate{every: time.Duration(float64(time.Second) / fps)}
+func newGate(cfg Config) gate {
+	if cfg.Every {
+		return gate{all: true}
+	}
+	return gate{every: time.Duration(float64(time.Second) / cfg.FPS)}
 }
 
 // look tells whether the frame at media time at is due to be compared. The
 // pace does not drift, and does not catch up after a hole.
 func (g *gate) look(at time.Duration) bool {
+	if g.all {
+		return true
+	}
 	// Half a millisecond for clocks that do not divide: 90 kHz at 29.97.
 	if at+500*time.Microsecond < g.nextLook {
 		return false
@@ -64,6 +71,9 @@ func (g *gate) mode(at time.Duration) Mode {
 // detect tells whether the detector should see the frame at media time at:
 // when something moved lately, and once a second while tracks stand still.
 func (g *gate) detect(at time.Duration, tracks int) bool {
+	if g.all {
+		return true
+	}
 	if g.mode(at) == Quiet && (tracks == 0 || at < g.nextDetect-g.every+keepAlive) {
 		return false
 	}

@@ -50,7 +50,7 @@ func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
 		Transport: cfg.Transport, Logger: s.log, Deliver: c.deliver,
 	})
 	if cfg.Analyze.Enabled {
-		a, err := vision.NewAnalyzer(visionConfig(s.cfg, &cfg), vision.Parts{
+		a, err := vision.NewAnalyzer(VisionConfig(s.cfg, &cfg), vision.Parts{
 			Decoder: s.leaves.Decoder, Motion: s.leaves.Motion, Objects: s.leaves.Objects, Stills: s.leaves.Stills,
 			Sink: c.sighting, Log: s.log,
 		})

@@ -47,8 +47,8 @@ func position(lat, lon float64) *ingest.Position {
 	return &ingest.Position{Lat: lat, Lon: lon}
 }
 
-// visionConfig is what is watched on a camera.
-func visionConfig(c *config.Config, cam *config.Camera) vision.Config {
+// VisionConfig is what is watched on a camera.
+func VisionConfig(c *config.Config, cam *config.Camera) vision.Config {
 	v := vision.Config{
 		Camera: ingest.CameraID(cam.ID), FPS: cam.Analyze.FPS, Objects: classes(cam.Analyze.Objects), Location: c.Location(),
 		Zones: map[string][]vision.Point{}, Lines: map[string]vision.Line{},

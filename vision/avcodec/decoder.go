@@ -1,0 +1,204 @@
+package avcodec
+
+import (
+	"errors"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/vision"
+)
+
+// pendingMax bounds the units whose pictures have not come out yet: H.264 and
+// H.265 reorder at most 16 pictures.
+const pendingMax = 32
+
+// stamp is what a frame takes over from its unit.
+type stamp struct {
+	pts                int64
+	received, captured time.Time
+	key                bool
+}
+
+// Decoder decodes one camera. It opens itself at the first key unit.
+type Decoder struct {
+	opts    Options
+	camera  ingest.CameraID
+	params  *ingest.Params
+	run     uint32
+	ctx     *context
+	dirty   bool // something was fed since it was opened or flushed
+	waiting bool // for a key unit
+	pending []stamp
+}
+
+var _ vision.Decoder = (*Decoder)(nil)
+
+// New returns a decoder that has not taken any memory yet.
+func New(o Options) *Decoder { return &Decoder{opts: o, waiting: true} }
+
+// Decode implements vision.Decoder. Its errors are *Error, or what each
+// returned.
+func (d *Decoder) Decode(u *ingest.Unit, each func(*vision.Frame) error) error {
+	if u.Params == nil {
+		return d.fail("open", u.Camera, errors.New("unit without parameters"))
+	}
+	if d.ctx != nil && (u.Run != d.run || u.Params != d.params) {
+		d.follow(u)
+	}
+	if d.waiting && !u.Key {
+		return nil
+	}
+	if d.ctx == nil {
+		ctx, err := openContext(u.Params, d.opts)
+		if err != nil {
+			return d.fail("open", u.Camera, err)
+		}
+		d.ctx, d.params = ctx, u.Params
+	}
+	d.waiting, d.dirty, d.run, d.camera = false, true, u.Run, u.Camera
+	if err := d.send(u); err != nil {
+		return d.fail("send", u.Camera, err)
+	}
+	return d.receive(each)
+}
+
+// Drain gives the pictures that the decoder still holds back, when no unit
+// follows. The next key unit starts anew.
+func (d *Decoder) Drain(each func(*vision.Frame) error) error {
+	if d.ctx == nil || d.waiting {
+		return nil
+	}
+	d.ctx.end()
+	err := d.receive(each)
+	d.Reset()
+	return err
+}
+
+// follow prepares for a unit that does not continue the last one: another
+// codec or size needs another context, anything else a clean start.
+func (d *Decoder) follow(u *ingest.Unit) {
+	was := d.params
+	if u.Run == d.run && same(was, u.Params) {
+		d.params = u.Params
+		return
+	}
+	d.Reset()
+	if was.Codec != u.Params.Codec || was.Width != u.Params.Width || was.Height != u.Params.Height {
+		d.release()
+	}
+	d.params = u.Params
+}
+
+func same(a, b *ingest.Params) bool {
+	return a.Codec == b.Codec && string(a.SPS) == string(b.SPS) && string(a.PPS) == string(b.PPS) && string(a.VPS) == string(b.VPS)
+}
+
+// Reset implements vision.Decoder.
+func (d *Decoder) Reset() {
+	if d.ctx != nil && d.dirty {
+		d.ctx.flush()
+	}
+	d.waiting, d.dirty, d.pending = true, false, d.pending[:0]
+}
+
+// Close implements vision.Decoder.
+func (d *Decoder) Close() {
+	d.release()
+	d.waiting, d.pending = true, nil
+}
+
+func (d *Decoder) release() {
+	if d.ctx != nil {
+		d.ctx.free()
+	}
+	d.ctx, d.dirty = nil, false
+}
+
+// fail forgets everything, the context too: what damage has left in it is not
+// worth finding out.
+func (d *Decoder) fail(op string, id ingest.CameraID, err error) error {
+	d.Reset()
+	d.release()
+	return &Error{Op: op, Camera: id, Err: err}
+}
+
+func annexB(c ingest.Codec) bool { return c == ingest.H264 || c == ingest.H265 }
+
+// send feeds the unit in the form that libavcodec wants: Annex B, on key units
+// with the parameter sets in front (an SEI before the SPS draws a warning, and
+// streams that never repeat them in band would not start).
+func (d *Decoder) send(u *ingest.Unit) error {
+	var sets [3][]byte
+	code := 0
+	if annexB(u.Params.Codec) {
+		code = len(startCode)
+		if u.Key {
+			sets = [3][]byte{u.Params.VPS, u.Params.SPS, u.Params.PPS}
+		}
+	}
+	size := 0
+	for _, list := range [][][]byte{sets[:], u.NALs} {
+		for _, n := range list {
+			if len(n) > 0 {
+				size += code + len(n)
+			}
+		}
+	}
+	buf, err := d.ctx.fill(size)
+	if err != nil {
+		return err
+	}
+	buf = buf[:0]
+	for _, list := range [][][]byte{sets[:], u.NALs} {
+		for _, n := range list {
+			if len(n) > 0 {
+				buf = append(append(buf, startCode[:code]...), n...)
+			}
+		}
+	}
+	if len(d.pending) == pendingMax {
+		d.pending = append(d.pending[:0], d.pending[1:]...)
+	}
+	d.pending = append(d.pending, stamp{pts: u.PTS, received: u.Received, captured: u.Captured, key: u.Key})
+	return d.ctx.send(u.PTS, u.DTS)
+}
+
+const startCode = "\x00\x00\x00\x01"
+
+func (d *Decoder) receive(each func(*vision.Frame) error) error {
+	for {
+		ok, err := d.ctx.receive()
+		if err != nil {
+			return d.fail("receive", d.camera, err)
+		}
+		if !ok {
+			return nil
+		}
+		f, err := d.ctx.borrow(d.camera, d.run)
+		if err != nil {
+			d.ctx.unref()
+			return d.fail("frame", d.camera, err)
+		}
+		d.stamp(f)
+		err = each(f)
+		d.ctx.unref()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// stamp gives the frame the times of the unit with its PTS, and forgets the
+// units before it in presentation.
+func (d *Decoder) stamp(f *vision.Frame) {
+	kept := d.pending[:0]
+	for _, s := range d.pending {
+		switch {
+		case s.pts == f.PTS:
+			f.Received, f.Captured, f.Key = s.received, s.captured, s.key
+		case s.pts > f.PTS:
+			kept = append(kept, s)
+		}
+	}
+	d.pending = kept
+}
