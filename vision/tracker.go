@@ -2,52 +2,56 @@ package vision
 
 import (
 	"math"
-	"sort"
 	"time"
+
+	"github.com/watchpost-edge/watchpost/vision/internal/assign"
 )
 
 // Tracking follows ByteTrack (Zhang et al., 2022): sure detections are matched
-// first, unsure ones only continue tracks. Motion is constant velocity, and
-// what is matched is boxes alone: nothing of how anybody looks.
+// first, unsure ones only continue tracks that nobody else took. Motion is a
+// Kalman filter of constant velocity, and what is matched is boxes alone:
+// nothing of how anybody looks.
 const (
-	scoreSure  = 0.35 // begins a track
+	scoreSure  = 0.50 // begins a track
 	scoreMaybe = 0.12 // continues one
 
 	hitsConfirm     = 3 // a track counts after so many detections
 	hitsConfirmSure = 2 // or so many with a mean score of scoreConfirm
-	scoreConfirm    = 0.5
+	scoreConfirm    = 0.6
 
 	missesTentative = 2                      // an unconfirmed track is dropped
 	lostMax         = 3 * time.Second        // a confirmed one
 	coastMax        = 800 * time.Millisecond // how far ahead velocity is believed
+	hiddenMax       = 450 * time.Millisecond // how long an unseen one is believed to be there
+	hiddenHits      = 5                      // of one that was seen so often
+
+	provenShare  = 0.15 // of the box must move
+	provenWithin = 3    // in one of its first detections, before it counts;
+	strayShare   = 0.25 // or it went so far itself, in box sizes
+
+	same = 0.35 // overlap of two boxes from which a second track is not begun
 )
-
-// Track is one object over frames.
-type Track struct {
-	ID        uint64
-	Class     Class
-	Score     float64 // mean of the recent detections, 0..1
-	Box       Box     // where it is, or was seen last
-	Hits      int     // detections so far
-	Confirmed bool
-	Seen      bool          // in the newest frame
-	Last      time.Duration // media time when it was seen last
-
-	vx, vy float64 // of the box's centre, picture widths and heights a second
-	misses int
-}
 
 // Tracker gives detections identities over frames of one camera.
 type Tracker struct {
-	next   uint64
-	tracks []*Track
+	next     uint64
+	tracks   []*Track
+	fixtures fixtures
 }
 
-// Update takes the detections of the frame at media time at, and returns all
-// confirmed tracks: seen ones, and those lost for less than 3 s. Call it only
-// for frames that the detector looked at. The result is valid until the next
-// call.
-func (k *Tracker) Update(at time.Duration, dets []Detection) []*Track {
+// Update takes the detections of the frame at media time at, and where the
+// picture moved; it returns all confirmed tracks: seen ones, hidden ones, and
+// those lost for less than 3 s. Call it only for frames that the detector
+// looked at. The result is valid until the next call.
+//
+// A track counts only when something moved where it began, or once it has
+// moved itself: what a detector sees in a sign, a bush or a poster never does,
+// though others walk past.
+func (k *Tracker) Update(at time.Duration, dets []Detection, moving []Box) []*Track {
+	for _, t := range k.tracks {
+		t.advance(at)
+	}
+	dets = k.fixtures.without(at, dets, k.tracks)
 	for _, t := range k.tracks {
 		t.Seen = false
 	}
@@ -60,12 +64,16 @@ func (k *Tracker) Update(at time.Duration, dets []Detection) []*Track {
 			maybe = append(maybe, d)
 		}
 	}
-	rest := k.match(at, sure)
-	k.match(at, maybe)
+	old := func(t *Track) bool { return t.Confirmed }
+	fresh := func(t *Track) bool { return !t.Confirmed }
+	rest := k.match(at, sure, old, fitFirst)
+	k.match(at, maybe, old, fitSecond)
+	rest = k.match(at, rest, fresh, fitFirst)
+	k.match(at, maybe, fresh, fitSecond)
 	for _, d := range rest {
 		k.begin(at, d)
 	}
-	return k.sweep(at)
+	return k.sweep(at, moving)
 }
 
 // Live is the number of tracks, unconfirmed ones included.
@@ -75,38 +83,43 @@ func (k *Tracker) Live() int { return len(k.tracks) }
 func (k *Tracker) Tentative() int {
 	n := 0
 	for _, t := range k.tracks {
-		if !t.Confirmed {
+		if !t.Confirmed && t.Hits < hitsConfirm {
 			n++
 		}
 	}
 	return n
 }
 
-type pair struct {
-	track, det int
-	fit        float64
-}
+// Fits below which a detection does not continue a track.
+const (
+	fitFirst  = -0.3
+	fitSecond = 0.15
+)
 
-// match gives each detection to the track that fits best, best pairs first,
-// and returns the detections that no track took.
-func (k *Tracker) match(at time.Duration, dets []Detection) []Detection {
-	var pairs []pair
-	for i, t := range k.tracks {
-		if t.Seen {
-			continue
+// match gives detections to the unseen tracks of a kind, so that the sum of
+// the fits is greatest, and returns the detections that no track took.
+func (k *Tracker) match(at time.Duration, dets []Detection, which func(*Track) bool, least float64) []Detection {
+	var tracks []*Track
+	for _, t := range k.tracks {
+		if !t.Seen && which(t) {
+			tracks = append(tracks, t)
 		}
+	}
+	cost := make([][]float64, len(tracks))
+	for i, t := range tracks {
+		cost[i] = make([]float64, len(dets))
 		for j, d := range dets {
-			if fit, ok := t.fit(at, d); ok {
-				pairs = append(pairs, pair{i, j, fit})
+			cost[i][j] = assign.Never
+			if fit, ok := t.fit(at, d); ok && fit >= least {
+				cost[i][j] = 2 - fit
 			}
 		}
 	}
-	sort.SliceStable(pairs, func(a, b int) bool { return pairs[a].fit > pairs[b].fit })
 	used := make([]bool, len(dets))
-	for _, p := range pairs {
-		if t := k.tracks[p.track]; !t.Seen && !used[p.det] {
-			t.take(at, dets[p.det])
-			used[p.det] = true
+	for i, j := range assign.Best(cost) {
+		if j >= 0 {
+			tracks[i].take(at, dets[j])
+			used[j] = true
 		}
 	}
 	var rest []Detection
@@ -118,12 +131,6 @@ func (k *Tracker) match(at time.Duration, dets []Detection) []Detection {
 	return rest
 }
 
-// predict is where the track should be now.
-func (t *Track) predict(at time.Duration) Box {
-	dt := min(at-t.Last, coastMax).Seconds()
-	return t.Box.moved(t.vx*dt, t.vy*dt)
-}
-
 // fit says how well the detection continues the track: IoU less the distance
 // of the centres over the diagonal around both (Zheng et al., Distance-IoU,
 // 2020). It fits at all when the boxes overlap, or are of a size and nearer
@@ -132,7 +139,7 @@ func (t *Track) fit(at time.Duration, d Detection) (float64, bool) {
 	if !kin(t.Class, d.Class) {
 		return 0, false
 	}
-	p := t.predict(at)
+	p := t.Box
 	overlap := IoU(p, d.Box)
 	a, b := p.Centre(), d.Box.Centre()
 	dist := math.Hypot(a.X-b.X, a.Y-b.Y)
@@ -142,66 +149,52 @@ func (t *Track) fit(at time.Duration, d Detection) (float64, bool) {
 	if diag == 0 {
 		return 0, false
 	}
+	lost := (at - t.Last).Seconds()
 	size := d.Box.H / max(p.H, 1e-6)
-	reach := p.H * (0.3 + 0.5*min((at-t.Last).Seconds(), 1.5))
+	reach := p.H * (0.3 + 0.5*min(lost, 1.5))
 	if overlap < 0.2 && (dist > reach || size < 0.6 || size > 1.67) {
 		return 0, false
 	}
-	fit := overlap - dist*dist/(diag*diag)
-	if t.Confirmed {
-		fit += 0.1
-	}
-	return fit - 0.05*min((at-t.Last).Seconds(), 3), true
+	return overlap - dist*dist/(diag*diag) - 0.05*min(lost, 3), true
 }
 
 // kin tells whether one object may be called both: detectors take vans for
-// trucks and buses.
+// trucks and buses, and whoever rides for what is ridden.
 func kin(a, b Class) bool {
 	big := func(c Class) bool { return c == Car || c == Bus || c == Truck }
-	return a == b || big(a) && big(b)
-}
-
-func (t *Track) take(at time.Duration, d Detection) {
-	if dt := (at - t.Last).Seconds(); dt > 0 {
-		a, b := t.Box.Centre(), d.Box.Centre()
-		const keep = 0.6
-		t.vx = keep*t.vx + (1-keep)*(b.X-a.X)/dt
-		t.vy = keep*t.vy + (1-keep)*(b.Y-a.Y)/dt
-	}
-	mix := func(old, now float64) float64 { return 0.25*old + 0.75*now }
-	t.Box = Box{mix(t.predict(at).X, d.Box.X), mix(t.predict(at).Y, d.Box.Y), mix(t.Box.W, d.Box.W), mix(t.Box.H, d.Box.H)}
-	if d.Score > t.Score {
-		t.Class = d.Class
-	}
-	n := min(float64(t.Hits+1), 5)
-	t.Score += (d.Score - t.Score) / n
-	t.Last, t.Seen, t.misses = at, true, 0
-	t.Hits++
-	t.Confirmed = t.Confirmed || t.Hits >= hitsConfirm || t.Hits >= hitsConfirmSure && t.Score >= scoreConfirm
+	two := func(c Class) bool { return c == Bicycle || c == Motorcycle }
+	return a == b || big(a) && big(b) || two(a) && two(b)
 }
 
 // begin starts a track, unless the detection is a second box of one that was
 // just seen.
 func (k *Tracker) begin(at time.Duration, d Detection) {
 	for _, t := range k.tracks {
-		if t.Seen && kin(t.Class, d.Class) && IoU(t.Box, d.Box) > 0.5 {
+		if t.Seen && kin(t.Class, d.Class) && IoU(t.Box, d.Box) > same {
 			return
 		}
 	}
 	k.next++
-	k.tracks = append(k.tracks, &Track{ID: k.next, Class: d.Class, Score: d.Score, Box: d.Box, Hits: 1, Seen: true, Last: at})
+	k.tracks = append(k.tracks, newTrack(k.next, at, d))
 }
 
 // sweep drops what was lost for too long and returns the confirmed rest.
-func (k *Tracker) sweep(at time.Duration) []*Track {
+func (k *Tracker) sweep(at time.Duration, moving []Box) []*Track {
 	kept := k.tracks[:0]
 	var out []*Track
 	for _, t := range k.tracks {
-		if !t.Seen {
+		if t.Seen {
+			t.proven = t.proven || t.Hits <= provenWithin && touched(t.Box, moving)
+			t.confirm()
+		} else {
 			t.misses++
 		}
-		lost := at-t.Last > lostMax || !t.Confirmed && t.misses >= missesTentative
-		if lost {
+		t.hide(at)
+		if !t.proven && t.Hits >= fixtureHits {
+			k.fixtures.add(at, t)
+			continue
+		}
+		if at-t.Last > lostMax || !t.Confirmed && t.misses >= missesTentative {
 			continue
 		}
 		kept = append(kept, t)
@@ -212,4 +205,16 @@ func (k *Tracker) sweep(at time.Duration) []*Track {
 	clear(k.tracks[len(kept):])
 	k.tracks = kept
 	return out
+}
+
+// touched tells whether enough of the box lies where something moved.
+func touched(b Box, moving []Box) bool {
+	for _, m := range moving {
+		w := min(b.X+b.W, m.X+m.W) - max(b.X, m.X)
+		h := min(b.Y+b.H, m.Y+m.H) - max(b.Y, m.Y)
+		if w > 0 && h > 0 && w*h >= provenShare*b.W*b.H {
+			return true
+		}
+	}
+	return false
 }

@@ -26,7 +26,7 @@ func TestTrackIsConfirmedAndKeepsItsIdentityOverAnOcclusion(t *testing.T) {
 		if i < 15 || i >= 22 { // 1.4 s behind a pillar
 			dets = append(dets, person(x, 0.4, 0.7))
 		}
-		tracks := k.Update(at, dets)
+		tracks := k.Update(at, dets, everywhere())
 		switch {
 		case i == 0:
 			require.Empty(t, tracks)
@@ -39,7 +39,7 @@ func TestTrackIsConfirmedAndKeepsItsIdentityOverAnOcclusion(t *testing.T) {
 			require.Equal(t, len(dets) == 1, tracks[0].Seen)
 		}
 	}
-	require.Empty(t, k.Update(60*step, nil), "lost for too long")
+	require.Empty(t, k.Update(60*step, nil, everywhere()), "lost for too long")
 	require.Zero(t, k.Live())
 }
 
@@ -52,7 +52,7 @@ func TestTwoWhoMeetKeepTheirIdentities(t *testing.T) {
 		if math.Abs(right-left) < 0.02 { // one hides the other
 			dets = dets[1:]
 		}
-		for _, tr := range k.Update(time.Duration(i)*step, dets) {
+		for _, tr := range k.Update(time.Duration(i)*step, dets, everywhere()) {
 			if i == 1 {
 				ids[tr.ID] = tr.Box.X
 			}
@@ -70,13 +70,13 @@ func TestTwoWhoMeetKeepTheirIdentities(t *testing.T) {
 func TestUnsureDetectionsContinueTracksButBeginNone(t *testing.T) {
 	var k vision.Tracker
 	for i := range 5 {
-		require.Empty(t, k.Update(time.Duration(i)*step, []vision.Detection{person(0.5, 0.5, 0.2)}))
+		require.Empty(t, k.Update(time.Duration(i)*step, []vision.Detection{person(0.5, 0.5, 0.2)}, everywhere()))
 	}
 	for i := range 3 {
-		k.Update(time.Duration(10+i)*step, []vision.Detection{person(0.5, 0.5, 0.6)})
+		k.Update(time.Duration(10+i)*step, []vision.Detection{person(0.5, 0.5, 0.6)}, everywhere())
 	}
 	for i := range 10 {
-		tracks := k.Update(time.Duration(13+i)*step, []vision.Detection{person(0.5, 0.5, 0.2)})
+		tracks := k.Update(time.Duration(13+i)*step, []vision.Detection{person(0.5, 0.5, 0.2)}, everywhere())
 		require.Len(t, tracks, 1)
 		require.True(t, tracks[0].Seen)
 	}
@@ -84,9 +84,9 @@ func TestUnsureDetectionsContinueTracksButBeginNone(t *testing.T) {
 
 func TestAFlashIsNoTrack(t *testing.T) {
 	var k vision.Tracker
-	require.Empty(t, k.Update(0, []vision.Detection{person(0.5, 0.5, 0.9)}))
+	require.Empty(t, k.Update(0, []vision.Detection{person(0.5, 0.5, 0.9)}, everywhere()))
 	for i := 1; i < 4; i++ {
-		require.Empty(t, k.Update(time.Duration(i)*step, nil))
+		require.Empty(t, k.Update(time.Duration(i)*step, nil, everywhere()))
 	}
 	require.Zero(t, k.Live())
 }
@@ -96,11 +96,14 @@ func TestACarIsNotContinuedByAPerson(t *testing.T) {
 	car := person(0.5, 0.5, 0.8)
 	car.Class = vision.Car
 	for i := range 3 {
-		k.Update(time.Duration(i)*step, []vision.Detection{car})
+		k.Update(time.Duration(i)*step, []vision.Detection{car}, everywhere())
 	}
 	truck := car
 	truck.Class = vision.Truck
-	tracks := k.Update(3*step, []vision.Detection{person(0.5, 0.5, 0.8), truck})
+	tracks := k.Update(3*step, []vision.Detection{person(0.5, 0.5, 0.8), truck}, everywhere())
 	require.Len(t, tracks, 1)
 	require.Equal(t, 2, k.Live())
 }
+
+// everywhere is motion in all of the picture.
+func everywhere() []vision.Box { return []vision.Box{{W: 1, H: 1}} }

@@ -1,0 +1,174 @@
+package vision
+
+import (
+	"math"
+	"time"
+)
+
+// How boxes move and how well detectors place them, as shares of the box.
+const (
+	placeNoise = 0.08 // of the place, standard deviation
+	sizeNoise  = 0.10 // of the size
+	placeAccel = 1.0  // change of velocity a second, box sizes a second
+	sizeAccel  = 0.03
+	speedFirst = 1.5 // box sizes a second: how fast somebody new may be
+
+	weakNoise = 2.0  // of a detection that is not sure
+	partAfter = 5    // detections: then its size is known
+	partShare = 0.65 // a box that is so much smaller or larger is a part, or two
+	partNoise = 2.0
+
+	// Who is hidden is believed to walk on, ever slower.
+	hiddenSlows = 1.0 // seconds in which the velocity falls to 1/e
+)
+
+// Track is one object over frames.
+type Track struct {
+	ID        uint64
+	Class     Class
+	Score     float64 // mean of the recent detections, 0..1
+	Box       Box     // where it is; of a track that is not seen, where it should be
+	Hits      int     // detections so far
+	Confirmed bool
+	Seen      bool          // in the newest frame
+	Hidden    bool          // not seen, but believed to be at Box: hidden for a moment
+	Last      time.Duration // media time when it was seen last
+	First     time.Duration // media time when it was seen first
+
+	x, y, w, h axis          // centre and size
+	stamp      time.Duration // media time of the axes
+	origin     Box           // where it was seen first
+	proven     bool          // something moved where it began, or it moved itself
+	misses     int
+	votes      [6]float64 // by Classes: scores, older ones less
+}
+
+func newTrack(id uint64, at time.Duration, d Detection) *Track {
+	t := &Track{
+		ID: id, Class: d.Class, Score: d.Score, Box: d.Box, Hits: 1, Seen: true, Last: at, First: at, stamp: at, origin: d.Box,
+	}
+	c, w, h := d.Box.Centre(), d.Box.W, d.Box.H
+	t.x = firstSeen(c.X, placeNoise*w, speedFirst*w)
+	t.y = firstSeen(c.Y, placeNoise*h, speedFirst*h*0.5)
+	t.w = firstSeen(w, sizeNoise*w, 0.1*w)
+	t.h = firstSeen(h, sizeNoise*h, 0.1*h)
+	t.vote(d)
+	return t
+}
+
+// advance brings the track to media time at, where it should be then.
+func (t *Track) advance(at time.Duration) {
+	dt := (at - t.stamp).Seconds()
+	if dt <= 0 {
+		return
+	}
+	t.stamp = at
+	w, h := t.w.pos, t.h.pos
+	t.x.advance(dt, placeAccel*w)
+	t.y.advance(dt, placeAccel*h)
+	t.w.advance(dt, sizeAccel*w)
+	t.h.advance(dt, sizeAccel*h)
+	if !t.Seen {
+		slow := math.Exp(-dt / hiddenSlows)
+		t.x.vel *= slow
+		t.y.vel *= slow
+		t.w.vel, t.h.vel = 0, 0
+	}
+	t.place()
+}
+
+// predict is where the track should be at media time at.
+func (t *Track) predict(at time.Duration) Box {
+	dt := min(at-t.stamp, coastMax).Seconds()
+	return t.Box.moved(t.x.vel*dt, t.y.vel*dt)
+}
+
+func (t *Track) place() {
+	w, h := max(t.w.pos, 1e-4), max(t.h.pos, 1e-4)
+	t.Box = Box{t.x.pos - w/2, t.y.pos - h/2, w, h}
+}
+
+// take continues the track, which was brought to media time at, by a detection.
+func (t *Track) take(at time.Duration, d Detection) {
+	seen, unsure := t.whole(d.Box)
+	if d.Score < scoreSure {
+		unsure *= weakNoise
+	}
+	c, w, h := seen.Centre(), t.w.pos, t.h.pos
+	t.x.correct(c.X, unsure*placeNoise*w)
+	t.y.correct(c.Y, unsure*placeNoise*h)
+	t.w.correct(d.Box.W, unsure*sizeNoise*w)
+	t.h.correct(d.Box.H, unsure*sizeNoise*h)
+	t.place()
+	t.vote(d)
+	n := min(float64(t.Hits+1), 5)
+	t.Score += (d.Score - t.Score) / n
+	t.Last, t.Seen, t.Hidden, t.misses = at, true, false, 0
+	t.Hits++
+	t.proven = t.proven || t.strayed()
+}
+
+// whole is the box of which the detection is likely the part that shows, and
+// how much less it is to be believed: behind a wall a person does not shrink,
+// and in front of another does not grow.
+func (t *Track) whole(b Box) (Box, float64) {
+	if t.Hits < partAfter {
+		return b, 1
+	}
+	was, unsure := t.Box, 1.0
+	if b.H < partShare*was.H {
+		b.Y, b.H, unsure = part(b.Y, b.H, was.Y, was.H), was.H, partNoise
+	}
+	if b.W < partShare*was.W {
+		b.X, b.W, unsure = part(b.X, b.W, was.X, was.W), was.W, partNoise
+	}
+	if b.H*partShare > was.H || b.W*partShare > was.W {
+		unsure = partNoise
+	}
+	return b, unsure
+}
+
+// part is where a span of length was begins, of which only now to now+n is
+// seen: the end that is where it was expected is the one that shows.
+func part(now, n, was, length float64) float64 {
+	if math.Abs(now-was) <= math.Abs(now+n-was-length) {
+		return now
+	}
+	return now + n - length
+}
+
+// strayed tells whether the track has left the place where it began: a sign
+// that is taken for a person never does.
+func (t *Track) strayed() bool {
+	a, b := t.origin.Foot(), t.Box.Foot()
+	return math.Abs(a.X-b.X) > strayShare*t.origin.W || math.Abs(a.Y-b.Y) > strayShare*t.origin.H
+}
+
+// vote makes the class what most of the newer detections said.
+func (t *Track) vote(d Detection) {
+	best := -1.0
+	for i, c := range Classes() {
+		t.votes[i] *= 0.9
+		if c == d.Class {
+			t.votes[i] += d.Score
+		}
+		if t.votes[i] > best {
+			best, t.Class = t.votes[i], c
+		}
+	}
+}
+
+// confirm tells whether the track counts from now on.
+func (t *Track) confirm() {
+	enough := t.Hits >= hitsConfirm || t.Hits >= hitsConfirmSure && t.Score >= scoreConfirm
+	t.Confirmed = t.Confirmed || t.proven && enough
+}
+
+// hide decides whether a track that was not seen is believed to be there:
+// hidden by something, not gone from the picture.
+func (t *Track) hide(at time.Duration) {
+	const rim = 0.004
+	b := t.Box
+	within := b.X > rim && b.Y > rim && b.X+b.W < 1-rim && b.Y+b.H < 1-rim
+	t.Hidden = t.Confirmed && !t.Seen && within && t.Hits >= hiddenHits && at-t.Last <= hiddenMax
+}
