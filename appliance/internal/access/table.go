@@ -70,6 +70,10 @@ func rules() []Rule {
 		{Method: "GET", Path: v + "/tokens", Roles: admins},
 		{Method: "POST", Path: v + "/tokens", Roles: admins},
 		{Method: "DELETE", Path: v + "/tokens/:id", Roles: admins},
+		{Method: "GET", Path: v + "/approvals", Roles: leads},
+		{Method: "POST", Path: v + "/approvals", Roles: leads},
+		{Method: "POST", Path: v + "/approvals/:id/approve", Roles: leads},
+		{Method: "DELETE", Path: v + "/approvals/:id", Roles: leads},
 		{Method: "GET", Path: v + "/journal", Roles: leads},
 		{Method: "POST", Path: v + "/uplinks/:name/set-aside/:id/send", Roles: leads},
 		{Method: "POST", Path: v + "/incidents", Roles: workers},
@@ -84,7 +88,7 @@ func rules() []Rule {
 	}
 	for _, path := range []string{
 		"/room", "/events", "/incidents", "/incidents/:id", "/alerts", "/cameras", "/pillars", "/drones", "/uplinks", "/health", "/blind",
-		"/cameras/:id/snapshot.jpg", "/cameras/:id/clip.mp4", "/snapshots/:sha256.jpg", "/clips/:id/:part.mp4", "/drones/:id/track",
+		"/cameras/:id/snapshot.jpg", "/cameras/:id/clip.mp4", "/cameras/:id/recordings", "/snapshots/:sha256.jpg", "/clips/:id/:part.mp4", "/drones/:id/track",
 	} {
 		// A locked desk goes on hearing what happens: a P0 rings there too.
 		hears := path == "/room" || path == "/events"

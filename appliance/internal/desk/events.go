@@ -325,5 +325,5 @@ func DataTypes() map[string]any {
 
 // accessKinds are what people do that is told in lane local.
 func accessKinds() []string {
-	return []string{"login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user"}
+	return []string{"login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user", "requested", "approved", "withdrawn"}
 }

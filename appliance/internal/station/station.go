@@ -82,6 +82,8 @@ type Station struct {
 	board     *health.Board
 	registry  *prometheus.Registry
 	cameras   map[string]*camera
+	blindness *blindness
+	blindLog  *blindLog
 	drones    []*uav
 	evicted   chan media.Eviction
 	running   atomic.Bool
@@ -138,6 +140,9 @@ func (s *Station) Open(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := s.blindness.open(ctx); err != nil {
+		return err
+	}
 	s.board.Watch(s.journalFindings)
 	s.board.Watch(s.cameraFindings)
 	s.board.Watch(s.detectorFindings)
@@ -162,14 +167,19 @@ func (s *Station) openFiles() error {
 	budget := func(r config.Retention) media.Budget {
 		return media.Budget{Bytes: int64(r.Budget), Age: time.Duration(r.MaxAge)}
 	}
+	s.blindness = s.newBlindness(desk.SystemClock())
 	s.store = media.New(media.Options{
-		Dir: s.cfg.Data.Dir, Log: s.log, Evicted: s.noteEviction, Held: func(it media.Item) bool { return s.cutter.Needs(it) },
+		Dir: s.cfg.Data.Dir, Log: s.log, Evicted: s.noteEviction, Recorded: s.blindness.recorded, Held: func(it media.Item) bool { return s.cutter.Needs(it) },
 		Budgets: map[media.Class]media.Budget{
 			media.Recordings: budget(s.cfg.Data.Recordings), media.Clips: budget(s.cfg.Data.Clips), media.Snapshots: budget(s.cfg.Data.Snapshots),
 			media.Telemetry: {Age: time.Duration(s.cfg.Data.Telemetry.MaxAge)},
 		},
 	})
 	if err := s.store.Open(); err != nil {
+		return err
+	}
+	s.blindLog = newBlindLog(s.journal, s.cfg.Data.Dir, s.log)
+	if err := s.blindLog.open(); err != nil {
 		return err
 	}
 	s.cutter = clip.New(clip.Options{
@@ -244,8 +254,8 @@ func (s *Station) openWall() error {
 		Listen: s.cfg.HTTP.Listen, Insecure: s.cfg.HTTP.Insecure, AnonymousWall: s.cfg.Auth.AnonymousWall,
 		UDP: s.cfg.WebRTC.UDP, TCP: s.cfg.WebRTC.TCP, Version: s.version,
 		Station: wall.Station{ID: st.ID, Box: st.Box, Name: st.Name, Language: st.Language, Timezone: st.Timezone, Position: wallPosition(st.Position)},
-		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Video: s, Files: wallFiles{s}, Evidence: s, Warnings: s.board,
-		Users: users, Sessions: s.sessions, Tokens: tokens, Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
+		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Video: s, Files: wallFiles{s}, Blind: s.blindLog, Evidence: s, Warnings: s.board,
+		Users: users, Sessions: s.sessions, Tokens: tokens, Acts: s.acts(), Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -278,6 +288,8 @@ func (s *Station) Run(ctx context.Context) error {
 		{"desk", s.desk.Run},
 		{"files", s.store.Run},
 		{"evictions", s.tellEvictions},
+		{"blind log", s.blindLog.run},
+		{"blind intervals", s.blindness.run},
 		{"sessions", s.sessions.Run},
 		{"broker", s.pillars.broker.Run},
 		{"wall", s.wall.Run},
@@ -304,6 +316,9 @@ func (s *Station) Run(ctx context.Context) error {
 			stage{"analysis of camera " + cfg.ID, c.analyze},
 			stage{"camera " + cfg.ID, c.pull},
 		)
+		if c.small != nil {
+			stages = append(stages, stage{"sub stream of camera " + cfg.ID, c.pullSub})
+		}
 	}
 	for _, d := range s.drones {
 		stages = append(stages, stage{"watch of drone " + d.cfg.ID, d.watch}, stage{"drone " + d.cfg.ID, d.listen})

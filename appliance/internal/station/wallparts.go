@@ -148,6 +148,12 @@ func (s wallFiles) Clip(id, part string) (wall.File, error) {
 	return wall.File{Body: f, Size: r.Bytes, ETag: r.SHA256}, nil
 }
 
+// Original implements wall's files. What is recorded here is what is shown:
+// no clip has another original.
+func (s wallFiles) Original(id, part string) (wall.File, error) {
+	return wall.File{}, fmt.Errorf("open original of clip %s part %s: %w", id, part, media.ErrNotFound)
+}
+
 // Cut implements wall's files.
 func (s wallFiles) Cut(_ context.Context, id string, from, to time.Time) (wall.File, error) {
 	if s.cameras[id] == nil {
@@ -158,6 +164,11 @@ func (s wallFiles) Cut(_ context.Context, id string, from, to time.Time) (wall.F
 		return wall.File{}, err
 	}
 	return wall.File{Body: m, Size: m.Size()}, nil
+}
+
+// Recorded implements wall's files.
+func (s wallFiles) Recorded(id string, from, to time.Time) []media.Span {
+	return s.store.Recorded(id, from, to)
 }
 
 // Track implements wall's files.

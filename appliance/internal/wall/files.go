@@ -87,15 +87,24 @@ func (s *Server) clip(c *fiber.Ctx, who caller) error {
 	if known.Evicted != "" {
 		return gone
 	}
-	file, err := s.o.Files.Clip(id, part)
+	open, what := s.o.Files.Clip, "clip "+id+"/"+part
+	if c.Query("approval") != "" {
+		if err := s.granted(c, who, ActUnmask, "clips/"+id+"/"+part, "unmasked", known.Camera); err != nil {
+			return err
+		}
+		open, what = s.o.Files.Original, "original of "+what
+	}
+	file, err := open(id, part)
 	if absent(err) {
 		return gone
 	}
 	if err != nil {
 		return fmt.Errorf("open clip %s/%s: %w", id, part, err)
 	}
-	end := s.looks.begin(who, known.Camera, "clip "+id+"/"+part)
-	c.Set(fiber.HeaderCacheControl, "private, max-age=86400")
+	end := s.looks.begin(who, known.Camera, what)
+	if c.Query("approval") == "" {
+		c.Set(fiber.HeaderCacheControl, "private, max-age=86400")
+	}
 	return sendFile(c, file, end)
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/access"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -73,8 +74,12 @@ type files interface {
 	Snapshot(sha256 string) ([]byte, error)
 	// Clip opens a part of a clip.
 	Clip(id, part string) (File, error)
+	// Original opens a part as it was before masks were burnt in.
+	Original(id, part string) (File, error)
 	// Cut makes a clip of a camera's recording.
 	Cut(ctx context.Context, camera string, from, to time.Time) (File, error)
+	// Recorded is where a camera's recordings lie within an interval.
+	Recorded(camera string, from, to time.Time) []media.Span
 	// Track is where a drone was.
 	Track(drone string, from, to time.Time) ([]ingest.Telemetry, error)
 }
@@ -84,6 +89,13 @@ type File struct {
 	Body io.ReadSeekCloser
 	Size int64  // bytes
 	ETag string // without quotes; empty: none
+}
+
+// blindness are the blind intervals that were closed.
+type blindness interface {
+	// Blind are those that touch the time, by From, camera and kind, once all
+	// up to the place is known. camera "": of all cameras.
+	Blind(ctx context.Context, place uint64, camera string, from, to time.Time) ([]BlindInterval, error)
 }
 
 // exporter makes evidence (package bridge/evidence).

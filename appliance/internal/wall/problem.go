@@ -93,6 +93,9 @@ func problemOf(err error) *problem {
 	if p := accessProblem(err); p != nil {
 		return p
 	}
+	if p := approvalProblem(err); p != nil {
+		return p
+	}
 	var httpError *fiber.Error
 	if errors.As(err, &httpError) {
 		return httpProblem(httpError)

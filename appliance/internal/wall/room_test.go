@@ -84,7 +84,7 @@ func newBox(t *testing.T, change ...settings) *box {
 	b := &box{desk: d, journal: j, users: users, tokens: tokens, registry: prometheus.NewRegistry(), station: newStation()}
 	o := wall.Options{
 		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
-		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens,
+		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Blind: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens,
 		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
 		Limits: wall.Limits{Read: time.Second, Write: 500 * time.Millisecond, Still: 100 * time.Millisecond},
 	}
@@ -372,6 +372,10 @@ func (s *station) Clip(_, part string) (wall.File, error) {
 		return wall.File{}, fs.ErrNotExist
 	}
 	return wall.File{Body: body{bytes.NewReader(s.clip)}, Size: int64(len(s.clip)), ETag: "abc"}, nil
+}
+
+func (s *station) Original(string, string) (wall.File, error) {
+	return wall.File{Body: body{bytes.NewReader([]byte("unmasked"))}, Size: 8}, nil
 }
 
 func (s *station) Cut(_ context.Context, _ string, from, _ time.Time) (wall.File, error) {

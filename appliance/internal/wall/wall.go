@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -58,11 +59,13 @@ type Options struct {
 	Receipts deliveries
 	Video    video
 	Files    files
+	Blind    blindness
 	Evidence exporter
 	Warnings warnings
 	Users    users
 	Sessions sessions
 	Tokens   tokens
+	Acts     map[string]Act // what needs two leads, besides ActUnmask
 	// Ready says why the box does not take presses yet; nil when it does.
 	Ready func() error
 	// Access records logins, refusals and looks. It returns when that is done.
@@ -74,15 +77,16 @@ type Options struct {
 
 // Server is the wall.
 type Server struct {
-	o       Options
-	table   *access.Table
-	limiter *access.Limiter
-	looks   *looks
-	live    *whep.Server
-	m       *metrics
-	app     *fiber.App
-	ln      *cutting
-	started time.Time
+	o         Options
+	table     *access.Table
+	limiter   *access.Limiter
+	looks     *looks
+	approvals *access.Approvals
+	live      *whep.Server
+	m         *metrics
+	app       *fiber.App
+	ln        *cutting
+	started   time.Time
 
 	ctx     context.Context // ends with Run: streams end with it
 	cancel  context.CancelFunc
@@ -98,10 +102,15 @@ func New(o Options) (*Server, error) {
 		o.Limits = DefaultLimits()
 	}
 	s := &Server{
-		o: o, table: access.DefaultTable(), limiter: access.NewLimiter(nil), looks: newLooks(o.Access),
+		o: o, table: access.DefaultTable(), limiter: access.NewLimiter(nil), looks: newLooks(o.Access), approvals: access.NewApprovals(nil),
 		live:    whep.New(whep.Options{UDP: o.UDP, TCP: o.TCP, Source: o.Video, Log: o.Log, Revalidate: o.Limits.Still}),
 		started: time.Now(), open: make(chan struct{}, streamsMax), exports: make(chan struct{}, exportsMax), state: newStateBoard(),
 	}
+	s.o.Acts = maps.Clone(o.Acts)
+	if s.o.Acts == nil {
+		s.o.Acts = make(map[string]Act)
+	}
+	s.o.Acts[ActUnmask] = s.unmaskAct()
 	var err error
 	if s.m, err = newMetrics(o.Registry, s.live); err != nil {
 		return nil, fmt.Errorf("register wall metrics: %w", err)
@@ -151,6 +160,10 @@ func (s *Server) routes(app *fiber.App) {
 	get(v+"/tokens", s.tokens)
 	post(v+"/tokens", s.makeToken)
 	s.route(app, fiber.MethodDelete, v+"/tokens/:id", s.revokeToken)
+	get(v+"/approvals", s.approvalList)
+	post(v+"/approvals", s.requestApproval)
+	post(v+"/approvals/:id/approve", s.approve)
+	s.route(app, fiber.MethodDelete, v+"/approvals/:id", s.withdraw)
 
 	get(v+"/room", s.room)
 	get(v+"/events", s.events)
@@ -175,6 +188,7 @@ func (s *Server) routes(app *fiber.App) {
 
 	get(v+"/cameras/:id/snapshot.jpg", s.picture)
 	get(v+"/cameras/:id/clip.mp4", s.cut)
+	get(v+"/cameras/:id/recordings", s.recordings)
 	get(v+"/snapshots/:sha256.jpg", s.snapshot)
 	get(v+"/clips/:id/:part.mp4", s.clip)
 	get(v+"/drones/:id/track", s.track)

@@ -320,7 +320,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Open blind intervals */
+        /** Blind intervals that touch a time, open ones too, by when they began */
         get: operations["blind"];
         put?: never;
         post?: never;
@@ -616,6 +616,75 @@ export interface paths {
         post?: never;
         /** Revoke a token; every session made from it ends */
         delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Acts that wait for a second lead, and those granted and not yet taken */
+        get: operations["approvals"];
+        put?: never;
+        /** Ask for an act that needs two leads */
+        post: operations["requestApproval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}/approve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Approve what another lead asked for within the last 10 minutes: it is done now, once */
+        post: operations["approve"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a request back, or refuse it */
+        delete: operations["withdrawApproval"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cameras/{id}/recordings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is recorded of a camera in a time, and what is not, and why */
+        get: operations["recordings"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1109,6 +1178,8 @@ export interface components {
             /** @description unseen, unrecorded, unanalysed, covered, defocused, moved, frozen */
             kind: string;
             from: components["schemas"]["Stamp"];
+            /** @description box (not running), camera (gave no picture), disk, load (box too slow), clock (box's clock set forward), plan (configured so: no alarm) */
+            cause?: string;
             why?: string;
         };
         /** @description to is empty while the interval is open */
@@ -1119,6 +1190,8 @@ export interface components {
             kind: string;
             from: components["schemas"]["Stamp"];
             to: components["schemas"]["Stamp"];
+            /** @description box (not running), camera (gave no picture), disk, load (box too slow), clock (box's clock set forward), plan (configured so: no alarm) */
+            cause?: string;
             why?: string;
         };
         /** @description CloudEvents 1.0 with the extensions of the journal */
@@ -1266,6 +1339,52 @@ export interface components {
             token: components["schemas"]["Token"];
             /** @description shown once; send it as Authorization: Bearer … */
             secret: string;
+        };
+        Approval: {
+            id: string;
+            /** @description unmask, release_hold, erase */
+            act: string;
+            /** @description clips/{id}/{part}; a hold; {lane}/{sequence} */
+            subject: string;
+            reason: string;
+            by: string;
+            /** @description empty while it waits */
+            second: string;
+            at: components["schemas"]["Stamp"];
+            /** @description 10 minutes after it was asked for, and again after it was approved */
+            expires_at: components["schemas"]["Stamp"];
+        };
+        ApprovalPage: {
+            as_of: components["schemas"]["AsOf"];
+            items: components["schemas"]["Approval"][];
+            cursor?: string;
+        };
+        ApprovalRequest: {
+            act: string;
+            subject: string;
+            /** @description at most 300 bytes */
+            reason: string;
+        };
+        ApprovalResult: {
+            as_of: components["schemas"]["AsOf"];
+            approval: components["schemas"]["Approval"];
+        };
+        Span: {
+            from: components["schemas"]["Stamp"];
+            to: components["schemas"]["Stamp"];
+        };
+        Recordings: {
+            as_of: components["schemas"]["AsOf"];
+            camera: string;
+            from: components["schemas"]["Stamp"];
+            to: components["schemas"]["Stamp"];
+            /** @description within from and to; where neither this nor blind is, it is no longer kept, the camera was not there yet, or it has not happened yet */
+            recorded: components["schemas"]["Span"][];
+            /** @description of all kinds, as they are, not cut */
+            blind: components["schemas"]["Blind"][];
+            recorded_ms: number;
+            /** @description of kind unrecorded; with recorded_ms it is the time */
+            unrecorded_ms: number;
         };
     };
     responses: {
@@ -1916,6 +2035,14 @@ export interface operations {
                 cursor?: string;
                 /** @description 1 to 500; 100 when absent */
                 limit?: number;
+                /** @description camera; all when absent */
+                camera?: string;
+                /** @description some of unseen, unrecorded, unanalysed, covered, defocused, moved, frozen, comma-separated */
+                kind?: string;
+                /** @description RFC 3339; a day ago when absent */
+                from?: string;
+                /** @description RFC 3339; now when absent, at most 92 days after from */
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -2168,7 +2295,10 @@ export interface operations {
     };
     clip: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description of unmasking (POST /approvals): the original, once, to the lead who asked */
+                approval?: string;
+            };
             header?: never;
             path: {
                 /** @description clip */
@@ -2475,6 +2605,142 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    approvals: {
+        parameters: {
+            query?: {
+                /** @description from the page before */
+                cursor?: string;
+                /** @description 1 to 500; 100 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    requestApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApprovalRequest"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalResult"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    approve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalResult"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    withdrawApproval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    recordings: {
+        parameters: {
+            query: {
+                /** @description RFC 3339 */
+                from: string;
+                /** @description RFC 3339, at most 31 days after from */
+                to: string;
+            };
+            header?: never;
+            path: {
+                /** @description camera */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recordings"];
                 };
             };
             default: components["responses"]["Problem"];

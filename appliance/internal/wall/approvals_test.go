@@ -1,0 +1,105 @@
+package wall_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+func TestTwoLeadsDoItOnce(t *testing.T) {
+	var done []access.Approval
+	b := newBox(t, func(o *wall.Options) {
+		o.Acts = map[string]wall.Act{wall.ActErase: {
+			Check: func(_ context.Context, subject string) error {
+				if subject != "alarm/1" {
+					return &desk.NotFoundError{What: "event", ID: subject}
+				}
+				return nil
+			},
+			Do: func(_ context.Context, a access.Approval) error {
+				done = append(done, a)
+				if a.Reason == "fails" {
+					return errors.New("disk full")
+				}
+				return nil
+			},
+		}}
+	})
+	require.NoError(t, b.users.Add("zhou", password, access.Lead))
+	first_, second, operator := b.as(t, "lead"), b.as(t, "zhou"), b.as(t, "operator")
+	ask := object{"act": "erase", "subject": "alarm/1", "reason": "court order 7"}
+	require.Equal(t, 403, first(operator.do("POST", "/api/v1/approvals", ask)))
+	require.Equal(t, 422, first(first_.do("POST", "/api/v1/approvals", object{"act": "erase", "subject": "alarm/9", "reason": "x"})))
+	require.Equal(t, 422, first(first_.do("POST", "/api/v1/approvals", object{"act": "erase", "subject": "alarm/1", "reason": " "})))
+	require.Equal(t, 422, first(first_.do("POST", "/api/v1/approvals", object{"act": "format", "subject": "x", "reason": "x"})))
+
+	status, asked := first_.do("POST", "/api/v1/approvals", ask)
+	require.Equal(t, 201, status, "%v", asked)
+	matches(t, "ApprovalResult", asked)
+	id := asked["approval"].(object)["id"].(string)
+	_, again := first_.do("POST", "/api/v1/approvals", ask)
+	require.Equal(t, id, again["approval"].(object)["id"], "a second click asks nothing new")
+	require.Len(t, second.get("/api/v1/approvals", "ApprovalPage")["items"], 1)
+
+	status, problem := first_.do("POST", "/api/v1/approvals/"+id+"/approve", nil)
+	require.Equal(t, 403, status)
+	require.Equal(t, "second_person", problem["code"])
+	require.Empty(t, done)
+	require.Equal(t, 200, first(second.do("POST", "/api/v1/approvals/"+id+"/approve", nil)))
+	require.Equal(t, 404, first(second.do("POST", "/api/v1/approvals/"+id+"/approve", nil)), "once")
+	require.Len(t, done, 1)
+	require.Equal(t, "zhou", done[0].Second)
+	require.Len(t, b.events(t, "watchpost.access.requested"), 1)
+	require.Len(t, b.events(t, "watchpost.access.approved"), 1)
+
+	_, asked = first_.do("POST", "/api/v1/approvals", object{"act": "erase", "subject": "alarm/1", "reason": "fails"})
+	id = asked["approval"].(object)["id"].(string)
+	require.Equal(t, 500, first(second.do("POST", "/api/v1/approvals/"+id+"/approve", nil)))
+	require.Len(t, b.events(t, "watchpost.access.withdrawn"), 1, "said that it was not done")
+	_, asked = first_.do("POST", "/api/v1/approvals", ask)
+	id = asked["approval"].(object)["id"].(string)
+	require.Equal(t, 200, first(second.do("DELETE", "/api/v1/approvals/"+id, nil)), "refused")
+	require.Equal(t, 404, first(second.do("POST", "/api/v1/approvals/"+id+"/approve", nil)))
+	require.Len(t, done, 2)
+}
+
+func TestUnmaskedOriginalLeavesOnceToWhoAsked(t *testing.T) {
+	b := newBox(t)
+	pressed := b.press(t, "1")
+	clip := desk.Clip{
+		ID: pressed.Incident + "-east-1", Part: "1", Incident: pressed.Incident, Camera: "east", From: bridge.At(time.Now()), To: bridge.At(time.Now()),
+		SHA256: strings.Repeat("cd", 32), Original: strings.Repeat("ef", 32), Bytes: 100, Masked: true,
+	}
+	_, err := b.desk.Handle(t.Context(), desk.ClipIn{Clip: clip})
+	require.NoError(t, err)
+	require.NoError(t, b.users.Add("zhou", password, access.Lead))
+	asking, second := b.as(t, "lead"), b.as(t, "zhou")
+	path := "/api/v1/clips/" + clip.ID + "/1.mp4"
+	status, asked := asking.do("POST", "/api/v1/approvals", object{"act": "unmask", "subject": "clips/" + clip.ID + "/1", "reason": "prosecutor's letter 12"})
+	require.Equal(t, 201, status, "%v", asked)
+	id := asked["approval"].(object)["id"].(string)
+	require.Equal(t, 404, first(asking.do("GET", path+"?approval="+id, nil)), "not approved yet")
+	require.Equal(t, 200, first(second.do("POST", "/api/v1/approvals/"+id+"/approve", nil)))
+	require.Equal(t, 404, first(second.do("GET", path+"?approval="+id, nil)), "not who asked")
+	answer := asking.raw("GET", path+"?approval="+id, nil)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Equal(t, "unmasked", string(text))
+	require.Equal(t, "no-store", answer.Header.Get("Cache-Control"))
+	require.Equal(t, 404, first(asking.do("GET", path+"?approval="+id, nil)), "once")
+	unmasked := b.events(t, "watchpost.access.unmasked")
+	require.Len(t, unmasked, 1)
+	require.Contains(t, string(unmasked[0].Data), "prosecutor's letter 12")
+	require.Contains(t, string(unmasked[0].Data), "zhou")
+}
