@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tus/tusd/v2/pkg/filestore"
 	tusd "github.com/tus/tusd/v2/pkg/handler"
+	"github.com/tus/tusd/v2/pkg/memorylocker"
 	"golang.org/x/exp/slog"
 
 	"github.com/watchpost-edge/watchpost/bridge/upload"
@@ -38,6 +39,7 @@ func newReceiver(t *testing.T) *receiver {
 	r := &receiver{store: t.TempDir()}
 	composer := tusd.NewStoreComposer()
 	filestore.New(r.store).UseIn(composer)
+	memorylocker.New().UseIn(composer)
 	h, err := tusd.NewHandler(tusd.Config{BasePath: "/files/", StoreComposer: composer, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	require.NoError(t, err)
 	inner := http.StripPrefix("/files/", h)
