@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -24,9 +25,54 @@ func (h handler) Presence(listening bool) {
 	l.log.Info("headquarters", "listening", listening)
 }
 
-// Receive implements Handler.
+// Receive implements Handler. What cannot be read would not be read the next
+// time either: it is counted and acknowledged.
 func (h handler) Receive(ctx context.Context, kind MessageKind, payload []byte) error {
-	l := h.line
+	err := h.line.message(ctx, kind, payload)
+	var unread *MessageError
+	if errors.As(err, &unread) {
+		return nil
+	}
+	return err
+}
+
+// MessageError says that a message from above can never be taken as it is.
+type MessageError struct {
+	Kind   MessageKind
+	Reason string
+}
+
+func (e *MessageError) Error() string { return fmt.Sprintf("%s from above: %s", e.Kind, e.Reason) }
+
+// Take is what a transport's Receive does, for a headquarters that calls the
+// station by itself. After nil it is stored. A *MessageError says that it never
+// will be, ErrNoUplink that there is no such uplink; after every other error it
+// has to come again.
+func (f *Forwarder) Take(ctx context.Context, uplink string, kind MessageKind, payload []byte) error {
+	for _, l := range f.lines {
+		if l.config.Name == uplink {
+			return l.message(ctx, kind, payload)
+		}
+	}
+	return fmt.Errorf("take %s from %s: %w", kind, uplink, ErrNoUplink)
+}
+
+// Repeat sends a record once more beside its lane, when there is time for it:
+// headquarters asked for something that this answered before.
+func (f *Forwarder) Repeat(uplink string, r Record) error {
+	sequence, err := SequenceNumber(r.Event.Sequence)
+	if err != nil {
+		return err
+	}
+	for _, l := range f.lines {
+		if l.config.Name == uplink {
+			return l.queueReplay(Replay{Request: "repeat-" + r.Event.ID, Epoch: r.Event.Epoch, Lane: r.Event.Lane, From: sequence, To: sequence})
+		}
+	}
+	return fmt.Errorf("repeat event %s to %s: %w", r.Event.ID, uplink, ErrNoUplink)
+}
+
+func (l *line) message(ctx context.Context, kind MessageKind, payload []byte) error {
 	switch kind {
 	case KindReceipt:
 		receipt, err := DecodeReceipt(payload)
@@ -39,23 +85,18 @@ func (h handler) Receive(ctx context.Context, kind MessageKind, payload []byte) 
 		if err != nil {
 			return l.malformed(kind, err)
 		}
-		l.queueReplay(request)
-		return nil
-	case KindTask, KindIncident:
-		if !json.Valid(payload) {
-			return l.malformed(kind, fmt.Errorf("not JSON"))
-		}
+		return l.queueReplay(request)
+	case KindTask, KindIncident: // whatever it is, it is answered
 		return l.options.Down(ctx, Message{Uplink: l.config.Name, Kind: kind, Payload: payload})
 	}
-	return l.malformed(kind, fmt.Errorf("unknown kind"))
+	return l.malformed(kind, errors.New("unknown kind"))
 }
 
-// malformed counts what cannot be read. It would not be read the next time
-// either, so it is acknowledged.
+// malformed counts what cannot be read.
 func (l *line) malformed(kind MessageKind, why error) error {
 	l.change(func() { l.known.Malformed++ })
 	l.log.Warn("message from above cannot be read", "kind", kind, "err", why)
-	return nil
+	return &MessageError{Kind: kind, Reason: why.Error()}
 }
 
 // DecodeReceipt reads a receipt: by id, or by epoch, lane and through.
@@ -83,19 +124,6 @@ func DecodeReplay(b []byte) (Replay, error) {
 		return Replay{}, fmt.Errorf("decode replay: lane %q, from %d to %d", r.Lane, r.From, r.To)
 	}
 	return r, nil
-}
-
-func (l *line) queueReplay(r Replay) {
-	if r.Epoch != l.epoch || l.window.lane(r.Lane) == nil {
-		l.log.Warn("replay of what this uplink does not carry", "epoch", r.Epoch, "lane", r.Lane)
-		l.change(func() { l.known.Refused++ })
-		return
-	}
-	select {
-	case l.replays <- r:
-	default: // headquarters asks again
-		l.change(func() { l.known.Refused++ })
-	}
 }
 
 // receipt moves the cursor, marks the event, and hands a person's word to the
@@ -126,6 +154,9 @@ func (l *line) mark(r Receipt) *laneWindow {
 	}
 	if r.ID != "" {
 		l.marks.received(r.ID, now)
+		if d := l.marks.byID[r.ID]; d != nil && l.window.now[r.ID] {
+			l.trail.overtook(r.ID, d.Sent, d.Received)
+		}
 		if r.Result != Received {
 			l.marks.judged(r, now)
 		}

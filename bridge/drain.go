@@ -91,22 +91,26 @@ func (l *line) take(lane *laneWindow, after uint64, out []Outgoing) bool {
 }
 
 // refused narrows a batch that cannot be taken down to one event, and sets
-// that one aside: the lane goes on without it.
+// that one aside: it goes without data, so that numbers and chain stay whole,
+// and the lane goes on. One that is refused even so is left out.
 func (l *line) refused(ctx context.Context, lane *laneWindow, after uint64, records []Record, why *EventError) error {
 	if len(records) > 1 {
 		l.change(func() { lane.unsend(after) })
 		return nil
 	}
-	event := records[0].Event
-	l.log.Error("event set aside", "event", event.ID, "reason", why.Reason)
-	if l.options.SetAside != nil {
-		if err := l.options.SetAside(ctx, l.config.Name, event, why.Reason); err != nil {
-			return fmt.Errorf("set event %s aside: %w", event.ID, err)
+	event := &records[0].Event
+	if !l.withheld(event.ID) {
+		if err := l.setAside(ctx, event, why); err != nil {
+			return err
+		}
+		if len(event.Data) > 0 && l.wants(event) {
+			l.change(func() { lane.unsend(after) })
+			return nil
 		}
 	}
+	l.log.Error("event left out: it is refused without its data too", "event", event.ID, "reason", why.Reason)
 	moved := false
 	l.change(func() {
-		l.known.SetAside++
 		for i := range lane.flight {
 			if lane.flight[i].id == event.ID {
 				lane.flight[i].confirmed = true
@@ -118,6 +122,41 @@ func (l *line) refused(ctx context.Context, lane *laneWindow, after uint64, reco
 		return l.save(lane)
 	}
 	return nil
+}
+
+// setAside records a refused event; it goes without data from then on.
+func (l *line) setAside(ctx context.Context, e *Event, why *EventError) error {
+	l.log.Error("event set aside", "event", e.ID, "reason", why.Reason)
+	if l.options.SetAside != nil {
+		if err := l.options.SetAside(ctx, l.config.Name, *e, why.Reason); err != nil {
+			return fmt.Errorf("set event %s aside: %w", e.ID, err)
+		}
+	}
+	l.change(func() { l.known.SetAside++ })
+	l.withhold(e)
+	return nil
+}
+
+// withhold makes an event that was refused go without data from now on; false
+// when it did so already.
+func (l *line) withhold(e *Event) bool {
+	if l.withheld(e.ID) {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.aside) >= asideMax {
+		clear(l.aside) // at worst refused once more
+	}
+	l.aside[e.ID] = true
+	return true
+}
+
+func (l *line) withheld(id string) bool {
+	l.mu.Lock()
+	aside := l.aside[id]
+	l.mu.Unlock()
+	return aside || l.options.Withheld != nil && l.options.Withheld(l.config.Name, id)
 }
 
 // confirm waits for the transport, batch by batch in the order of sending.
@@ -141,6 +180,7 @@ func (l *line) delivered(batch sent) error {
 	moved := false
 	l.change(func() {
 		now := l.options.Now()
+		l.trail.add(batch.lane.lane, MarkSent, batch.through, now)
 		for _, id := range batch.ids {
 			l.marks.sent(id, now)
 			if l.config.Confirm == ByTransport {
@@ -161,6 +201,7 @@ func (l *line) delivered(batch sent) error {
 func (l *line) save(lane *laneWindow) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.trail.add(lane.lane, MarkReceived, lane.cursor, l.options.Now())
 	return l.journal.SaveCursor(l.config.Name, lane.lane, lane.cursor)
 }
 
@@ -201,12 +242,12 @@ func (l *line) watchReceipts(ctx context.Context) error {
 }
 
 // outgoing encodes records for this uplink: what it did not ask for goes
-// without data.
-func (l *line) outgoing(records []Record) ([]Outgoing, error) {
+// without data, and so does what was refused, unless it is sent again.
+func (l *line) outgoing(records []Record, again bool) ([]Outgoing, error) {
 	out := make([]Outgoing, len(records))
 	for i := range records {
 		event := records[i].Event
-		if !l.wants(&event) {
+		if !l.wants(&event) || !again && l.withheld(event.ID) {
 			event = event.Withheld()
 		}
 		wire, err := event.Encode()
@@ -222,8 +263,12 @@ func (l *line) outgoing(records []Record) ([]Outgoing, error) {
 	return out, nil
 }
 
-// wants reports whether the uplink gets the event's data.
+// wants reports whether the uplink gets the event's data. What is about the
+// uplink itself, the answer to its headquarters' order, is never left out.
 func (l *line) wants(e *Event) bool {
+	if e.Subject == "uplinks/"+l.config.Name {
+		return true
+	}
 	if e.Drill && !l.config.Drills {
 		return false
 	}

@@ -19,6 +19,7 @@ const (
 	nowAwaitedMax   = 4096            // copies on "now" whose receipt is awaited
 	marksMax        = 8192            // events whose way is remembered with times
 	replaysMax      = 16              // requests that wait
+	asideMax        = 4096            // refused events that this run remembers
 	replayPerSecond = 2000            // events, per uplink
 	stateEvery      = 5 * time.Second // at most; when something changed
 	confirmEvery    = 250 * time.Millisecond
@@ -58,13 +59,20 @@ type Options struct {
 	Journal Reader
 	Uplinks []UplinkConfig
 	Version string // of the program, in State
-	Logger  *slog.Logger
+	// Dir is where each uplink's requests for replays and times of receipts
+	// are kept; "" keeps them in memory only.
+	Dir    string
+	Logger *slog.Logger
 	// Down takes what is for the room. After nil it is stored for good, or
 	// will never be taken; after an error it comes again.
 	Down func(ctx context.Context, m Message) error
 	// SetAside is told that an uplink will never take an event. After an
 	// error it is told again. Nil: it is logged only.
 	SetAside func(ctx context.Context, uplink string, e Event, reason string) error
+	// Withheld reports whether an uplink's headquarters refused the event and
+	// nobody has sent it again: then it goes without data. It is asked for
+	// every event and must not block. Nil: only this run's are known.
+	Withheld func(uplink, id string) bool
 	// Flush is how long Run may go on after its context ended; 0 is 5 s,
 	// negative not at all.
 	Flush time.Duration

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -18,25 +19,30 @@ type line struct {
 	config  UplinkConfig
 	journal Reader
 	log     *slog.Logger
-	replays chan Replay
 	resends chan resend
+	folder  folder
+
+	keeping sync.Mutex // over the file of replays; before mu
 
 	mu        sync.Mutex
 	window    *window
 	marks     *marks
+	trail     *trail
 	known     Status // but for what is computed
 	connected bool
 	listening bool
 	kick      chan struct{} // closed when any of the above changed
 	epoch     string
-	awaited   *Outgoing // sent again and without a receipt
+	awaited   *Outgoing       // sent again and without a receipt
+	replays   []Replay        // asked for, oldest first
+	aside     map[string]bool // events that headquarters refused: they go without data
 }
 
 func newLine(o Options, u UplinkConfig) (*line, error) {
 	l := &line{
 		options: o, config: u, journal: o.Journal, log: o.Logger.With("uplink", u.Name),
-		replays: make(chan Replay, replaysMax), resends: make(chan resend),
-		window: newWindow(windowEventsMax, u.Lanes), marks: newMarks(marksMax),
+		resends: make(chan resend), folder: o.folder(u.Name), aside: map[string]bool{},
+		window: newWindow(windowEventsMax, u.Lanes), marks: newMarks(marksMax), trail: newTrail(o.Logger.With("uplink", u.Name)),
 		known: Status{Name: u.Name, Since: At(o.Now())}, kick: make(chan struct{}), epoch: o.Journal.Epoch(),
 	}
 	for _, lane := range l.window.lanes {
@@ -45,6 +51,12 @@ func newLine(o Options, u UplinkConfig) (*line, error) {
 			return nil, err
 		}
 		lane.cursor, lane.sent = cursor, cursor
+	}
+	if err := l.folder.make(); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(l.loadReplays(), l.trail.load(l.folder, l.epoch, l.window.lanes)); err != nil {
+		return nil, err
 	}
 	return l, nil
 }
@@ -61,6 +73,7 @@ func (l *line) change(what func()) {
 // run keeps sessions until ctx ends. Waits have full jitter: after an outage a
 // city's stations must not come back in step.
 func (l *line) run(ctx context.Context) {
+	defer l.keepTimes()()
 	pace := backoff.NewExponentialBackOff()
 	pace.InitialInterval, pace.MaxInterval, pace.RandomizationFactor = retryFirst, retryMax/2, 1
 	pace.Reset()
@@ -91,6 +104,33 @@ func (l *line) run(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// keepTimes writes the trail once a second until the function that it gives is
+// called.
+func (l *line) keepTimes() (stop func()) {
+	ended, done := make(chan struct{}), make(chan struct{})
+	flush := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.trail.flush()
+	}
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(trailFlush)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ended:
+				flush()
+				_ = l.trail.close() // written already
+				return
+			case <-tick.C:
+				flush()
+			}
+		}
+	}()
+	return func() { close(ended); <-done }
 }
 
 // attempt is one session, from connect to its end.
@@ -215,10 +255,34 @@ func (l *line) delivery(e *Event) (Delivery, bool) {
 		d = *known
 	}
 	d.Uplink = l.config.Name
+	l.recallTimes(&d, e, sequence)
 	if sequence <= lane.cursor && (d.Mark == MarkStored || d.Mark == MarkSent) {
 		d.Mark = MarkReceived
 	}
 	return d, true
+}
+
+// recallTimes adds what was written beside the cursor. l.mu is held.
+func (l *line) recallTimes(d *Delivery, e *Event, sequence uint64) {
+	first := l.trail.ids[e.ID]
+	if d.Sent.IsZero() {
+		d.Sent = first.Sent
+	}
+	if d.Received.IsZero() {
+		d.Received = first.Received
+	}
+	if d.Sent.IsZero() {
+		d.Sent = l.trail.at(e.Lane, MarkSent, sequence)
+	}
+	if d.Received.IsZero() {
+		d.Received = l.trail.at(e.Lane, MarkReceived, sequence)
+	}
+	switch {
+	case d.Mark == MarkStored && !d.Received.IsZero(), d.Mark == MarkSent && !d.Received.IsZero():
+		d.Mark = MarkReceived
+	case d.Mark == MarkStored && !d.Sent.IsZero():
+		d.Mark = MarkSent
+	}
 }
 
 // waitIdle returns when nothing more can be done for a clean end: all is

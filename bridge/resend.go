@@ -76,7 +76,7 @@ func (l *line) resend(ctx context.Context, session Session) error {
 }
 
 func (l *line) sendAgain(ctx context.Context, session Session, asked resend) error {
-	out, err := l.outgoing([]Record{asked.record})
+	out, err := l.outgoing([]Record{asked.record}, true)
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,7 @@ func (l *line) sendAgain(ctx context.Context, session Session, asked resend) err
 		return err
 	}
 	l.change(func() {
+		delete(l.aside, id)
 		l.marks.sent(id, l.options.Now())
 		if l.config.Confirm == ByTransport {
 			l.marks.received(id, l.options.Now())

@@ -27,7 +27,7 @@ func (l *line) next(lane Lane, after uint64, limit int) ([]Record, []Outgoing, e
 	case len(records) == 0:
 		return nil, nil, fmt.Errorf("journal has nothing after %d in lane %s", after, lane)
 	}
-	out, err := l.outgoing(records)
+	out, err := l.outgoing(records, false)
 	return records, out, err
 }
 

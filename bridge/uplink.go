@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 )
 
@@ -86,8 +85,8 @@ const (
 type Message struct {
 	Uplink  string
 	Kind    MessageKind
-	Receipt *Receipt        // with KindReceipt: accepted or rejected
-	Payload json.RawMessage // as it came
+	Receipt *Receipt // with KindReceipt: accepted or rejected
+	Payload []byte   // as it came: an order's may be no JSON
 }
 
 // Results of a receipt.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // now sends every P0 at once, beside its lane: the same bytes, seen and stored
@@ -87,7 +86,7 @@ func (l *line) sendNow(ctx context.Context, session Session, records []Record) e
 	if len(urgent) == 0 {
 		return nil
 	}
-	out, err := l.outgoing(urgent)
+	out, err := l.outgoing(urgent, false)
 	if err != nil {
 		return err
 	}
@@ -114,52 +113,5 @@ func (l *line) sendNow(ctx context.Context, session Session, records []Record) e
 			l.marks.sent(out[i].ID, l.options.Now())
 		}
 	})
-	return nil
-}
-
-// replay answers requests for a range, one after the other, never faster than
-// its rate: what happens now goes before what is asked for again.
-func (l *line) replay(ctx context.Context, session Session) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case request := <-l.replays:
-			if err := l.answer(ctx, session, request); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (l *line) answer(ctx context.Context, session Session, r Replay) error {
-	pace := time.NewTicker(time.Second * batchEventsMax / replayPerSecond)
-	defer pace.Stop()
-	to := min(r.To, l.journal.LastSequence(r.Lane))
-	for after := r.From - 1; after < to; {
-		_, out, err := l.next(r.Lane, after, int(min(batchEventsMax, to-after)))
-		if err != nil {
-			return err
-		}
-		ticket, err := session.Send(ctx, Batch{Way: WayReplay, Lane: r.Lane, Request: r.Request, Events: out})
-		var refused *EventError
-		if errors.As(err, &refused) {
-			l.log.Error("replay refused", "lane", r.Lane, "after", after, "reason", refused.Reason)
-			return nil
-		}
-		if err == nil {
-			err = ticket.Wait(ctx)
-		}
-		if err != nil {
-			return fmt.Errorf("send replay of %s after %d: %w", r.Lane, after, err)
-		}
-		after = out[len(out)-1].Sequence
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-pace.C:
-		}
-	}
-	l.log.Info("replay sent", "request", r.Request, "lane", r.Lane, "from", r.From, "to", to)
 	return nil
 }

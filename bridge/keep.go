@@ -1,0 +1,81 @@
+package bridge
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+// folder is where a line keeps what stands beside its cursor: which ranges are
+// asked for (replays.go), and when events were sent and received (trail.go).
+// The empty folder keeps nothing: all of it is in memory only.
+type folder string
+
+func (o *Options) folder(uplink string) folder {
+	if o.Dir == "" {
+		return ""
+	}
+	return folder(filepath.Join(o.Dir, url.PathEscape(uplink)))
+}
+
+func (f folder) make() error {
+	if f == "" {
+		return nil
+	}
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return fmt.Errorf("make folder of uplink: %w", err)
+	}
+	return nil
+}
+
+func (f folder) path(name string) string { return filepath.Join(string(f), name) }
+
+// read is the file's content; nothing where it is not there.
+func (f folder) read(name string) ([]byte, error) {
+	if f == "" {
+		return nil, nil
+	}
+	b, err := os.ReadFile(f.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return b, err
+}
+
+// replace writes the file whole: after a crash it is the old one or the new.
+// With synced it is the new one once this returns.
+func (f folder) replace(name string, content []byte, synced bool) (err error) {
+	if f == "" {
+		return nil
+	}
+	draft := f.path(name + ".new")
+	file, err := os.OpenFile(draft, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", name, err)
+	}
+	_, err = file.Write(content)
+	if err == nil && synced {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(draft, f.path(name))
+	}
+	if err == nil && synced {
+		err = syncFolder(string(f))
+	}
+	if err != nil {
+		return fmt.Errorf("keep %s: %w", name, err)
+	}
+	return nil
+}
+
+func syncFolder(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
