@@ -50,8 +50,6 @@ func (l Lane) Code() byte {
 // part of the hash, so there is one way to write it.
 type Stamp struct{ time.Time }
 
-const stampLayout = "2006-01-02T15:04:05.000Z"
-
 // At is t as a Stamp, truncated to milliseconds.
 func At(t time.Time) Stamp { return Stamp{t.UTC().Truncate(time.Millisecond)} }
 
@@ -59,7 +57,10 @@ func (s Stamp) String() string {
 	if s.IsZero() {
 		return ""
 	}
-	return s.UTC().Format(stampLayout)
+	t := s.UTC()
+	b := t.AppendFormat(make([]byte, 0, 24), time.RFC3339) // package time writes that one fast
+	ms := t.Nanosecond() / int(time.Millisecond)
+	return string(append(b[:len(b)-1], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z'))
 }
 
 // MarshalJSON writes the stamp's one form; a zero stamp is the empty string.

@@ -12,47 +12,63 @@ import (
 // escapes, so data stays byte for byte what was hashed; written out here since
 // every event passes it more than once.
 func (e *Event) Encode() ([]byte, error) {
-	b := make([]byte, 0, 512+len(e.Data))
-	for i, field := range [...]struct {
-		name, value string
-		optional    bool
-	}{
-		{`{"specversion":`, e.SpecVersion, false},
-		{`,"id":`, e.ID, false},
-		{`,"source":`, e.Source, false},
-		{`,"type":`, e.Type, false},
-		{`,"time":`, e.Time.String(), false},
-		{`,"recordedtime":`, e.RecordedTime.String(), false},
-		{`,"subject":`, e.Subject, false},
-		{`,"datacontenttype":`, e.DataContentType, true},
-		{`,"epoch":`, e.Epoch, false},
-		{`,"lane":`, string(e.Lane), false},
-		{`,"sequence":`, e.Sequence, false},
-		{`,"prevhash":`, e.PrevHash, false},
-		{`,"datahash":`, e.DataHash, false},
-		{`,"datasalt":`, e.DataSalt, true},
-		{`,"severity":`, e.Severity, false},
-	} {
-		if field.optional && field.value == "" {
-			continue
-		}
-		b = append(b, field.name...)
-		var err error
-		if b, err = appendString(b, field.value); err != nil {
-			return nil, fmt.Errorf("encode event %s: field %d: %w", e.ID, i, err)
-		}
+	w := wire{b: make([]byte, 0, 512+len(e.Data))}
+	w.head(e, e.Time.String(), e.RecordedTime.String())
+	if w.err == nil && len(e.Data) > 0 {
+		w.b = append(w.b, `,"data":`...)
+		data := bytes.NewBuffer(w.b)
+		w.err = json.Compact(data, e.Data)
+		w.b = data.Bytes()
 	}
-	b = append(b, `,"drill":`...)
-	b = strconv.AppendBool(b, e.Drill)
-	if len(e.Data) > 0 {
-		b = append(b, `,"data":`...)
-		data := bytes.NewBuffer(b)
-		if err := json.Compact(data, e.Data); err != nil {
-			return nil, fmt.Errorf("encode event %s: data: %w", e.ID, err)
-		}
-		b = data.Bytes()
+	if w.err != nil {
+		return nil, fmt.Errorf("encode event %s: %w", e.ID, w.err)
 	}
-	return append(b, '}'), nil
+	return append(w.b, '}'), nil
+}
+
+// wire is a wire form on its way.
+type wire struct {
+	b                    []byte
+	sequenceAt, prevHash int // where their values begin in b
+	err                  error
+}
+
+// head writes all but data and the closing brace.
+func (w *wire) head(e *Event, occurred, recorded string) {
+	w.field(`{"specversion":`, e.SpecVersion)
+	w.field(`,"id":`, e.ID)
+	w.field(`,"source":`, e.Source)
+	w.field(`,"type":`, e.Type)
+	w.field(`,"time":`, occurred)
+	w.field(`,"recordedtime":`, recorded)
+	w.field(`,"subject":`, e.Subject)
+	if e.DataContentType != "" {
+		w.field(`,"datacontenttype":`, e.DataContentType)
+	}
+	w.field(`,"epoch":`, e.Epoch)
+	w.field(`,"lane":`, string(e.Lane))
+	w.sequenceAt = w.field(`,"sequence":`, e.Sequence)
+	w.prevHash = w.field(`,"prevhash":`, e.PrevHash)
+	w.field(`,"datahash":`, e.DataHash)
+	if e.DataSalt != "" {
+		w.field(`,"datasalt":`, e.DataSalt)
+	}
+	w.field(`,"severity":`, e.Severity)
+	w.b = append(w.b, `,"drill":`...)
+	w.b = strconv.AppendBool(w.b, e.Drill)
+}
+
+// field tells where the value begins, behind its quote.
+func (w *wire) field(name, value string) int {
+	if w.err != nil {
+		return 0
+	}
+	w.b = append(w.b, name...)
+	at := len(w.b) + 1
+	if w.b, w.err = appendString(w.b, value); w.err != nil {
+		w.err = fmt.Errorf("field %s %w", name, w.err)
+	}
+	return at
 }
 
 // appendString writes a JSON string; what needs an escape is left to

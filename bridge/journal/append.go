@@ -19,9 +19,9 @@ const saltBytes = 16
 
 // entry is a record on its way to the disk.
 type entry struct {
-	record bridge.Record
-	hash   string
-	value  []byte // as stored
+	record   bridge.Record
+	sequence uint64
+	prepared bridge.Prepared
 }
 
 // group is what one transaction will hold: whole Appends, one after the other.
@@ -70,14 +70,11 @@ func (j *Journal) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket,
 	if err := j.space.admits(drafts); err != nil {
 		return nil, nil, fmt.Errorf("append event %s: %w", drafts[0].ID, err)
 	}
-	records := make([]bridge.Record, len(drafts))
-	for i := range drafts {
-		record, err := j.seal(&drafts[i])
-		if err != nil {
-			return nil, nil, fmt.Errorf("append event %s: %w", drafts[i].ID, err)
-		}
-		records[i] = record
+	entries, size, err := j.seal(drafts)
+	if err != nil {
+		return nil, nil, err
 	}
+	records := make([]bridge.Record, len(entries))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for len(j.forming) >= groupsMax && j.err == nil {
@@ -86,23 +83,22 @@ func (j *Journal) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket,
 	if j.err != nil {
 		return nil, nil, fmt.Errorf("append event %s: %w", drafts[0].ID, j.err)
 	}
-	entries, after, size, err := chain(j.assigned, records)
-	if err != nil {
-		return nil, nil, err
+	j.assigned.chain(entries)
+	for i := range entries {
+		records[i] = entries[i].record
 	}
-	return records, j.queue(entries, after, size), nil
+	return records, j.queue(entries, size), nil
 }
 
 // queue makes the entries part of the journal's future. j.mu is held.
-func (j *Journal) queue(entries []entry, after heads, size int) *group {
-	j.assigned = after
+func (j *Journal) queue(entries []entry, size int) *group {
 	if n := len(j.forming); n == 0 || !j.forming[n-1].fits(entries, size) {
 		j.forming = append(j.forming, &group{done: make(chan struct{})})
 	}
 	g := j.forming[len(j.forming)-1]
 	g.entries = append(g.entries, entries...)
 	g.bytes += size
-	g.after = after
+	g.after = j.assigned
 	for i := range entries {
 		if key := entries[i].record.Key; key != "" {
 			j.unsynced[key] = entries[i].record
@@ -115,38 +111,49 @@ func (j *Journal) queue(entries []entry, after heads, size int) *group {
 	return g
 }
 
-// chain gives the records their places, sequences and hashes and encodes them.
-func chain(at heads, records []bridge.Record) ([]entry, heads, int, error) {
-	entries := make([]entry, len(records))
-	size := 0
-	for i := range records {
-		record := &records[i]
-		event := &record.Event
-		end := at.lane(event.Lane)
-		at.place++
-		record.Place = at.place
-		event.Sequence = bridge.SequenceText(end.sequence + 1)
-		event.PrevHash = end.hash
-		wire, err := event.Encode()
-		if err != nil {
-			return nil, heads{}, 0, fmt.Errorf("append event %s: %w: %w", event.ID, ErrDraft, err)
-		}
-		if len(wire) > bridge.EventMaxBytes {
-			return nil, heads{}, 0, fmt.Errorf("append event %s: %w: %d bytes, at most %d", event.ID, ErrTooLarge, len(wire), bridge.EventMaxBytes)
-		}
-		entries[i] = entry{record: *record, hash: event.Hash(), value: encodeRecord(record.Key, wire)}
-		at.lanes[event.Lane.Code()] = head{place: at.place, sequence: end.sequence + 1, hash: entries[i].hash}
-		size += len(entries[i].value)
+// chain gives the entries their places, sequences and hashes, and moves on to
+// where they end.
+func (h *heads) chain(entries []entry) {
+	for i := range entries {
+		one := &entries[i]
+		event := &one.record.Event
+		end := h.lane(event.Lane)
+		h.place++
+		one.record.Place, one.sequence = h.place, end.sequence+1
+		hash := one.prepared.Chain(event, one.sequence, end.hash)
+		h.lanes[event.Lane.Code()] = head{place: h.place, sequence: one.sequence, hash: hash}
 	}
-	if size > StepBytesMax {
-		return nil, heads{}, 0, fmt.Errorf("append %d events: %w: %d bytes together, at most %d", len(records), ErrTooLarge, size, StepBytesMax)
-	}
-	return entries, at, size, nil
 }
 
-// seal makes an event of a draft, but for its numbers and its place in the
-// chain.
-func (j *Journal) seal(d *bridge.Draft) (bridge.Record, error) {
+// seal makes entries of drafts, but for their numbers and their places in the
+// chain. It tells how many bytes they take.
+func (j *Journal) seal(drafts []bridge.Draft) ([]entry, int, error) {
+	entries := make([]entry, len(drafts))
+	size := 0
+	for i := range drafts {
+		record, err := j.event(&drafts[i])
+		if err != nil {
+			return nil, 0, fmt.Errorf("append event %s: %w", drafts[i].ID, err)
+		}
+		before := beginRecord(record.Key)
+		prepared, err := record.Event.Prepare(before)
+		if err != nil {
+			return nil, 0, fmt.Errorf("append: %w: %w", ErrDraft, err)
+		}
+		if n := len(prepared.Stored) - len(before); n > bridge.EventMaxBytes {
+			return nil, 0, fmt.Errorf("append event %s: %w: %d bytes, at most %d", record.Event.ID, ErrTooLarge, n, bridge.EventMaxBytes)
+		}
+		entries[i] = entry{record: record, prepared: prepared}
+		size += len(prepared.Stored)
+	}
+	if size > StepBytesMax {
+		return nil, 0, fmt.Errorf("append %d events: %w: %d bytes together, at most %d", len(drafts), ErrTooLarge, size, StepBytesMax)
+	}
+	return entries, size, nil
+}
+
+// event makes an event of a draft.
+func (j *Journal) event(d *bridge.Draft) (bridge.Record, error) {
 	if d.Lane.Code() == 0 {
 		return bridge.Record{}, fmt.Errorf("%w: lane %q", ErrDraft, d.Lane)
 	}

@@ -182,16 +182,13 @@ func (j *Journal) write(g *group, cursors map[string]uint64) error {
 func writeGroup(txn *badger.Txn, g *group) error {
 	touched := map[bridge.Lane]bool{}
 	for i := range g.entries {
-		record := &g.entries[i].record
-		sequence, err := bridge.SequenceNumber(record.Event.Sequence)
-		if err != nil {
-			return err
-		}
+		one := &g.entries[i]
+		record := &one.record
 		place := placeValue(record.Place)
-		if err := txn.Set(eventKey(record.Place), g.entries[i].value); err != nil {
+		if err := txn.Set(eventKey(record.Place), one.prepared.Stored); err != nil {
 			return err
 		}
-		if err := txn.Set(laneKey(record.Event.Lane, sequence), place); err != nil {
+		if err := txn.Set(laneKey(record.Event.Lane, one.sequence), place); err != nil {
 			return err
 		}
 		if record.Key != "" {

@@ -60,12 +60,13 @@ const recordVersion = 1
 
 var errRecord = errors.New("not a record")
 
-func encodeRecord(key string, wire []byte) []byte {
-	b := make([]byte, 0, 1+binary.MaxVarintLen16+len(key)+len(wire))
+func encodeRecord(key string, wire []byte) []byte { return append(beginRecord(key), wire...) }
+
+func beginRecord(key string) []byte {
+	b := make([]byte, 0, 1+binary.MaxVarintLen16+len(key))
 	b = append(b, recordVersion)
 	b = binary.AppendUvarint(b, uint64(len(key)))
-	b = append(b, key...)
-	return append(b, wire...)
+	return append(b, key...)
 }
 
 // splitRecord gives a record's key and wire form as parts of b.
