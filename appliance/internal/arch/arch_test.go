@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"vision/avcodec":               {"vision", "ingest"},
 	"vision/detect":                {"vision"},
 	"vision/internal/footage":      {"ingest"}, // for tests
+	"vision/internal/slice":        {"ingest"},
 	"bridge":                       {},
 	"bridge/journal":               {"bridge"},
 	"bridge/uplink/*":              {"bridge"},
