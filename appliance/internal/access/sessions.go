@@ -286,3 +286,17 @@ func tokenID(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
 }
+
+// Count is how many sessions each user has.
+func (s *Sessions) Count() map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dropExpired(s.now())
+	count := make(map[string]int)
+	for _, one := range s.byID {
+		if ok, err := s.stands(one); ok && err == nil {
+			count[one.User]++
+		}
+	}
+	return count
+}

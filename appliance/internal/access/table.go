@@ -67,6 +67,13 @@ func rules() []Rule {
 		{Method: "DELETE", Path: v + "/session", Roles: everyone, Locked: true},
 		{Method: "POST", Path: v + "/session/lock", Roles: desks, Locked: true},
 		{Method: "POST", Path: v + "/session/unlock", Roles: desks, Locked: true},
+		{Method: "POST", Path: v + "/session/password", Roles: desks},
+		{Method: "GET", Path: v + "/setup", Public: true}, // nobody can log in yet
+		{Method: "POST", Path: v + "/setup", Public: true},
+		{Method: "GET", Path: v + "/users", Roles: admins},
+		{Method: "POST", Path: v + "/users", Roles: admins},
+		{Method: "PATCH", Path: v + "/users/:name", Roles: admins},
+		{Method: "DELETE", Path: v + "/users/:name/sessions", Roles: admins},
 		{Method: "GET", Path: v + "/tokens", Roles: admins},
 		{Method: "POST", Path: v + "/tokens", Roles: admins},
 		{Method: "DELETE", Path: v + "/tokens/:id", Roles: admins},

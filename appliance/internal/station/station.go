@@ -75,6 +75,7 @@ type Station struct {
 	forwarder *bridge.Forwarder
 	receipts  *receipts
 	deferred  *deferred
+	refusals  refusals
 	signer    *evidence.Signer
 	uploader  *uploader // nil: clips are not sent
 	sessions  *access.Sessions
@@ -209,7 +210,8 @@ func (s *Station) makeDevices() error {
 
 func (s *Station) makeBridge() error {
 	s.deferred = &deferred{handle: s.desk.Handle, log: s.log}
-	o := bridge.Options{Journal: s.journal, Version: s.version, Logger: s.log, Down: s.down, SetAside: s.setAside}
+	o := bridge.Options{Journal: s.journal, Version: s.version, Logger: s.log, Down: s.down, SetAside: s.setAside,
+		Dir: filepath.Join(s.cfg.Data.Dir, "uplinks"), Withheld: func(uplink, id string) bool { return s.receipts.withheld(uplink, id) }}
 	for _, u := range s.cfg.Uplinks {
 		up, err := s.makeUplink(u)
 		if err != nil {
@@ -255,7 +257,7 @@ func (s *Station) openWall() error {
 		UDP: s.cfg.WebRTC.UDP, TCP: s.cfg.WebRTC.TCP, Version: s.version,
 		Station: wall.Station{ID: st.ID, Box: st.Box, Name: st.Name, Language: st.Language, Timezone: st.Timezone, Position: wallPosition(st.Position)},
 		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Video: s, Files: wallFiles{s}, Blind: s.blindLog, Evidence: s, Warnings: s.board,
-		Users: users, Sessions: s.sessions, Tokens: tokens, Acts: s.acts(), Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
+		Users: users, Sessions: s.sessions, Tokens: tokens, Setup: access.NewSetup(users), Acts: s.acts(), Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
 	})
 	if err != nil {
 		return err

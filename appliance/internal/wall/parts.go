@@ -113,6 +113,17 @@ type warnings interface {
 // users are the users file; *access.Users.
 type users interface {
 	Verify(name, password string) (access.User, error)
+	Get(name string) (access.User, error)
+	List() ([]access.User, error)
+	AddLimited(name, password string, role access.Role, scope access.Scope) error
+	Change(name string, c access.Change) error
+	EndSessions(name string) error
+}
+
+// setup lets the first administrator in; *access.Setup.
+type setup interface {
+	Needed() (secret string, err error)
+	Make(secret, name, password string) error
 }
 
 // sessions are the logins; *access.Sessions.
@@ -122,6 +133,7 @@ type sessions interface {
 	Check(token string, touch bool) (access.Session, error)
 	CheckID(id string, touch bool) (access.Session, error)
 	Lock(id string, locked bool) error
+	Count() map[string]int
 	End(id string) error
 }
 

@@ -70,7 +70,7 @@ func newBox(t *testing.T, change ...settings) *box {
 	require.NoError(t, err)
 	require.NoError(t, d.Open(t.Context()))
 
-	users, err := access.OpenUsers(dir, access.WithParams(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}))
+	users, err := access.OpenUsers(dir, cheap())
 	require.NoError(t, err)
 	for _, role := range access.Roles() {
 		if role != access.Uplink { // comes with a token
@@ -84,7 +84,7 @@ func newBox(t *testing.T, change ...settings) *box {
 	b := &box{desk: d, journal: j, users: users, tokens: tokens, registry: prometheus.NewRegistry(), station: newStation()}
 	o := wall.Options{
 		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
-		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Blind: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens,
+		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Blind: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens, Setup: access.NewSetup(users),
 		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
 		Limits: wall.Limits{Read: time.Second, Write: 500 * time.Millisecond, Still: 100 * time.Millisecond},
 	}
@@ -104,6 +104,11 @@ func newBox(t *testing.T, change ...settings) *box {
 	})
 	t.Cleanup(func() { require.NoError(t, b.stop()) })
 	return b
+}
+
+// cheap makes passwords cost little.
+func cheap() access.Option {
+	return access.WithParams(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 }
 
 func (b *box) access(in desk.AccessIn) {

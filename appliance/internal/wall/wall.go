@@ -65,6 +65,7 @@ type Options struct {
 	Users    users
 	Sessions sessions
 	Tokens   tokens
+	Setup    setup
 	Acts     map[string]Act // what needs two leads, besides ActUnmask
 	// Ready says why the box does not take presses yet; nil when it does.
 	Ready func() error
@@ -155,8 +156,15 @@ func (s *Server) routes(app *fiber.App) {
 	post(v+"/session", s.login)
 	get(v+"/session", s.whoami)
 	s.route(app, fiber.MethodDelete, v+"/session", s.logout)
+	post(v+"/session/password", s.changePassword)
 	post(v+"/session/lock", s.lock)
 	post(v+"/session/unlock", s.unlock)
+	get(v+"/setup", s.setupNeeded)
+	post(v+"/setup", s.setup)
+	get(v+"/users", s.users)
+	post(v+"/users", s.addUser)
+	s.route(app, fiber.MethodPatch, v+"/users/:name", s.changeUser)
+	s.route(app, fiber.MethodDelete, v+"/users/:name/sessions", s.endSessions)
 	get(v+"/tokens", s.tokens)
 	post(v+"/tokens", s.makeToken)
 	s.route(app, fiber.MethodDelete, v+"/tokens/:id", s.revokeToken)

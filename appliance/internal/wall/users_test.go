@@ -1,0 +1,99 @@
+package wall_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
+)
+
+func TestUsersAreMadeAndChangedByAnAdmin(t *testing.T) {
+	b := newBox(t)
+	admin := b.as(t, "admin")
+	status, made := admin.do("POST", "/api/v1/users", object{"name": "李雷", "password": password, "role": "operator", "cameras": []string{"east"}})
+	require.Equal(t, 201, status, "%v", made)
+	matches(t, "UserAnswer", made)
+	require.Equal(t, 409, first(admin.do("POST", "/api/v1/users", object{"name": "李雷", "password": password, "role": "operator"})))
+	for _, bad := range []object{
+		{"name": "a b", "password": password, "role": "operator"}, {"name": "x", "password": "short", "role": "operator"},
+		{"name": "x", "password": password, "role": "king"}, {"name": "x", "password": password, "role": "uplink"},
+	} {
+		require.Equal(t, 422, first(admin.do("POST", "/api/v1/users", bad)), "%v", bad)
+	}
+	require.Equal(t, 404, first(admin.do("POST", "/api/v1/users", object{"name": "x", "password": password, "role": "wall", "cameras": []string{"nowhere"}})))
+
+	li := b.as(t, "李雷")
+	li.get("/api/v1/room", "Room")
+	status, changed := admin.do("PATCH", "/api/v1/users/李雷", object{"role": "lead", "cameras": []string{}})
+	require.Equal(t, 200, status, "%v", changed)
+	require.Equal(t, "lead", changed["user"].(object)["role"])
+	require.Equal(t, 401, first(li.do("GET", "/api/v1/room", nil)), "what is on the screen was made for the old role")
+	li = b.as(t, "李雷")
+	page := admin.get("/api/v1/users", "UserPage")
+	for _, one := range page["items"].([]any) {
+		require.NotContains(t, one, "hash")
+		if one.(object)["name"] == "李雷" {
+			require.EqualValues(t, 1, one.(object)["sessions"])
+		}
+	}
+	require.Equal(t, 200, first(admin.do("DELETE", "/api/v1/users/李雷/sessions", nil)))
+	require.Equal(t, 401, first(li.do("GET", "/api/v1/room", nil)))
+	require.Equal(t, 404, first(admin.do("PATCH", "/api/v1/users/nobody", object{"disabled": true})))
+	require.Equal(t, 422, first(admin.do("PATCH", "/api/v1/users/李雷", object{})))
+	status, problem := admin.do("PATCH", "/api/v1/users/admin", object{"disabled": true})
+	require.Equal(t, 409, status)
+	require.Equal(t, "last_admin", problem["code"])
+	require.Len(t, b.events(t, "watchpost.access.user"), 3)
+}
+
+func TestOwnPassword(t *testing.T) {
+	b := newBox(t)
+	c, elsewhere := b.as(t, "operator"), b.as(t, "operator")
+	require.Equal(t, 401, first(c.do("POST", "/api/v1/session/password", object{"password": "wrong horse", "new_password": "battery staple"})))
+	require.Equal(t, 422, first(c.do("POST", "/api/v1/session/password", object{"password": password, "new_password": "short"})))
+	require.Equal(t, 200, first(c.do("POST", "/api/v1/session/password", object{"password": password, "new_password": "battery staple"})))
+	c.get("/api/v1/room", "Room")
+	require.Equal(t, 401, first(elsewhere.do("GET", "/api/v1/room", nil)))
+	require.Equal(t, 401, first(elsewhere.do("POST", "/api/v1/session", object{"name": "operator", "password": password})))
+}
+
+func TestDisabledUserLosesHisStreamsAtOnce(t *testing.T) {
+	b := newBox(t)
+	c, admin := b.as(t, "operator"), b.as(t, "admin")
+	stream := c.listen("")
+	stream.any(t)
+	require.Equal(t, 200, first(admin.do("PATCH", "/api/v1/users/operator", object{"disabled": true})))
+	for range stream.events { // until the box ends it: the test would hang here
+	}
+	require.Equal(t, 401, first(c.do("GET", "/api/v1/room", nil)))
+}
+
+func TestSetupLinkMakesTheFirstAdminOnce(t *testing.T) {
+	dir := t.TempDir()
+	users, err := access.OpenUsers(dir, cheap())
+	require.NoError(t, err)
+	setup := access.NewSetup(users)
+	tokens, err := access.OpenTokens(dir, nil)
+	require.NoError(t, err)
+	sessions, err := access.OpenSessions(dir, users, tokens, nil)
+	require.NoError(t, err)
+	b := newBox(t, func(o *wall.Options) { o.Users, o.Sessions, o.Setup = users, sessions, setup })
+	c := b.as(t, "")
+	require.Equal(t, true, c.get("/api/v1/setup", "SetupNeeded")["needed"])
+	secret, err := setup.Needed()
+	require.NoError(t, err)
+	status, problem := c.do("POST", "/api/v1/setup", object{"secret": "guessed", "name": "root", "password": password})
+	require.Equal(t, 403, status)
+	require.Equal(t, "setup_refused", problem["code"])
+	require.Equal(t, 422, first(c.do("POST", "/api/v1/setup", object{"secret": secret, "name": "chief", "password": "short"})))
+	status, session := c.do("POST", "/api/v1/setup", object{"secret": secret, "name": "chief", "password": password})
+	require.Equal(t, 200, status, "%v", session)
+	require.Equal(t, "admin", session["role"])
+	c.get("/api/v1/users", "UserPage")
+	status, problem = b.as(t, "").do("POST", "/api/v1/setup", object{"secret": secret, "name": "second", "password": password})
+	require.Equal(t, 409, status)
+	require.Equal(t, "setup_done", problem["code"])
+	require.Equal(t, false, c.get("/api/v1/setup", "SetupNeeded")["needed"])
+}
