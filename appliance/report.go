@@ -79,7 +79,7 @@ func (r *report) picture(f *vision.Frame, tracks []vision.Track) {
 	r.at = f.Captured.Sub(r.start)
 	w, h := float64(f.Width), float64(f.Height)
 	for _, t := range tracks {
-		if t.Seen {
+		if t.Seen || t.Hidden {
 			r.fail(r.tracks.write("%d,%d,%.2f,%.2f,%.2f,%.2f,%.3f,-1,-1,-1\n", r.n, t.ID, t.Box.X*w, t.Box.Y*h, t.Box.W*w, t.Box.H*h, t.Score))
 		}
 	}

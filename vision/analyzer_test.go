@@ -46,7 +46,7 @@ func (e *eyes) Look(f *vision.Frame) (vision.Motion, error) {
 	if e.moving != nil && !e.moving(int(f.PTS/tick)) {
 		return vision.Motion{}, nil
 	}
-	return vision.Motion{Regions: []vision.Box{{X: 0.4, Y: 0.4, W: 0.1, H: 0.1}}, Changed: 0.01}, nil
+	return vision.Motion{Regions: everywhere(), Changed: 0.01}, nil
 }
 
 func (e *eyes) Detect(ctx context.Context, f *vision.Frame, look vision.Look) ([]vision.Detection, error) {

@@ -7,19 +7,20 @@ import (
 
 // How boxes move and how well detectors place them, as shares of the box.
 const (
-	placeNoise = 0.08 // of the place, standard deviation
+	placeNoise = 0.06 // of the place, standard deviation
 	sizeNoise  = 0.10 // of the size
-	placeAccel = 1.0  // change of velocity a second, box sizes a second
+	placeAccel = 0.95 // change of velocity a second, box sizes a second
 	sizeAccel  = 0.03
-	speedFirst = 1.5 // box sizes a second: how fast somebody new may be
+	speedFirst = 1.3 // box sizes a second: how fast somebody new may be
 
 	weakNoise = 2.0  // of a detection that is not sure
 	partAfter = 5    // detections: then its size is known
 	partShare = 0.65 // a box that is so much smaller or larger is a part, or two
-	partNoise = 2.0
+	partNoise = 2.8
 
 	// Who is hidden is believed to walk on, ever slower.
-	hiddenSlows = 1.0 // seconds in which the velocity falls to 1/e
+	driftOver   = 0.45 // seconds of its way that say where
+	hiddenSlows = 0.65 // seconds in which the velocity falls to 1/e
 )
 
 // Track is one object over frames.
@@ -40,6 +41,7 @@ type Track struct {
 	origin     Box           // where it was seen first
 	proven     bool          // something moved where it began, or it moved itself
 	misses     int
+	dx, dy     float64    // drift: its velocity over the last seconds, picture units a second
 	votes      [6]float64 // by Classes: scores, older ones less
 }
 
@@ -68,11 +70,11 @@ func (t *Track) advance(at time.Duration) {
 	t.y.advance(dt, placeAccel*h)
 	t.w.advance(dt, sizeAccel*w)
 	t.h.advance(dt, sizeAccel*h)
-	if !t.Seen {
+	if t.misses > 0 {
 		slow := math.Exp(-dt / hiddenSlows)
-		t.x.vel *= slow
-		t.y.vel *= slow
-		t.w.vel, t.h.vel = 0, 0
+		t.dx *= slow
+		t.dy *= slow
+		t.x.vel, t.y.vel, t.w.vel, t.h.vel = t.dx, t.dy, 0, 0
 	}
 	t.place()
 }
@@ -100,6 +102,11 @@ func (t *Track) take(at time.Duration, d Detection) {
 	t.w.correct(d.Box.W, unsure*sizeNoise*w)
 	t.h.correct(d.Box.H, unsure*sizeNoise*h)
 	t.place()
+	if unsure == 1 { // who is half hidden seems to jump
+		n := min(float64(t.Hits), driftOver/max((at-t.Last).Seconds(), 1e-3))
+		t.dx += (t.x.vel - t.dx) / max(n, 1)
+		t.dy += (t.y.vel - t.dy) / max(n, 1)
+	}
 	t.vote(d)
 	n := min(float64(t.Hits+1), 5)
 	t.Score += (d.Score - t.Score) / n

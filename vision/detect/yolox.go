@@ -14,7 +14,9 @@ const (
 	headBox    = 5 // x, y, w, h, objectness in front of the classes
 	padValue   = 114
 	nmsOverlap = 0.45
-	boxesMax   = 300 // candidates that are compared with each other
+	// fuseOverlap is from where two boxes say nearly the same.
+	fuseOverlap = 0.65
+	boxesMax    = 300 // candidates that are compared with each other
 )
 
 func headStrides() []int { return []int{8, 16, 32} }
@@ -97,25 +99,39 @@ func cellBox(row []float32, gx, gy, stride int, box letterbox) vision.Box {
 }
 
 // suppress keeps, of boxes of one class that overlap by more than overlap, the
-// one with the highest score (non-maximum suppression). The result is sorted
-// by score.
+// one with the highest score (non-maximum suppression), and places it where
+// the ones that say nearly the same lie, by their scores squared (Solovyev et
+// al., "Weighted boxes fusion", 2021). The result is sorted by score.
 func suppress(dets []vision.Detection, overlap float64) []vision.Detection {
 	sort.SliceStable(dets, func(i, j int) bool { return dets[i].Score > dets[j].Score })
 	if len(dets) > boxesMax {
 		dets = dets[:boxesMax]
 	}
 	kept := dets[:0:0]
-	for _, d := range dets {
-		hidden := false
-		for _, k := range kept {
-			if k.Class == d.Class && vision.IoU(k.Box, d.Box) > overlap {
-				hidden = true
-				break
+	hidden := make([]bool, len(dets))
+	for i, d := range dets {
+		if hidden[i] {
+			continue
+		}
+		var sum float64
+		var mean vision.Box
+		for j := i; j < len(dets); j++ {
+			o := dets[j]
+			near := vision.IoU(d.Box, o.Box)
+			if hidden[j] || o.Class != d.Class || near <= overlap {
+				continue
+			}
+			hidden[j] = true
+			if near > fuseOverlap {
+				w := o.Score * o.Score
+				sum += w
+				mean.X, mean.Y, mean.W, mean.H = mean.X+w*o.Box.X, mean.Y+w*o.Box.Y, mean.W+w*o.Box.W, mean.H+w*o.Box.H
 			}
 		}
-		if !hidden {
-			kept = append(kept, d)
+		if sum > 0 {
+			d.Box = vision.Box{X: mean.X / sum, Y: mean.Y / sum, W: mean.W / sum, H: mean.H / sum}
 		}
+		kept = append(kept, d)
 	}
 	return kept
 }
