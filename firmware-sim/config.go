@@ -52,6 +52,9 @@ type cameraConfig struct {
 	Path     string `yaml:"path"`
 	Username string `yaml:"username"`
 	Password string `yaml:"password"`
+	Other    string `yaml:"other"`    // the same film in another size
+	Sound    string `yaml:"sound"`    // pcma, pcmu or an .aac file
+	Requests bool   `yaml:"requests"` // a key frame when a reader asks for one
 	start    `yaml:",inline"`
 }
 
@@ -138,6 +141,10 @@ func (c *config) fill(base string) {
 	for i := range c.Cameras {
 		cam := &c.Cameras[i]
 		abs(&cam.File)
+		abs(&cam.Other)
+		if strings.Contains(cam.Sound, ".") {
+			abs(&cam.Sound)
+		}
 		fill(&cam.Listen, anyPort)
 		fill(&cam.Path, "main")
 	}

@@ -171,6 +171,9 @@ func (s *station) setFault(id string, body io.Reader) (any, error) {
 	if in.Seconds < 0 {
 		return nil, refuse(http.StatusBadRequest, "seconds %g: want 0 (until cleared) or more", in.Seconds)
 	}
+	if f.Resizes && !s.cameras[id].HasOther() {
+		return nil, refuse(http.StatusBadRequest, "name %q: camera %s has no other size; give it one (other: FILE)", in.Name, id)
+	}
 	s.faults[id].Set(f, time.Duration(in.Seconds*float64(time.Second)))
 	return s.faults[id].Status(), nil
 }

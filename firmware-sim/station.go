@@ -100,20 +100,34 @@ func newStation(conf *config, seed uint64, log *slog.Logger) (*station, error) {
 
 func (s *station) addCameras(before addresses) error {
 	films := map[string]*camera.Footage{} // shared by the cameras that play them
+	load := func(path string) (*camera.Footage, error) {
+		if path == "" || films[path] != nil {
+			return films[path], nil
+		}
+		film, err := camera.LoadFootage(path)
+		films[path] = film
+		return film, err
+	}
 	for _, c := range s.conf.Cameras {
-		film, ok := films[c.File]
-		if !ok {
-			var err error
-			if film, err = camera.LoadFootage(c.File); err != nil {
-				return fmt.Errorf("open camera %s: %w", c.ID, err)
-			}
-			films[c.File] = film
+		conf := camera.Config{
+			ID: c.ID, Listen: again(before.Cameras[c.ID], c.Listen), Path: c.Path,
+			Username: c.Username, Password: c.Password, Requests: c.Requests,
+		}
+		var err error
+		if conf.Footage, err = load(c.File); err == nil {
+			conf.Other, err = load(c.Other)
+		}
+		if err == nil && c.Sound != "" {
+			conf.Sound, err = camera.LoadSound(c.Sound)
+		}
+		if err == nil {
+			err = conf.Footage.SameFilm(conf.Other)
+		}
+		if err != nil {
+			return fmt.Errorf("open camera %s: %w", c.ID, err)
 		}
 		s.faults[c.ID] = fault.NewInjector(s.seed, c.ID)
-		cam := camera.New(camera.Config{
-			ID: c.ID, Listen: again(before.Cameras[c.ID], c.Listen), Path: c.Path,
-			Username: c.Username, Password: c.Password, Footage: film,
-		}, s.faults[c.ID], s.log)
+		cam := camera.New(conf, s.faults[c.ID], s.log)
 		s.cameras[c.ID] = cam
 		s.add("camera", c.ID, c.on(), cam)
 	}

@@ -1,5 +1,6 @@
-// Package camera owns simulated IP cameras: each serves one piece of H.264
-// footage over RTSP, in real time and in a loop, on a port of its own.
+// Package camera owns simulated IP cameras: each serves one piece of H.264,
+// H.265 or MJPEG footage over RTSP, with or without sound, in real time and in
+// a loop, on a port of its own.
 //
 // Timestamps keep rising over the loop by the exact duration of the footage,
 // RTCP sender reports carry the box's clock, TCP and UDP are spoken, and a
@@ -22,8 +23,6 @@ import (
 	"time"
 
 	"github.com/bluenviron/gortsplib/v4"
-	"github.com/bluenviron/gortsplib/v4/pkg/description"
-	"github.com/bluenviron/gortsplib/v4/pkg/format"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
@@ -43,6 +42,9 @@ type Config struct {
 	Username string // empty: everybody may watch
 	Password string
 	Footage  *Footage
+	Other    *Footage // the same film in another size, for the fault that resizes; nil: none
+	Sound    *Sound   // nil: a camera without a microphone
+	Requests bool     // goes on with the next key frame when a reader asks for one, as an encoder would
 }
 
 // Camera is a device that can be switched on and off.
@@ -57,6 +59,7 @@ type Camera struct {
 
 	mu      sync.Mutex
 	readers map[*gortsplib.ServerSession]struct{}
+	asked   bool // for a key frame
 	state   State
 }
 
@@ -81,6 +84,9 @@ type State struct {
 func New(conf Config, faults *fault.Injector, log *slog.Logger) *Camera {
 	return &Camera{conf: conf, fault: faults, log: log.With("camera", conf.ID), readers: map[*gortsplib.ServerSession]struct{}{}}
 }
+
+// HasOther tells whether the camera has its film in another size.
+func (c *Camera) HasOther() bool { return c.conf.Other != nil }
 
 // URL is where the camera is watched; empty before the first Open.
 func (c *Camera) URL() string {
@@ -139,7 +145,7 @@ func (c *Camera) Open() error {
 		_, _ = rtp.Close(), rtcp.Close() // closed by the server where it got that far
 		return fmt.Errorf("open camera %s: %w", c.conf.ID, err)
 	}
-	stream := &gortsplib.ServerStream{Server: server, Desc: c.description()}
+	stream := &gortsplib.ServerStream{Server: server, Desc: c.description(false)}
 	if err := stream.Initialize(); err != nil {
 		server.Close()
 		return fmt.Errorf("open camera %s: %w", c.conf.ID, err)
@@ -169,20 +175,15 @@ func (c *Camera) newServer(rtp, rtcp *net.UDPConn) *gortsplib.Server {
 	}
 }
 
-func (c *Camera) description() *description.Session {
-	return &description.Session{Medias: []*description.Media{{
-		Type: description.MediaTypeVideo,
-		Formats: []format.Format{&format.H264{
-			PayloadTyp: 96, SPS: c.conf.Footage.SPS, PPS: c.conf.Footage.PPS, PacketizationMode: 1,
-		}},
-	}}}
-}
-
 // Run plays until ctx ends. With fault.ErrKilled as its cause, connections are
 // reset; otherwise they are closed.
 func (c *Camera) Run(ctx context.Context) error {
 	g, running := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.play(running) })
+	start := time.Now()
+	g.Go(func() error { return c.play(running, start) })
+	if c.conf.Sound != nil {
+		g.Go(func() error { return c.speak(running, start) })
+	}
 	g.Go(c.server.Wait) // returns when the server is closed, or cannot go on
 	g.Go(func() error {
 		<-running.Done()
@@ -205,6 +206,9 @@ func (c *Camera) Run(ctx context.Context) error {
 }
 
 func (c *Camera) authorized(conn *gortsplib.ServerConn, verify func(user, password string) bool) bool {
+	if c.fault.Now().Refuses {
+		return false
+	}
 	if c.conf.Username == "" {
 		return true
 	}

@@ -6,16 +6,29 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/abema/go-mp4"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 )
 
-// Footage is one H.264 track in memory: what a camera plays again and again.
-// It is never changed after it was loaded, so cameras may share it.
+// Codec is how footage is compressed.
+type Codec string
+
+// Codecs of footage.
+const (
+	H264  Codec = "h264"
+	H265  Codec = "h265"
+	MJPEG Codec = "mjpeg"
+)
+
+// Footage is one film in memory: what a camera plays again and again. It is
+// never changed after it was loaded, so cameras may share it.
 type Footage struct {
-	SPS, PPS  []byte
+	Codec     Codec
+	VPS       []byte // H.265 only
+	SPS, PPS  []byte // H.264 and H.265
 	Frames    []Frame
 	TimeScale int64 // units a second
 	Duration  int64 // of one loop, in units
@@ -24,15 +37,16 @@ type Footage struct {
 // Frame is one access unit, in order of decoding and of showing.
 type Frame struct {
 	Start int64    // from the start of the loop, in units
-	NALUs [][]byte // with parameter sets in front of a key frame
+	NALUs [][]byte // with parameter sets in front of a key frame; MJPEG: one JPEG file
 	Key   bool
 }
 
-// frameRateDefault is assumed for an Annex-B stream whose SPS has no timing.
+// frameRateDefault is assumed for JPEGs, and for an Annex-B stream whose SPS
+// has no timing.
 const frameRateDefault = 25
 
-// LoadFootage reads an .mp4 (avc1) or an Annex-B .h264 file. It refuses
-// B-frames, whose order of showing RTP could not follow at a loop, and footage
+// LoadFootage reads an .mp4 (avc1), an Annex-B .h264 or .h265 file, or .mjpeg,
+// which is one JPEG after the other. It refuses B-frames, whose order of showing RTP could not follow at a loop, and footage
 // that does not start with a key frame.
 func LoadFootage(path string) (*Footage, error) {
 	raw, err := os.ReadFile(path)
@@ -44,9 +58,13 @@ func LoadFootage(path string) (*Footage, error) {
 	case ".mp4", ".m4v", ".mov":
 		f, err = parseMP4(raw)
 	case ".h264", ".264", ".avc":
-		f, err = parseAnnexB(raw)
+		f, err = parseAnnexB(raw, H264)
+	case ".h265", ".265", ".hevc":
+		f, err = parseAnnexB(raw, H265)
+	case ".mjpeg", ".mjpg":
+		f, err = parseMJPEG(raw)
 	default:
-		err = fmt.Errorf("extension %q: want .mp4 or .h264", ext)
+		err = fmt.Errorf("extension %q: want .mp4, .h264, .h265 or .mjpeg", ext)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load footage %s: %w", path, err)
@@ -60,6 +78,19 @@ func LoadFootage(path string) (*Footage, error) {
 // Rate is the mean number of frames a second.
 func (f *Footage) Rate() float64 {
 	return float64(len(f.Frames)) * float64(f.TimeScale) / float64(f.Duration)
+}
+
+// SameFilm refuses another size of the film whose frames do not come at the
+// same time, with the same key frames; nil is no other size.
+func (f *Footage) SameFilm(other *Footage) error {
+	if other == nil {
+		return nil
+	}
+	same := func(a, b Frame) bool { return a.Key == b.Key && a.Start == b.Start }
+	if f.Codec != other.Codec || f.TimeScale != other.TimeScale || !slices.EqualFunc(f.Frames, other.Frames, same) {
+		return errors.New("compare footage: the other size is another film: encode it with the same codec, rate and key frames (-sc_threshold 0)")
+	}
+	return nil
 }
 
 func parseMP4(raw []byte) (*Footage, error) {
@@ -81,7 +112,7 @@ func parseMP4(raw []byte) (*Footage, error) {
 	if track.AVC.LengthSize != 4 || track.Timescale == 0 {
 		return nil, fmt.Errorf("NAL units with %d-byte lengths at time scale %d: want 4 and above 0", track.AVC.LengthSize, track.Timescale)
 	}
-	f := &Footage{TimeScale: int64(track.Timescale)}
+	f := &Footage{Codec: H264, TimeScale: int64(track.Timescale)}
 	if f.SPS, f.PPS, err = parameterSets(r); err != nil {
 		return nil, err
 	}
@@ -131,113 +162,4 @@ func (f *Footage) addSamples(raw []byte, track *mp4.Track) error {
 		}
 	}
 	return nil
-}
-
-func (f *Footage) add(au [][]byte, duration int64) {
-	key := h264.IsRandomAccess(au)
-	if key {
-		au = f.withParameterSets(au)
-	}
-	f.Frames = append(f.Frames, Frame{Start: f.Duration, NALUs: au, Key: key})
-	f.Duration += duration
-}
-
-// withParameterSets puts SPS and PPS in front, once, as cameras do.
-func (f *Footage) withParameterSets(au [][]byte) [][]byte {
-	out := [][]byte{f.SPS, f.PPS}
-	for _, nalu := range au {
-		if kind := naluType(nalu); kind != h264.NALUTypeSPS && kind != h264.NALUTypePPS {
-			out = append(out, nalu)
-		}
-	}
-	return out
-}
-
-func naluType(nalu []byte) h264.NALUType {
-	if len(nalu) == 0 {
-		return 0
-	}
-	return h264.NALUType(nalu[0] & 0x1f)
-}
-
-func parseAnnexB(raw []byte) (*Footage, error) {
-	nalus := splitAnnexB(raw)
-	f := &Footage{}
-	for _, nalu := range nalus {
-		switch {
-		case naluType(nalu) == h264.NALUTypeSPS && f.SPS == nil:
-			f.SPS = nalu
-		case naluType(nalu) == h264.NALUTypePPS && f.PPS == nil:
-			f.PPS = nalu
-		}
-	}
-	if f.SPS == nil || f.PPS == nil {
-		return nil, errors.New("no parameter sets")
-	}
-	duration, err := f.setRate()
-	if err != nil {
-		return nil, err
-	}
-	var au [][]byte
-	hasSlice := false
-	for _, nalu := range nalus {
-		slice := naluType(nalu) == h264.NALUTypeNonIDR || naluType(nalu) == h264.NALUTypeIDR
-		// first_mb_in_slice is 0 (one bit, set) in the first slice of a picture
-		first := slice && len(nalu) > 1 && nalu[1]&0x80 != 0
-		if hasSlice && (first || !slice) {
-			f.add(au, duration)
-			au, hasSlice = nil, false
-		}
-		if naluType(nalu) != h264.NALUTypeAccessUnitDelimiter {
-			au = append(au, nalu)
-		}
-		hasSlice = hasSlice || slice
-	}
-	if hasSlice {
-		f.add(au, duration)
-	}
-	return f, nil
-}
-
-// setRate takes the frame rate from the SPS and returns a frame's duration.
-func (f *Footage) setRate() (int64, error) {
-	var sps h264.SPS
-	if err := sps.Unmarshal(f.SPS); err != nil {
-		return 0, fmt.Errorf("read SPS: %w", err)
-	}
-	if t := sps.VUI; t != nil && t.TimingInfo != nil && t.TimingInfo.TimeScale > 0 && t.TimingInfo.NumUnitsInTick > 0 {
-		f.TimeScale = int64(t.TimingInfo.TimeScale)
-		return 2 * int64(t.TimingInfo.NumUnitsInTick), nil // a tick is a field
-	}
-	f.TimeScale = frameRateDefault
-	return 1, nil
-}
-
-// splitAnnexB cuts at start codes; unlike the decoder of a single access unit
-// it takes a stream of any length.
-func splitAnnexB(raw []byte) [][]byte {
-	var nalus [][]byte
-	start := -1
-	for i := 0; i+3 <= len(raw); i++ {
-		if raw[i] != 0 || raw[i+1] != 0 || raw[i+2] != 1 {
-			continue
-		}
-		if start >= 0 {
-			nalus = appendNALU(nalus, raw[start:i])
-		}
-		start = i + 3
-		i += 2
-	}
-	if start >= 0 {
-		nalus = appendNALU(nalus, raw[start:])
-	}
-	return nalus
-}
-
-func appendNALU(nalus [][]byte, nalu []byte) [][]byte {
-	nalu = bytes.TrimRight(nalu, "\x00") // trailing_zero_8bits belong to no NAL unit
-	if len(nalu) == 0 {
-		return nalus
-	}
-	return append(nalus, nalu)
 }

@@ -6,14 +6,23 @@ import (
 
 	"github.com/bluenviron/gortsplib/v4"
 	"github.com/bluenviron/gortsplib/v4/pkg/base"
+	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
+	"github.com/pion/rtcp"
 )
 
 // handler answers the RTSP server's questions.
 type handler struct{ camera *Camera }
 
 func (h *handler) OnDescribe(ctx *gortsplib.ServerHandlerOnDescribeCtx) (*base.Response, *gortsplib.ServerStream, error) {
-	return h.admit(ctx.Conn, ctx.Request, ctx.Path)
+	res, stream, err := h.admit(ctx.Conn, ctx.Request, ctx.Path)
+	if stream == nil {
+		return res, nil, err
+	}
+	if res.Body, err = h.camera.describe(h.camera.fault.Now().InBand); err != nil {
+		return &base.Response{StatusCode: base.StatusInternalServerError}, nil, err
+	}
+	return res, nil, nil
 }
 
 func (h *handler) OnSetup(ctx *gortsplib.ServerHandlerOnSetupCtx) (*base.Response, *gortsplib.ServerStream, error) {
@@ -40,7 +49,20 @@ func (h *handler) OnPlay(ctx *gortsplib.ServerHandlerOnPlayCtx) (*base.Response,
 	h.camera.mu.Lock()
 	defer h.camera.mu.Unlock()
 	h.camera.readers[ctx.Session] = struct{}{}
+	if h.camera.conf.Requests {
+		ctx.Session.OnPacketRTCPAny(h.control)
+	}
 	return &base.Response{StatusCode: base.StatusOK}, nil
+}
+
+// control takes what a reader says.
+func (h *handler) control(_ *description.Media, packet rtcp.Packet) {
+	switch packet.(type) {
+	case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+		h.camera.mu.Lock()
+		defer h.camera.mu.Unlock()
+		h.camera.asked = true
+	}
 }
 
 func (h *handler) OnSessionClose(ctx *gortsplib.ServerHandlerOnSessionCloseCtx) {

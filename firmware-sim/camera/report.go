@@ -5,6 +5,8 @@ import (
 
 	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
+
+	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
 )
 
 // reportEvery is how often a sender report leaves. Cameras send one about
@@ -21,16 +23,24 @@ type reporter struct {
 }
 
 // sent counts a packet and returns the report that is due after it, or nil.
-// taken is when the packet's picture was, by the camera's clock.
-func (r *reporter) sent(packet *rtp.Packet, taken time.Time) *rtcp.SenderReport {
+// taken is when the packet's picture was, by the camera's clock; the fault may
+// leave reports out, or write a time drawn by dice into them.
+func (r *reporter) sent(packet *rtp.Packet, taken time.Time, now fault.Fault, dice func() uint32) *rtcp.SenderReport {
 	r.packets++
 	r.bytes += uint32(len(packet.Payload))
 	if taken.Sub(r.last) < reportEvery {
 		return nil
 	}
 	r.last = taken
+	if now.Undated {
+		return nil
+	}
+	at := ntpTime(taken)
+	if now.Misdated {
+		at = uint64(dice()) << 32
+	}
 	return &rtcp.SenderReport{
-		SSRC: packet.SSRC, NTPTime: ntpTime(taken), RTPTime: packet.Timestamp, PacketCount: r.packets, OctetCount: r.bytes,
+		SSRC: packet.SSRC, NTPTime: at, RTPTime: packet.Timestamp, PacketCount: r.packets, OctetCount: r.bytes,
 	}
 }
 

@@ -24,13 +24,25 @@ var ErrKilled = errors.New("killed")
 // Fault is one way to misbehave. Probabilities are 0..1, thrown per packet or
 // per frame; the zero Fault is a healthy device.
 type Fault struct {
-	Name         string
-	Silent       bool          // connections are accepted, nothing is ever sent
-	DropPacket   float64       // per media packet: it is lost
-	CloseSession float64       // per frame: all connections are closed
-	DelayFrame   float64       // per frame: it leaves late, and so does what follows
-	DelayMax     time.Duration // a late frame waits up to this long
-	DelayAnswer  time.Duration // every answer to a request waits this long
+	Name          string
+	Hangup        bool          // all connections are closed when it begins
+	Silent        bool          // connections are accepted, nothing is ever sent
+	Keyless       bool          // key frames are left out
+	Resizes       bool          // the picture changes to another size, if the device has one
+	Refuses       bool          // no user name and no password is right
+	InBand        bool          // parameter sets come with key frames only
+	Wraps         bool          // RTP timestamps wrap two seconds after it began
+	Undated       bool          // no sender reports
+	Misdated      bool          // sender reports with times that cannot be
+	DropPacket    float64       // per media packet: it is lost
+	SwapPacket    float64       // per media packet: it leaves after the one behind it
+	CorruptPacket float64       // per media packet: some of its bytes are others
+	CloseSession  float64       // per frame: all connections are closed
+	CloseEvery    time.Duration // how often all connections are closed
+	JumpFrame     float64       // per frame: timestamps go on from somewhere else
+	DelayFrame    float64       // per frame: it leaves late, and so does what follows
+	DelayMax      time.Duration // a late frame waits up to this long
+	DelayAnswer   time.Duration // every answer to a request waits this long
 }
 
 // None is the name that clears a fault.
@@ -42,7 +54,18 @@ func known() []Fault {
 		{Name: "silent", Silent: true},
 		{Name: "slow", DelayFrame: 0.2, DelayMax: 800 * time.Millisecond, DelayAnswer: 500 * time.Millisecond},
 		{Name: "closing", CloseSession: 0.02},
+		{Name: "expiring", CloseEvery: 30 * time.Second},
 		{Name: "losing", DropPacket: 0.05},
+		{Name: "reordering", SwapPacket: 0.05},
+		{Name: "corrupting", CorruptPacket: 0.05},
+		{Name: "jumping", JumpFrame: 0.02},
+		{Name: "wrapping", Hangup: true, Wraps: true},
+		{Name: "keyless", Keyless: true},
+		{Name: "resizing", Resizes: true},
+		{Name: "refusing", Hangup: true, Refuses: true},
+		{Name: "in_band", Hangup: true, InBand: true},
+		{Name: "undated", Hangup: true, Undated: true},
+		{Name: "misdated", Misdated: true},
 	}
 }
 
@@ -67,11 +90,14 @@ func Named(name string) (Fault, error) {
 
 // Status is what an Injector is doing, for people.
 type Status struct {
-	Name           string     `json:"name"`
-	Until          *time.Time `json:"until,omitempty"` // absent: until cleared
-	DroppedPackets uint64     `json:"dropped_packets"`
-	ClosedSessions uint64     `json:"closed_sessions"`
-	DelayedFrames  uint64     `json:"delayed_frames"`
+	Name             string     `json:"name"`
+	Until            *time.Time `json:"until,omitempty"` // absent: until cleared
+	DroppedPackets   uint64     `json:"dropped_packets"`
+	SwappedPackets   uint64     `json:"swapped_packets"`
+	CorruptedPackets uint64     `json:"corrupted_packets"`
+	ClosedSessions   uint64     `json:"closed_sessions"`
+	Jumps            uint64     `json:"jumps"`
+	DelayedFrames    uint64     `json:"delayed_frames"`
 }
 
 // Injector throws the dice for one device. It is safe for concurrent use.
@@ -80,6 +106,8 @@ type Injector struct {
 	dice   *rand.Rand
 	fault  Fault
 	until  time.Time // zero: until cleared
+	news   bool      // set since Begun was asked
+	closed time.Time // when CloseEvery last did, or began to count
 	status Status
 }
 
@@ -94,7 +122,7 @@ func NewInjector(seed uint64, subject string) *Injector {
 func (i *Injector) Set(f Fault, d time.Duration) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.fault, i.until = f, time.Time{}
+	i.fault, i.until, i.news, i.closed = f, time.Time{}, true, time.Now()
 	if d > 0 {
 		i.until = time.Now().Add(d)
 	}
@@ -116,33 +144,73 @@ func (i *Injector) Status() Status {
 	return s
 }
 
-// Silent reports whether the device sends nothing at all.
-func (i *Injector) Silent() bool {
+// Now is the fault in force.
+func (i *Injector) Now() Fault {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.current().Silent
+	return i.current()
+}
+
+// Silent reports whether the device sends nothing at all.
+func (i *Injector) Silent() bool { return i.Now().Silent }
+
+// Begun reports once that a fault was set.
+func (i *Injector) Begun() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	news := i.news
+	i.news = false
+	return news
 }
 
 // DropPacket reports whether this media packet is lost.
 func (i *Injector) DropPacket() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	hit := i.throw(i.current().DropPacket)
-	if hit {
-		i.status.DroppedPackets++
+	return i.hit(i.current().DropPacket, &i.status.DroppedPackets)
+}
+
+// SwapPacket reports whether this media packet leaves after the one behind it.
+func (i *Injector) SwapPacket() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.hit(i.current().SwapPacket, &i.status.SwappedPackets)
+}
+
+// CorruptPacket changes some bytes of this media packet, or none.
+func (i *Injector) CorruptPacket(payload []byte) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(payload) == 0 || !i.hit(i.current().CorruptPacket, &i.status.CorruptedPackets) {
+		return
 	}
-	return hit
+	for range 1 + i.dice.IntN(8) {
+		payload[i.dice.IntN(len(payload))] ^= byte(1 + i.dice.IntN(255))
+	}
 }
 
 // CloseSession reports whether all connections close now.
 func (i *Injector) CloseSession() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	hit := i.throw(i.current().CloseSession)
-	if hit {
+	f := i.current()
+	if f.CloseEvery > 0 && time.Since(i.closed) >= f.CloseEvery {
+		i.closed = time.Now()
 		i.status.ClosedSessions++
+		return true
 	}
-	return hit
+	return i.hit(f.CloseSession, &i.status.ClosedSessions)
+}
+
+// Jump is how far timestamps jump with this frame: mostly 0, else up to an
+// hour to either side, in ticks of the rate.
+func (i *Injector) Jump(rate int) uint32 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if !i.hit(i.current().JumpFrame, &i.status.Jumps) {
+		return 0
+	}
+	return uint32(int32((i.dice.Float64()*2 - 1) * 3600 * float64(rate)))
 }
 
 // FrameDelay is how long this frame waits; mostly 0.
@@ -183,4 +251,13 @@ func (i *Injector) current() Fault {
 // not change what a later fault does.
 func (i *Injector) throw(p float64) bool {
 	return p > 0 && i.dice.Float64() < p
+}
+
+// hit throws the dice and counts.
+func (i *Injector) hit(p float64, count *uint64) bool {
+	is := i.throw(p)
+	if is {
+		*count++
+	}
+	return is
 }
