@@ -70,6 +70,12 @@ func (f *fullDisk) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket
 
 // clip puts a clip of both parts onto the disk and tells the desk of them.
 func (b *bench) clip(t *testing.T, id string) {
+	b.clipFiles(t, id)
+	b.tell(t, id, clip.Part1)
+	b.tell(t, id, clip.PartWhole)
+}
+
+func (b *bench) clipFiles(t *testing.T, id string) {
 	folder, err := media.Folder(id)
 	require.NoError(t, err)
 	folder = b.store.Path(media.Clips, folder)
@@ -85,12 +91,15 @@ func (b *bench) clip(t *testing.T, id string) {
 		"id": id, "incident": b.incident, "camera": "gate", "n": 1, "at": now, "from": now, "to": now,
 		"alerts": []string{"a"}, "upload": true, "sealed": both, "told": both,
 	})
-	for _, part := range []string{clip.Part1, clip.PartWhole} {
+	for part := range both {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, part+".mp4"), []byte("pictures"), 0o600))
 		write(part+".json", clip.Ready{ID: id, Part: part, Incident: b.incident, Camera: "gate", Bytes: 8})
-		_, err := b.desk.Handle(t.Context(), desk.ClipIn{Clip: desk.Clip{ID: id, Part: part, Incident: b.incident, Camera: "gate", SHA256: "aa"}})
-		require.NoError(t, err)
 	}
+}
+
+func (b *bench) tell(t *testing.T, id, part string) {
+	_, err := b.desk.Handle(t.Context(), desk.ClipIn{Clip: desk.Clip{ID: id, Part: part, Incident: b.incident, Camera: "gate", SHA256: "aa"}})
+	require.NoError(t, err)
 }
 
 // uploads makes the uploader of a receiver at the address.
