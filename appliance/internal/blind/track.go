@@ -47,20 +47,24 @@ type Span struct{ From, To time.Time }
 
 // Track is the account of one kind of one camera. One goroutine at a time.
 type Track struct {
-	join  time.Duration
-	until time.Time // everything before is covered, or told
-	open  *Interval
-	out   []Interval // to be told, oldest first
-	total time.Duration
+	join, patience time.Duration
+	until          time.Time // everything before is covered, or told
+	open           *Interval
+	out            []Interval // to be told, oldest first
+	total          time.Duration
 
 	// The last step of the clock, until something was covered by the new one.
 	stepFrom, stepTo time.Time
-	other   Cause     // of Miss, while it is not that of open
-	since   time.Time // of other
+	other            Cause     // of Miss, while it is not that of open
+	since            time.Time // of other
 }
 
-// NewTrack makes a track on which a pause of at most join is none.
-func NewTrack(join time.Duration) *Track { return &Track{join: join} }
+// NewTrack makes a track on which a pause of at most join is none. A longer
+// one is told as open after patience, which is at least join: a word about
+// what is covered may come so late.
+func NewTrack(join, patience time.Duration) *Track {
+	return &Track{join: join, patience: max(join, patience)}
+}
 
 func ms(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
@@ -127,8 +131,8 @@ func (t *Track) behindStep(at time.Time) bool {
 }
 
 // Miss says that nothing came since the last Cover, as of now; an interval is
-// open once that lasts longer than the track's join, and at once when it is
-// planned. When another cause takes over, the open interval is told as two.
+// open once that lasts longer than the track's patience. When another cause
+// takes over, the open interval is told as two.
 func (t *Track) Miss(now time.Time, cause Cause, why string) {
 	now = ms(now)
 	if t.open == nil {
@@ -139,7 +143,7 @@ func (t *Track) Miss(now time.Time, cause Cause, why string) {
 		if from.IsZero() {
 			from = now
 		}
-		if cause == Plan && !now.Before(from) || now.Sub(from) > t.join {
+		if now.Sub(from) > t.patience {
 			t.begin(Interval{From: from, Cause: cause, Why: why})
 		}
 		return
@@ -202,19 +206,19 @@ func (t *Track) tell(i Interval) {
 	}
 }
 
-// fold makes one word of the older half of what waits. The first of it may
-// close what was told as open.
+// fold makes one word of the older half of what waits, but for the first,
+// which may be on its way. The word may close what was told as open.
 func (t *Track) fold() {
 	n := pendingMax / 2
 	for t.out[n-1].To.IsZero() { // what opens stays beside what closes it
 		n++
 	}
-	one := t.out[0]
-	for _, i := range t.out[1:n] {
+	one := t.out[1]
+	for _, i := range t.out[2:n] {
 		one.To = later(one.To, i.To)
 	}
-	one.Why = fmt.Sprintf("%s; told as one with %d more, for the journal took none", one.Why, n-1)
-	t.out = append([]Interval{one}, t.out[n:]...)
+	one.Why = fmt.Sprintf("%s; told as one with %d more, for the journal took none", one.Why, n-2)
+	t.out = append([]Interval{t.out[0], one}, t.out[n:]...)
 }
 
 // Pending is what is to be told, oldest first.

@@ -36,7 +36,7 @@ func taken(t testing.TB, tr *blind.Track) (closed []blind.Interval) {
 }
 
 func TestGapsAreToldWithTheirCause(t *testing.T) {
-	tr := blind.NewTrack(time.Second)
+	tr := blind.NewTrack(time.Second, time.Second)
 	tr.Resume(time.Time{}, nil, nil, at(0))
 	tr.Cover(at(0), at(10*time.Second), blind.Camera, "no picture")
 	tr.Cover(at(11*time.Second), at(20*time.Second), blind.Camera, "no picture")
@@ -58,7 +58,7 @@ func TestGapsAreToldWithTheirCause(t *testing.T) {
 }
 
 func TestAnotherCauseIsAnotherInterval(t *testing.T) {
-	tr := blind.NewTrack(time.Second)
+	tr := blind.NewTrack(time.Second, time.Second)
 	tr.Resume(at(0), nil, nil, at(0))
 	tr.Cover(at(0), at(time.Second), blind.Camera, "")
 	for s := 2; s < 20; s++ {
@@ -99,11 +99,11 @@ func TestOverAStopTheIntervalBeginsAtTheLastCover(t *testing.T) {
 		"clock behind": {until: at(time.Hour), want: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr := blind.NewTrack(time.Second)
+			tr := blind.NewTrack(time.Second, time.Second)
 			tr.Resume(c.until, c.open, c.covered, at(time.Minute))
 			tr.Cover(at(time.Minute), at(time.Minute+100*time.Millisecond), blind.Camera, "")
 			if c.open != nil && len(c.covered) == 0 {
-				tr = blind.NewTrack(time.Second)
+				tr = blind.NewTrack(time.Second, time.Second)
 				tr.Resume(c.until, c.open, c.covered, at(time.Minute))
 				tr.Cover(at(65*time.Second), at(66*time.Second), blind.Camera, "")
 			}
@@ -117,7 +117,7 @@ func TestOverAStopTheIntervalBeginsAtTheLastCover(t *testing.T) {
 }
 
 func TestAJournalThatTakesNothingLosesNoBlindness(t *testing.T) {
-	tr := blind.NewTrack(time.Second)
+	tr := blind.NewTrack(time.Second, time.Second)
 	tr.Resume(at(0), nil, nil, at(0))
 	var want time.Duration
 	for i := range 2000 { // 5 s seen, 5 s not
@@ -166,7 +166,7 @@ func newDay(t *testing.T) *day {
 func (d *day) wall() time.Time { return at(d.now + d.clock) }
 
 func (d *day) start(open *blind.Interval) {
-	d.track = blind.NewTrack(media.Joined)
+	d.track = blind.NewTrack(media.Joined, 5*time.Second)
 	d.store = media.New(media.Options{Dir: d.dir, MinFree: -1, Recorded: func(_ string, from, to time.Time) {
 		d.track.Cover(from, to, blind.Camera, "no picture")
 	}})
@@ -327,7 +327,7 @@ func FuzzTrack(f *testing.F) {
 	f.Add(uint64(7), 2000)
 	f.Fuzz(func(t *testing.T, seed uint64, n int) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		tr := blind.NewTrack(time.Second)
+		tr := blind.NewTrack(time.Second, time.Second)
 		tr.Resume(at(0), nil, nil, at(0))
 		now := time.Duration(0)
 		causes := []blind.Cause{blind.Camera, blind.Disk, blind.Plan}

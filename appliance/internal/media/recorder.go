@@ -91,7 +91,9 @@ func (r *Recorder) note(samples []Sample, next, written int64) {
 	s := r.store
 	s.mu.Lock()
 	from, to := r.item.To, end(r.item.From, r.end-r.base)
-	s.count.recorded[r.camera] += to.Sub(from)
+	if r.class == Recordings {
+		s.count.recorded[r.camera] += to.Sub(from)
+	}
 	s.count.fragments++
 	s.count.written += written
 	r.item.To, r.item.Bytes = to, r.size

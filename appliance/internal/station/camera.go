@@ -2,13 +2,13 @@ package station
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/ingest"
 	"github.com/watchpost-edge/watchpost/ingest/feed"
 	"github.com/watchpost-edge/watchpost/ingest/rtsp"
@@ -28,13 +28,16 @@ const (
 type camera struct {
 	station  *Station
 	cfg      config.Camera
-	feed     *feed.Feed[*ingest.Unit]
+	feed     *feed.Feed[*ingest.Unit] // pictures of the main stream
+	recorded *feed.Feed[*ingest.Unit] // and its sound, where that is wanted
 	source   *rtsp.Source
+	small    *small           // nil: the camera has no sub stream
 	analyzer *vision.Analyzer // nil: not analysed
 
 	mu       sync.Mutex
 	gop      []*ingest.Unit // newest key unit and what followed
 	last     time.Time      // Received of the newest unit
+	began    time.Time      // Received of the first unit since the last pause
 	rate     rate
 	live     bool
 	since    time.Time // of live, or of the silence
@@ -45,10 +48,20 @@ type camera struct {
 
 func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
 	c := &camera{station: s, cfg: cfg, feed: feed.New[*ingest.Unit]()}
-	c.source = rtsp.New(rtsp.Config{
-		Camera: ingest.CameraID(cfg.ID), URL: cfg.Streams.Main, Username: cfg.Username, Password: cfg.Password,
-		Transport: cfg.Transport, Logger: s.log, Deliver: c.deliver,
-	})
+	c.recorded = c.feed
+	main := s.streamConfig(&cfg, cfg.Streams.Main)
+	main.Deliver = c.deliver
+	if cfg.Audio {
+		c.recorded = feed.New[*ingest.Unit]()
+		main.Sound = c.heard
+	}
+	c.source = rtsp.New(main)
+	if cfg.Streams.Sub != "" {
+		c.small = newSmall()
+		sub := s.streamConfig(&cfg, cfg.Streams.Sub)
+		sub.Deliver = c.small.takeSub
+		c.small.sub = rtsp.New(sub)
+	}
 	if cfg.Analyze.Enabled {
 		a, err := vision.NewAnalyzer(VisionConfig(s.cfg, &cfg), vision.Parts{
 			Decoder: s.leaves.Decoder, Motion: s.leaves.Motion, Objects: s.leaves.Objects, Stills: s.leaves.Stills,
@@ -65,25 +78,27 @@ func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
 // deliver runs under the reader's lock of the RTSP client: it never waits.
 func (c *camera) deliver(u *ingest.Unit) {
 	c.mu.Lock()
+	if c.last.IsZero() || u.Received.Sub(c.last) > media.Joined {
+		c.began = u.Received
+	}
 	c.last = u.Received
 	c.rate.tick(u.Received)
-	switch {
-	case u.Key:
-		c.gop = append(make([]*ingest.Unit, 0, max(64, cap(c.gop))), u)
-	case len(c.gop) > 0 && len(c.gop) < gopUnitsMax:
-		c.gop = append(c.gop, u)
-	default:
-		c.gop = nil // a GOP without a key, or one too long to be a first picture
-	}
+	c.gop = gather(c.gop, u)
 	c.mu.Unlock()
 	c.feed.Publish(u)
+	if c.recorded != c.feed {
+		c.recorded.Publish(u)
+	}
+	if c.small != nil {
+		c.small.takeMain(u)
+	}
 }
 
 func key(u *ingest.Unit) bool { return u.Key }
 
 // hold keeps the pre-roll and records.
 func (c *camera) hold(ctx context.Context) error {
-	reader := c.feed.Subscribe(clip.FeedSize, key)
+	reader := c.recorded.Subscribe(clip.FeedSize, key)
 	defer reader.Close()
 	return c.station.cutter.Hold(ctx, clip.Camera{
 		ID: c.cfg.ID, Record: clip.Record(c.cfg.Record), PreRoll: time.Duration(c.cfg.PreRoll),
@@ -95,7 +110,7 @@ func (c *camera) analyze(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	reader := c.feed.Subscribe(analysisUnits, key)
+	reader := c.smallFeed().Subscribe(analysisUnits, key)
 	defer reader.Close()
 	return c.analyzer.Run(ctx, reader)
 }
@@ -134,8 +149,8 @@ type view struct {
 }
 
 // watch sees when the camera is live and when it is not, and tells the desk of
-// it: a device fact and a blind interval, from the newest picture on. Seeing
-// does not wait for a journal that refuses; only the newest view is told then.
+// it. Seeing does not wait for a journal that refuses; only the newest view is
+// told then. Blind intervals have an account of their own (blindness).
 func (c *camera) watch(ctx context.Context) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -212,33 +227,8 @@ func (c *camera) why() string {
 }
 
 func (c *camera) tell(ctx context.Context, state string, since time.Time, why string) error {
-	d := c.station.desk
-	if _, err := d.Handle(ctx, desk.DeviceIn{Device: c.cfg.ID, Type: "camera", State: state, Since: since, Why: why}); err != nil {
-		return err
-	}
-	blind := desk.BlindIn{Camera: c.cfg.ID, Kind: "unseen", From: since, Why: why}
-	if state == "online" {
-		blind.To = since
-		blind.From = time.Time{}
-		if !c.blind(ctx) {
-			return nil
-		}
-	}
-	if _, err := d.Handle(ctx, blind); err != nil {
-		return fmt.Errorf("tell blind interval of camera %s: %w", c.cfg.ID, err)
-	}
-	return nil
-}
-
-// blind reports whether the desk has an open blind interval of the camera.
-func (c *camera) blind(ctx context.Context) bool {
-	open := false
-	_, err := c.station.desk.View(ctx, func(s *desk.State) {
-		if d := s.Device(c.cfg.ID); d != nil && d.Blind != nil {
-			open = true
-		}
-	})
-	return err == nil && open
+	_, err := c.station.desk.Handle(ctx, desk.DeviceIn{Device: c.cfg.ID, Type: "camera", State: state, Since: since, Why: why})
+	return err
 }
 
 // rate is pictures per second over the last whole seconds.

@@ -10,15 +10,14 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/ingest"
-	"github.com/watchpost-edge/watchpost/ingest/feed"
-	"github.com/watchpost-edge/watchpost/ingest/rtsp"
 )
 
 // A journal that takes no notices, as below its reserve, does not keep a camera
 // that sends pictures from being seen; the newest word is told when it can be.
 func TestCameraIsSeenWhileTheJournalRefuses(t *testing.T) {
 	b := newBench(t)
-	c := &camera{station: b.Station, cfg: config.Camera{ID: "gate"}, feed: feed.New[*ingest.Unit](), source: rtsp.New(rtsp.Config{URL: "rtsp://127.0.0.1:1/"})}
+	c, err := b.newCamera(config.Camera{ID: "gate", Streams: config.Streams{Main: "rtsp://127.0.0.1:1/"}})
+	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	b.full.is.Store(true)

@@ -43,8 +43,13 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 }
 
 func (c *collector) cameras(g gatherer) {
+	recorded := c.s.store.Stats().Recorded
 	for id, cam := range c.s.cameras {
 		st, state := cam.source.Stats(), cam.state()
+		for kind, sum := range c.s.blindness.seconds(id) {
+			g.add(prometheus.CounterValue, "camera_blind_seconds_total", "How long the camera was blind since the box started.", sum, "camera", id, "kind", kind)
+		}
+		g.add(prometheus.CounterValue, "camera_recorded_seconds_total", "How much was recorded since the box started.", recorded[id].Seconds(), "camera", id)
 		live := 0.0
 		if state.Live {
 			live = 1

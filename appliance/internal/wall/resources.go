@@ -203,15 +203,6 @@ type trackAnswer struct {
 	Points []ingest.Telemetry `json:"points"`
 }
 
-type blindAnswer struct {
-	Camera string       `json:"camera"`
-	Name   string       `json:"name"`
-	Kind   string       `json:"kind"`
-	From   bridge.Stamp `json:"from"`
-	To     bridge.Stamp `json:"to"` // empty while it is open
-	Why    string       `json:"why,omitempty"`
-}
-
 type recordAnswer struct {
 	Place uint64       `json:"place"`
 	Event bridge.Event `json:"event"`

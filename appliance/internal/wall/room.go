@@ -65,23 +65,6 @@ func (s *Server) ready(c *fiber.Ctx, _ caller) error {
 	return c.SendString("ready\n")
 }
 
-// blind are the open blind intervals.
-func (s *Server) blind(c *fiber.Ctx, who caller) error {
-	items := []blindAnswer{}
-	place, err := s.view(func(state *desk.State) {
-		for _, d := range s.o.Desk.Rules().Devices(state) {
-			for _, one := range d.Blinds {
-				items = append(items, blindAnswer{Camera: d.ID, Name: d.Name, Kind: one.Kind, From: one.From, Why: one.Why})
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	items = visible(s, who, items, func(b blindAnswer) string { return b.Camera })
-	return sendPage(s, c, place, items, func(b blindAnswer) string { return b.Camera + "/" + b.Kind })
-}
-
 // tidyIncident gives lists that are empty instead of null. The desk's
 // resource is shared and stays as it is.
 func tidyIncident(in *desk.Incident) *desk.Incident {
