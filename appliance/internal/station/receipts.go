@@ -39,10 +39,11 @@ type receipts struct {
 	alarms  map[string]*incidentAlarms
 	scanned map[string]uint64 // by uplink: alarms up to here were overdue or received
 
-	mu    sync.Mutex
-	open  []wall.IncidentDelivery
-	aside []desk.SetAside // newest first
-	late  map[string]lateAlarms
+	mu      sync.Mutex
+	open    []wall.IncidentDelivery
+	aside   []desk.SetAside // newest first
+	without map[string]bool // {uplink}/{id} of these
+	late    map[string]lateAlarms
 }
 
 // incidentAlarms are an incident's events in lane alarm, without their data.
@@ -96,8 +97,12 @@ func (r *receipts) look(ctx context.Context) error {
 	}
 	newest := slices.Clone(aside)
 	slices.Reverse(newest)
+	without := make(map[string]bool, len(newest))
+	for i := range newest {
+		without[newest[i].Uplink+"/"+newest[i].ID] = true
+	}
 	r.mu.Lock()
-	r.aside = newest
+	r.aside, r.without = newest, without
 	r.mu.Unlock()
 	open = open[:min(len(open), receiptsMax)]
 	sums := make([]wall.IncidentDelivery, 0, len(open))
@@ -298,6 +303,13 @@ func (r *receipts) Aside(uplink string) []desk.SetAside {
 		}
 	}
 	return list
+}
+
+// withheld reports whether the event was set aside and is not sent again yet.
+func (r *receipts) withheld(uplink, id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.without[uplink+"/"+id]
 }
 
 // asideCount is how many there are.

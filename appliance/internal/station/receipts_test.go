@@ -24,6 +24,7 @@ type above struct {
 	handler bridge.Handler
 	refuse  bool // events, for good
 	mute    bool
+	again   []string // ids that came by replay
 	done    chan struct{}
 }
 
@@ -44,6 +45,11 @@ func (a *above) Send(_ context.Context, b bridge.Batch) (bridge.Ticket, error) {
 	defer a.mu.Unlock()
 	if a.refuse {
 		return nil, &bridge.EventError{Reason: "no such place"}
+	}
+	for _, e := range b.Events {
+		if b.Way == bridge.WayReplay {
+			a.again = append(a.again, e.ID)
+		}
 	}
 	if !a.mute {
 		go func() {
@@ -77,11 +83,15 @@ type command struct {
 	press desk.Result
 }
 
-func newCommand(t *testing.T, within time.Duration, change func(*above)) *command {
+func newCommand(t *testing.T, within time.Duration, change func(*above), wrap ...func(*journal.Journal) bridge.Appender) *command {
 	log := slog.New(slog.DiscardHandler)
 	j, err := journal.Open(journal.Options{Dir: t.TempDir(), Source: "/stations/test/boxes/a"})
 	require.NoError(t, err)
-	d, err := desk.New(desk.Setup{Cameras: []desk.Camera{{ID: "gate"}}, Pillars: []desk.Pillar{{ID: "P-1", Cameras: []string{"gate"}}}, Uplinks: []string{"hq"}}, j, desk.SystemClock(), log, rand.Reader)
+	var appender bridge.Appender = j
+	for _, one := range wrap {
+		appender = one(j)
+	}
+	d, err := desk.New(desk.Setup{Cameras: []desk.Camera{{ID: "gate"}}, Pillars: []desk.Pillar{{ID: "P-1", Cameras: []string{"gate"}}}, Uplinks: []string{"hq"}}, appender, desk.SystemClock(), log, rand.Reader)
 	require.NoError(t, err)
 	require.NoError(t, d.Open(t.Context()))
 	c := &command{hq: &above{done: make(chan struct{})}, Station: &Station{
