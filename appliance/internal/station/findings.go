@@ -15,6 +15,9 @@ func codes() []health.Code {
 		{ID: "journal_reserve", Title: "the disk is nearly full: only alarms are recorded", Severity: health.Critical},
 		{ID: "journal_reserve_small", Title: "less disk is held back for alarms than wanted", Severity: health.Info},
 		{ID: "camera_lost", Title: "camera gives no picture", Severity: health.Bad, After: 3 * time.Second},
+		{ID: "camera_refused", Title: "camera refuses the password: asked once a minute, or its account locks", Severity: health.Bad},
+		{ID: "camera_sub_lost", Title: "camera's sub stream gives no picture: its main stream is analysed instead", Severity: health.Info, After: 10 * time.Second},
+		{ID: "camera_silent", Title: "camera gives no sound though it is recorded", Severity: health.Info, After: 10 * time.Second},
 		{ID: "recording_failed", Title: "camera is not recorded", Severity: health.Critical},
 		{ID: "analysis_behind", Title: "pictures are skipped by the analysis", Severity: health.Bad, After: 10 * time.Second},
 		{ID: "rule_blind", Title: "a rule cannot be met in full", Severity: health.Info},
@@ -45,6 +48,7 @@ func (s *Station) cameraFindings() []health.Finding {
 		if !state.Live && !state.Since.IsZero() {
 			list = append(list, health.Finding{Code: "camera_lost", Subject: cfg.ID, Text: state.Why})
 		}
+		list = append(list, c.streamFindings()...)
 		c.mu.Lock()
 		recorder := c.recorder
 		c.mu.Unlock()
