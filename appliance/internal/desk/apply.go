@@ -48,6 +48,8 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.deviceChanged)
 	case TypeBlindOpened, TypeBlindClosed:
 		return with(e, s.blindChanged)
+	case TypeHoldPlaced, TypeHoldReleased:
+		return with(e, s.holdChanged)
 	case TypeClipReady, TypeClipUploaded, TypeClipEvicted:
 		return with(e, s.clipChanged)
 	case TypeUplinkSetAside:

@@ -182,6 +182,7 @@ type Result struct {
 	Incident  string // the incident that the input opened, joined or changed
 	Alert     string
 	Task      string
+	Hold      string
 	// Warning is for health: the input was taken, but something is odd (a
 	// pillar uses the id of another press).
 	Warning string

@@ -37,6 +37,7 @@ type kept struct {
 	// Blinded is the newest closed blind interval by camera/kind; the map is
 	// made anew with every change.
 	Blinded   map[string]Interval `json:"blinded,omitempty"`
+	Holds     []Hold              `json:"holds,omitempty"`     // oldest first; made anew with every change
 	Suspended []string            `json:"suspended,omitempty"` // uplinks, sorted
 	// SetAside is what headquarters refused and nobody sent again, oldest
 	// first; the list is made anew with every change.

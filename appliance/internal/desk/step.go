@@ -16,9 +16,9 @@ import (
 
 // Answer is what a step says besides its events.
 type Answer struct {
-	Incident, Alert, Task string
-	Duplicate             bool
-	Warning               string
+	Incident, Alert, Task, Hold string
+	Duplicate                   bool
+	Warning                     string
 }
 
 // Step decides what an input means: the events to append, all of them or none,
@@ -73,6 +73,14 @@ func Keys(in Input) []string {
 		if in.Idempotency != "" {
 			return []string{idemKey(in.By, in.Idempotency)}
 		}
+	case HoldIn:
+		if in.Idempotency != "" {
+			return []string{idemKey(in.By, in.Idempotency)}
+		}
+	case ReleaseIn:
+		if in.Idempotency != "" {
+			return []string{idemKey(in.By, in.Idempotency)}
+		}
 	}
 	return nil
 }
@@ -113,6 +121,14 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.device(in)
 	case BlindIn:
 		return t.blind(in)
+	case HoldIn:
+		return t.hold(in, hit)
+	case ReleaseIn:
+		return t.release(in, hit)
+	case EvictedIn:
+		return t.evicted(in)
+	case ForecastIn:
+		return t.forecast(in)
 	case ClipIn:
 		return t.clipReady(in.Clip)
 	case ClipUploadedIn:
