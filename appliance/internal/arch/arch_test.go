@@ -42,6 +42,7 @@ var allowed = map[string][]string{
 	"appliance/internal/arch":      {},
 	"appliance/internal/config":    {},
 	"appliance/internal/access":    {},
+	"appliance/internal/certs":     {},
 	"appliance/internal/desk":      {"ingest", "vision", "bridge"},
 	"appliance/internal/media":     {"ingest", "ingest/feed", "appliance/internal/media/*"},
 	"appliance/internal/media/*":   {},

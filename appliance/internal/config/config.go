@@ -86,11 +86,21 @@ type Age struct {
 	MaxAge Duration `yaml:"max_age"`
 }
 
-// HTTP is the wall's listener. Until TLS is built it serves loopback only,
-// unless Insecure.
+// HTTP is the wall's listeners. The plain one serves loopback, and sends all
+// others to TLS, unless Insecure.
 type HTTP struct {
+	Listen    string `yaml:"listen"`
+	Insecure  bool   `yaml:"insecure"`
+	TLS       TLS    `yaml:"tls"`
+	PublicURL string `yaml:"public_url"` // by which browsers reach the box; empty: its addresses
+}
+
+// TLS is a listener with a certificate: the files', or else one of the box's
+// own CA. Beside a plain listener on loopback, the default is none.
+type TLS struct {
 	Listen   string `yaml:"listen"`
-	Insecure bool   `yaml:"insecure"`
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
 }
 
 // WebRTC has the ports of live pictures; 0 is any.
@@ -107,14 +117,26 @@ type Detector struct {
 	Library string `yaml:"library"`
 }
 
-// MQTT is the embedded broker.
+// MQTT is the embedded broker. An empty Listen closes the plain port.
 type MQTT struct {
-	Listen string `yaml:"listen"`
+	Listen string  `yaml:"listen"`
+	TLS    MQTTTLS `yaml:"tls"`
 }
 
-// Auth is who may look without a login.
+// MQTTTLS is TLS, and whose client certificates stand for a pillar's password:
+// a CA's, or else the box's own.
+type MQTTTLS struct {
+	Listen       string `yaml:"listen"`
+	CertFile     string `yaml:"cert_file"`
+	KeyFile      string `yaml:"key_file"`
+	ClientCAFile string `yaml:"client_ca_file"`
+}
+
+// Auth is who may look without a login, and when a desk that nobody touches
+// locks (0: never).
 type Auth struct {
-	AnonymousWall bool `yaml:"anonymous_wall"`
+	AnonymousWall bool     `yaml:"anonymous_wall"`
+	IdleLock      Duration `yaml:"idle_lock"`
 }
 
 // Camera is one camera.
@@ -270,10 +292,11 @@ func Default() Config {
 			Snapshots:  Retention{Budget: 10 * GiB, MaxAge: 90 * day},
 			Telemetry:  Age{MaxAge: 7 * day},
 		},
-		HTTP:     HTTP{Listen: ":8080"},
+		HTTP:     HTTP{Listen: ":8080", TLS: TLS{Listen: httpsListen}},
 		WebRTC:   WebRTC{UDP: 8189, TCP: 8189},
 		Detector: Detector{Backend: "auto", Model: "yolox_nano.onnx", Library: "libonnxruntime.so.1"},
-		MQTT:     MQTT{Listen: ":1883"},
+		MQTT:     MQTT{Listen: ":1883", TLS: MQTTTLS{Listen: mqttsListen}},
+		Auth:     Auth{IdleLock: Duration(15 * time.Minute)},
 		Limits: map[string]Limit{
 			"P0": {Open: Duration(time.Minute), Acknowledged: Duration(5 * time.Minute)},
 			"P1": {Open: Duration(3 * time.Minute), Acknowledged: Duration(10 * time.Minute)},

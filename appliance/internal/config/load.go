@@ -64,6 +64,7 @@ func (c *Config) resolve(dir string, ps *Problems) {
 	}
 	abs(&c.Data.Dir)
 	abs(&c.Data.Journal.Dir)
+	c.completeTLS(abs)
 	if c.Data.Journal.Dir == "" {
 		c.Data.Journal.Dir = filepath.Join(c.Data.Dir, "journal")
 	}

@@ -89,7 +89,8 @@ func (c *Config) validateStation(ps *Problems) {
 
 func (c *Config) validateListeners(ps *Problems) {
 	listen("http.listen", c.HTTP.Listen, ps)
-	listen("mqtt.listen", c.MQTT.Listen, ps)
+	optional("mqtt.listen", c.MQTT.Listen, ps)
+	c.validateTLS(ps)
 	for key, port := range map[string]int{"webrtc.udp": c.WebRTC.UDP, "webrtc.tcp": c.WebRTC.TCP} {
 		if port < 0 || port > 65535 {
 			ps.add(key, "%d is no port; write 0 (any) to 65535", port)

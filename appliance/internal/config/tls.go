@@ -1,0 +1,57 @@
+package config
+
+import (
+	"net"
+	"net/url"
+)
+
+// Where TLS listens unless the configuration says otherwise.
+const (
+	httpsListen = ":8443"
+	mqttsListen = ":8883"
+)
+
+// completeTLS leaves out a TLS listener that nobody asked for beside a plain
+// one that only this machine can reach, and makes paths absolute.
+func (c *Config) completeTLS(abs func(*string)) {
+	if c.HTTP.TLS.Listen == httpsListen && onLoopback(c.HTTP.Listen) {
+		c.HTTP.TLS.Listen = ""
+	}
+	if c.MQTT.TLS.Listen == mqttsListen && onLoopback(c.MQTT.Listen) {
+		c.MQTT.TLS.Listen = ""
+	}
+	for _, path := range []*string{&c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.MQTT.TLS.CertFile, &c.MQTT.TLS.KeyFile, &c.MQTT.TLS.ClientCAFile} {
+		abs(path)
+	}
+}
+
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+func (c *Config) validateTLS(ps *Problems) {
+	optional("http.tls.listen", c.HTTP.TLS.Listen, ps)
+	optional("mqtt.tls.listen", c.MQTT.TLS.Listen, ps)
+	pair("http.tls", c.HTTP.TLS.CertFile, c.HTTP.TLS.KeyFile, ps)
+	pair("mqtt.tls", c.MQTT.TLS.CertFile, c.MQTT.TLS.KeyFile, ps)
+	if c.MQTT.Listen == "" && c.MQTT.TLS.Listen == "" {
+		ps.add("mqtt.listen", "is empty, and mqtt.tls.listen too; pillars need one of them")
+	}
+	if u, err := url.Parse(c.HTTP.PublicURL); c.HTTP.PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Path != "" && u.Path != "/") {
+		ps.add("http.public_url", "%q; write it like https://watchpost.example:8443, without a path", c.HTTP.PublicURL)
+	}
+}
+
+func optional(key, address string, ps *Problems) {
+	if address != "" {
+		listen(key, address, ps)
+	}
+}
+
+func pair(key, cert, keyFile string, ps *Problems) {
+	if (cert == "") != (keyFile == "") {
+		ps.add(key+".cert_file", "needs keyFilefile beside it, and the other way round")
+	}
+}
