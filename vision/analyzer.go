@@ -231,6 +231,7 @@ func (a *Analyzer) look(ctx context.Context, f *Frame, m moment) {
 	}
 	a.gate.moving(m.at, motion)
 	a.note(func(s *Stats) { s.Analysed++; s.Mode = a.gate.mode(m.at); s.Moving = motion.Changed })
+	a.tell(ctx, f, a.watch.compare(m, motion, nil, nil))
 	if len(a.cfg.Rules) == 0 && !a.cfg.Every || a.parts.Objects == nil || !a.gate.detect(m.at, a.tracker.Live()) {
 		a.tell(ctx, f, a.watch.expire(m.at))
 		return
@@ -306,12 +307,14 @@ func (a *Analyzer) publish(tracks []*Track) {
 // tell draws the snapshots and hands the sightings on.
 func (a *Analyzer) tell(ctx context.Context, f *Frame, sightings []Sighting) {
 	for _, s := range sightings {
-		if s.Phase == Raised && f != nil {
+		if s.draw && f != nil {
 			jpeg, err := a.parts.Stills.Snapshot(f, Still{Masks: a.cfg.Masks, Box: &s.Box})
 			if err != nil {
 				a.trouble("snapshot failed", err)
 			}
 			s.Snapshot = jpeg
+		}
+		if s.Phase == Raised {
 			a.note(func(st *Stats) { st.Raised++ })
 		}
 		a.parts.Sink(ctx, s)
@@ -349,7 +352,7 @@ func (c *clock) tick(f *Frame) moment {
 		c.at += max(0, step)
 	}
 	c.started, c.pts, c.run, c.received, c.wall = true, f.PTS, f.Run, f.Received, time.Now()
-	return moment{at: c.at, captured: f.Captured, received: f.Received}
+	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: float64(f.Width) / float64(max(f.Height, 1))}
 }
 
 // idle is media time now, without a new frame.

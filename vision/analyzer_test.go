@@ -22,6 +22,7 @@ type eyes struct {
 	mu        sync.Mutex
 	people    func(n int) []vision.Detection // by picture
 	moving    func(n int) bool
+	region    func(n int) []vision.Box // where it moves; nil is everywhere
 	takes     time.Duration // of one detection
 	decodeErr func(n int) error
 	detectErr func(n int) error
@@ -45,6 +46,9 @@ func (e *eyes) Close() { e.closed++ }
 func (e *eyes) Look(f *vision.Frame) (vision.Motion, error) {
 	if e.moving != nil && !e.moving(int(f.PTS/tick)) {
 		return vision.Motion{}, nil
+	}
+	if e.region != nil {
+		return vision.Motion{Regions: e.region(int(f.PTS / tick)), Changed: 0.01}, nil
 	}
 	return vision.Motion{Regions: everywhere(), Changed: 0.01}, nil
 }

@@ -18,6 +18,10 @@ const (
 	partShare = 0.65 // a box that is so much smaller or larger is a part, or two
 	partNoise = 2.8
 
+	stillReach = 0.25             // of its box: less is no move
+	stillAfter = 5 * time.Second  // without a move: it stands
+	stillMax   = 60 * time.Second // a standing vehicle that is not seen is believed to be there
+
 	// Who is hidden is believed to walk on, ever slower.
 	driftOver   = 0.45 // seconds of its way that say where
 	hiddenSlows = 0.65 // seconds in which the velocity falls to 1/e
@@ -40,6 +44,8 @@ type Track struct {
 	stamp      time.Duration // media time of the axes
 	origin     Box           // where it was seen first
 	proven     bool          // something moved where it began, or it moved itself
+	settled    time.Duration // media time since when it stands at anchor
+	anchor     Point
 	misses     int
 	dx, dy     float64    // drift: its velocity over the last seconds, picture units a second
 	votes      [6]float64 // by Classes: scores, older ones less
@@ -48,6 +54,7 @@ type Track struct {
 func newTrack(id uint64, at time.Duration, d Detection) *Track {
 	t := &Track{
 		ID: id, Class: d.Class, Score: d.Score, Box: d.Box, Hits: 1, Seen: true, Last: at, First: at, stamp: at, origin: d.Box,
+		anchor: d.Box.Foot(), settled: at,
 	}
 	c, w, h := d.Box.Centre(), d.Box.W, d.Box.H
 	t.x = firstSeen(c.X, placeNoise*w, speedFirst*w)
@@ -113,6 +120,9 @@ func (t *Track) take(at time.Duration, d Detection) {
 	t.Last, t.Seen, t.Hidden, t.misses = at, true, false, 0
 	t.Hits++
 	t.proven = t.proven || t.strayed()
+	if f := t.Box.Foot(); math.Abs(f.X-t.anchor.X) > stillReach*t.Box.W || math.Abs(f.Y-t.anchor.Y) > stillReach*t.Box.H {
+		t.anchor, t.settled = f, at
+	}
 }
 
 // whole is the box of which the detection is likely the part that shows, and
@@ -178,4 +188,31 @@ func (t *Track) hide(at time.Duration) {
 	b := t.Box
 	within := b.X > rim && b.Y > rim && b.X+b.W < 1-rim && b.Y+b.H < 1-rim
 	t.Hidden = t.Confirmed && !t.Seen && within && t.Hits >= hiddenHits && at-t.Last <= hiddenMax
+}
+
+// pace is the velocity in box heights a second, right and down; aspect is the
+// picture's width over its height.
+func (t *Track) pace(aspect float64) (vx, vy float64) {
+	if aspect == 0 {
+		aspect = 16.0 / 9
+	}
+	h := max(t.Box.H, 1e-4)
+	return t.dx * aspect / h, t.dy / h
+}
+
+// goes tells whether the track goes into a direction of the picture.
+func (t *Track) goes(direction string, aspect float64) bool {
+	vx, vy := t.pace(aspect)
+	speed := math.Hypot(vx, vy)
+	if t.Hits < hitsConfirm || speed < wayLeast {
+		return false
+	}
+	along := map[string]float64{Up: -vy, Down: vy, Left: -vx, Right: vx}[direction]
+	return along/speed >= wayCosine
+}
+
+// Still tells whether the track is a vehicle that stands: when the detector
+// misses it for a while it is there all the same.
+func (t *Track) Still(at time.Duration) bool {
+	return t.Class != Person && t.Confirmed && at-t.settled >= stillAfter && at-t.Last <= stillMax
 }

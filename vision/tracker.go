@@ -194,7 +194,7 @@ func (k *Tracker) sweep(at time.Duration, moving []Box) []*Track {
 			k.fixtures.add(at, t)
 			continue
 		}
-		if at-t.Last > lostMax || !t.Confirmed && t.misses >= missesTentative {
+		if at-t.Last > lostMax && !t.Still(at) || !t.Confirmed && t.misses >= missesTentative {
 			continue
 		}
 		kept = append(kept, t)

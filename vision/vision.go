@@ -87,7 +87,10 @@ type Sighting struct {
 	From, To   time.Time
 	Confidence float64 // 0..1
 	Box        Box
-	Snapshot   []byte    // JPEG with the box drawn; may be nil in updated and ended
+	Count      int       // crowd: how many at most; counting: how many so far
+	Snapshot   []byte    // JPEG with the box drawn; nil in updated, unless it is a better one, and in ended
 	FrameAt    time.Time // Captured of the frame that met the rule
 	ReceivedAt time.Time // Received of that frame's unit: for the latency
+
+	draw bool // a snapshot is wanted
 }

@@ -83,11 +83,20 @@ func TestRulesThatCannotBeCarriedOutAreRefused(t *testing.T) {
 		rule vision.Rule
 		want string
 	}{
-		{vision.Rule{Name: "a", Kind: "crowd", Zone: "yard"}, `kind: "crowd" is not built; want one of intrusion, loitering, tripwire`},
+		{vision.Rule{Name: "a", Kind: "smile", Zone: "yard"}, `kind: "smile" is not built; want one of intrusion, loitering, tripwire`},
+		{vision.Rule{Name: "a", Kind: vision.Crowd}, "zone: crowd needs one of the camera's"},
+		{vision.Rule{Name: "a", Kind: vision.Counting}, "zone, line: counting needs one of both"},
+		{vision.Rule{Name: "a", Kind: vision.Counting, Zone: "yard", Line: "gate"}, "zone, line: counting needs one of both"},
+		{vision.Rule{Name: "a", Kind: vision.WrongWay, Line: "gate"}, "direction: wrong_way needs one of left_to_right, right_to_left, up, down, left, right"},
+		{vision.Rule{Name: "a", Kind: vision.WrongWay, Zone: "yard", Direction: vision.LeftToRight}, "a zone is gone through up, down, left or right"},
+		{vision.Rule{Name: "a", Kind: vision.VideoFrozen, Zone: "yard"}, "zone: video_frozen has none"},
+		{vision.Rule{Name: "a", Kind: vision.Intrusion, Zone: "yard", Line: "gate"}, "line: intrusion has none"},
+		{vision.Rule{Name: "a", Kind: vision.Intrusion, Zone: "yard", Direction: "up"}, "direction: intrusion has none"},
+		{vision.Rule{Name: "a", Kind: vision.MotionSeen, MinArea: 2}, "min area: 2: want 0 to 1"},
 		{vision.Rule{Name: "a", Kind: vision.Intrusion, Zone: "court"}, `zone: camera has no zone "court"`},
 		{vision.Rule{Name: "a", Kind: vision.Intrusion, Zone: "thin"}, `zone: camera has no zone "thin" with three points`},
 		{vision.Rule{Name: "a", Kind: vision.Tripwire, Line: "door"}, `line: camera has no line "door"`},
-		{vision.Rule{Name: "a", Kind: vision.Tripwire, Line: "gate", Direction: "up"}, `direction: "up": want left_to_right, right_to_left or none`},
+		{vision.Rule{Name: "a", Kind: vision.Tripwire, Line: "gate", Direction: "up"}, `direction: "up": want left_to_right, right_to_left, or none`},
 		{vision.Rule{Kind: vision.Intrusion, Zone: "yard"}, "name: missing"},
 		{vision.Rule{Name: "a", Kind: vision.Intrusion, Zone: "yard", Objects: []vision.Class{"dog"}}, `objects: "dog" is unknown`},
 		{vision.Rule{Name: "a", Kind: vision.Intrusion, Zone: "yard", Schedule: "night"}, `schedule "night"`},
@@ -96,12 +105,14 @@ func TestRulesThatCannotBeCarriedOutAreRefused(t *testing.T) {
 		require.ErrorContains(t, c.rule.Check(zones, lines), c.want)
 	}
 	require.NoError(t, vision.Rule{Name: "a", Kind: vision.Tripwire, Line: "gate", Direction: vision.LeftToRight}.Check(zones, lines))
-	require.False(t, vision.Supported("crowd"))
+	require.NoError(t, vision.Rule{Name: "a", Kind: vision.WrongWay, Zone: "yard", Direction: vision.Up}.Check(zones, lines))
+	require.NoError(t, vision.Rule{Name: "a", Kind: vision.FastMove}.Check(zones, lines))
+	require.False(t, vision.Supported("smile"))
 	require.True(t, vision.Supported("intrusion"))
 }
 
 func TestUnseenSaysWhatTheDetectorLacks(t *testing.T) {
-	rules := []vision.Rule{{Name: "people"}, {Name: "cars", Objects: []vision.Class{vision.Person, vision.Car, vision.Bus}}}
+	rules := []vision.Rule{{Name: "people", Kind: vision.Intrusion}, {Name: "moves", Kind: vision.MotionSeen}, {Name: "cars", Kind: vision.Intrusion, Objects: []vision.Class{vision.Person, vision.Car, vision.Bus}}}
 	require.Equal(t, []string{"rule cars: the detector does not find car, bus"},
 		vision.Unseen(rules, []vision.Class{vision.Person}, []vision.Class{vision.Person}))
 	require.Len(t, vision.Unseen(rules, []vision.Class{vision.Person}, nil), 2)
