@@ -2,6 +2,7 @@ package rtsp_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"os/exec"
@@ -88,6 +89,7 @@ type camera struct {
 	film     *footage
 	sdp      bool // parameter sets in the description, and only there
 	password string
+	tls      *tls.Config
 	udp      bool
 	noTCP    bool          // refuses TCP
 	clock    time.Duration // not 0: sends reports by a wall clock that is off by this
@@ -113,7 +115,7 @@ func (c *camera) start() {
 	if c.address == "" {
 		c.address = "127.0.0.1:0"
 	}
-	server := &gortsplib.Server{Handler: c, RTSPAddress: c.address, Listen: func(network, _ string) (net.Listener, error) {
+	server := &gortsplib.Server{Handler: c, TLSConfig: c.tls, RTSPAddress: c.address, Listen: func(network, _ string) (net.Listener, error) {
 		l, err := net.Listen(network, c.address)
 		if err == nil {
 			c.address = l.Addr().String()

@@ -87,6 +87,7 @@ func check(t *testing.T, units []*ingest.Unit) {
 }
 
 func TestUnits(t *testing.T) {
+	t.Parallel()
 	hevc, err := film("libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:aud=1:repeat-headers=1:scenecut=0:bframes=0:keyint=25:min-keyint=25:open-gop=0")
 	require.NoError(t, err)
 	for name, c := range map[string]*camera{
@@ -147,6 +148,7 @@ func TestUnits(t *testing.T) {
 }
 
 func TestReorderedPictures(t *testing.T) {
+	t.Parallel()
 	reordered, err := film("libx264", "-preset", "medium", "-bf", "2", "-x264-params", "aud=1:repeat-headers=1:scenecut=0:b-adapt=0")
 	require.NoError(t, err)
 	c := &camera{t: t, film: reordered}
@@ -157,6 +159,7 @@ func TestReorderedPictures(t *testing.T) {
 }
 
 func TestCameraComesBack(t *testing.T) {
+	t.Parallel()
 	// Half a second between key units: what is measured is the way to the
 	// camera, not the wait for a picture to begin with.
 	short, err := film("libx264", "-preset", "ultrafast", "-x264-params", "aud=1:repeat-headers=1:scenecut=0:bframes=0:keyint=12")
@@ -184,6 +187,7 @@ func TestCameraComesBack(t *testing.T) {
 }
 
 func TestWrongPasswordIsTriedOnce(t *testing.T) {
+	t.Parallel()
 	c := &camera{t: t, film: plainFilm(t), password: "right"}
 	c.start()
 	defer c.close()

@@ -1,0 +1,17 @@
+package rtsp_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+// TestMain lets all tests run at once: they wait for cameras, not for a
+// processor.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "24"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
