@@ -61,6 +61,8 @@ func rules() []Rule {
 		{Method: "GET", Path: "/healthz", Public: true},
 		{Method: "GET", Path: "/readyz", Public: true},
 		{Method: "GET", Path: "/metrics", Roles: []Role{Wall, Lead, Admin}}, // wall: a subscribing system's token
+		{Method: "GET", Path: "/ca.crt", Public: true}, // phones and kiosks begin to trust with it
+		{Method: "GET", Path: "/ca.svg", Public: true},
 		{Method: "GET", Path: "/api/openapi.json", Public: true},
 		{Method: "POST", Path: v + "/session", Public: true},
 		{Method: "GET", Path: v + "/session", Roles: everyone, Locked: true},
@@ -70,6 +72,7 @@ func rules() []Rule {
 		{Method: "POST", Path: v + "/session/password", Roles: desks},
 		{Method: "GET", Path: v + "/setup", Public: true}, // nobody can log in yet
 		{Method: "POST", Path: v + "/setup", Public: true},
+		{Method: "GET", Path: v + "/trust", Public: true},
 		{Method: "GET", Path: v + "/users", Roles: admins},
 		{Method: "POST", Path: v + "/users", Roles: admins},
 		{Method: "PATCH", Path: v + "/users/:name", Roles: admins},
@@ -92,6 +95,19 @@ func rules() []Rule {
 	}
 	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note"} {
 		rows = append(rows, Rule{Method: "POST", Path: v + "/incidents/:id/" + verb, Roles: workers})
+	}
+	rows = append(rows,
+		Rule{Method: "GET", Path: v + "/tasks", Roles: append([]Role{Officer}, viewers...)}, // an officer: his own
+		Rule{Method: "GET", Path: v + "/tasks/:id", Roles: append([]Role{Officer}, viewers...)},
+		Rule{Method: "POST", Path: v + "/tasks", Roles: workers},
+	)
+	for verb, roles := range map[string][]Role{
+		"accept": {Officer}, "arrive": {Officer}, "report": {Officer}, "hand_back": {Officer}, "confirm": nil, "return": nil, "cancel": nil,
+	} {
+		rows = append(rows, Rule{Method: "POST", Path: v + "/tasks/:id/" + verb, Roles: append(roles, workers...)})
+	}
+	for _, what := range []string{"receipts", "tasks", "incidents", "replay"} {
+		rows = append(rows, Rule{Method: "POST", Path: v + "/uplinks/:name/" + what, Roles: []Role{Uplink}})
 	}
 	for _, path := range []string{
 		"/room", "/events", "/incidents", "/incidents/:id", "/alerts", "/cameras", "/pillars", "/drones", "/uplinks", "/health", "/blind",

@@ -232,9 +232,20 @@ func (r *receipts) Open() []wall.IncidentDelivery {
 }
 
 // Of implements wall's deliveries.
-func (r *receipts) Of(inc *desk.Incident) ([]wall.EventDelivery, error) {
+func (r *receipts) Of(inc *desk.Incident) ([]wall.EventDelivery, error) { return r.waysOf(inc.History) }
+
+// OfTask implements wall's deliveries.
+func (r *receipts) OfTask(task *desk.Task) ([]wall.EventDelivery, error) {
+	lines := make([]desk.Step, len(task.History))
+	for i := range task.History {
+		lines[i] = desk.Step{Event: task.History[i].Event, Place: task.History[i].Place}
+	}
+	return r.waysOf(lines)
+}
+
+func (r *receipts) waysOf(lines []desk.Step) ([]wall.EventDelivery, error) {
 	var all []wall.EventDelivery
-	lines := inc.History[max(0, len(inc.History)-deliveriesMax):]
+	lines = lines[max(0, len(lines)-deliveriesMax):]
 	for i := range lines {
 		e, err := r.event(&lines[i])
 		if err != nil {

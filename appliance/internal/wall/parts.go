@@ -50,6 +50,8 @@ type deliveries interface {
 	Open() []IncidentDelivery
 	// Of tells of each event in the incident's history that leaves the box.
 	Of(incident *desk.Incident) ([]EventDelivery, error)
+	// OfTask tells the same of a task's events.
+	OfTask(task *desk.Task) ([]EventDelivery, error)
 	// Aside is what the uplink's headquarters refused and nobody has sent
 	// again, newest first, bounded.
 	Aside(uplink string) []desk.SetAside

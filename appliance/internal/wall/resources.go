@@ -151,6 +151,7 @@ type roomAnswer struct {
 	Incidents []*desk.Incident `json:"incidents"`
 	Alerts    []*desk.Alert    `json:"alerts"`
 	Clips     []*desk.Clip     `json:"clips"`
+	Tasks     []*desk.Task     `json:"tasks"`
 	Devices   []*desk.Device   `json:"devices"`
 	Uplinks   []Uplink         `json:"uplinks"`
 	Cameras   []Camera         `json:"cameras"`

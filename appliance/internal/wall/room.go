@@ -21,6 +21,7 @@ func (s *Server) room(c *fiber.Ctx, who caller) error {
 	}
 	place, err := s.view(func(state *desk.State) {
 		body.Incidents = tidyAll(state.Incidents(), tidyIncident)
+		body.Tasks = state.Tasks()
 		for _, one := range body.Incidents {
 			body.Alerts = append(body.Alerts, state.AlertsOf(one.ID)...)
 			body.Clips = append(body.Clips, tidyAll(s.visibleClips(who, state.ClipsOf(one.ID)), tidyClip)...)

@@ -84,7 +84,7 @@ func newBox(t *testing.T, change ...settings) *box {
 	b := &box{desk: d, journal: j, users: users, tokens: tokens, registry: prometheus.NewRegistry(), station: newStation()}
 	o := wall.Options{
 		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
-		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Video: b.station, Files: b.station, Blind: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens, Setup: access.NewSetup(users),
+		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Downlink: b.station, Video: b.station, Files: b.station, Blind: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens, Setup: access.NewSetup(users),
 		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
 		Limits: wall.Limits{Read: time.Second, Write: 500 * time.Millisecond, Still: 100 * time.Millisecond},
 	}
@@ -318,6 +318,28 @@ func (s *station) Of(inc *desk.Incident) ([]wall.EventDelivery, error) {
 	return []wall.EventDelivery{{Event: inc.History[0].Event, Stored: inc.History[0].At, Uplinks: []bridge.Delivery{
 		{Uplink: "hq", Mark: bridge.MarkAccepted, Received: inc.History[0].At, Judged: inc.History[0].At, By: "zhou"},
 	}}}, nil
+}
+
+func (s *station) OfTask(task *desk.Task) ([]wall.EventDelivery, error) {
+	return []wall.EventDelivery{{Event: task.History[0].Event, Stored: task.History[0].At, Uplinks: []bridge.Delivery{{Uplink: "hq", Mark: bridge.MarkSent}}}}, nil
+}
+
+// Down takes what has an id, refuses an order without one, and has no room for "full".
+func (s *station) Down(_ context.Context, uplink string, kind bridge.MessageKind, payload []byte) (*desk.OrderAnswered, error) {
+	switch text := string(payload); {
+	case strings.Contains(text, "full"):
+		return nil, journal.ErrFull
+	case kind == bridge.KindReceipt || kind == bridge.KindReplay:
+		if !strings.Contains(text, "id") {
+			return nil, &bridge.MessageError{Kind: kind, Reason: "want an id"}
+		}
+		return nil, nil
+	case strings.Contains(text, "flood"):
+		return nil, nil
+	case !strings.Contains(text, "id"):
+		return &desk.OrderAnswered{Uplink: uplink, Order: string(kind), Result: desk.OrderRefused, Reason: "no id"}, nil
+	}
+	return &desk.OrderAnswered{Uplink: uplink, Order: string(kind), HQID: "1", Result: desk.OrderTaken}, nil
 }
 
 func (s *station) Aside(uplink string) []desk.SetAside {

@@ -2,6 +2,7 @@ package wall
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,8 +45,12 @@ func DefaultLimits() Limits {
 
 // Options of a Server. All parts are needed.
 type Options struct {
-	Listen        string        // host:port; port 0: any
+	Listen        string        // plain: host:port; port 0: any
 	Insecure      bool          // serve others than loopback without TLS
+	TLSListen     string        // empty: none
+	TLS           *tls.Config   // needed with TLSListen
+	PublicURL     string        // by which browsers reach the box; empty: by the name they used
+	CA            []byte        // PEM: who trusts it trusts the box; empty: none is to be had
 	AnonymousWall bool          // role wall, GET only, without a login
 	IdleLock      time.Duration // a desk locks when nobody touched it for so long; 0: never
 	UDP, TCP      int           // WebRTC ports; 0: any
@@ -57,6 +62,7 @@ type Options struct {
 	Journal  journal
 	Devices  devices
 	Receipts deliveries
+	Downlink downlink
 	Video    video
 	Files    files
 	Blind    blindness
@@ -86,7 +92,8 @@ type Server struct {
 	live      *whep.Server
 	m         *metrics
 	app       *fiber.App
-	ln        *cutting
+	plain     *cutting
+	secure    *cutting // nil: none
 	started   time.Time
 
 	ctx     context.Context // ends with Run: streams end with it
@@ -150,6 +157,8 @@ func (s *Server) routes(app *fiber.App) {
 
 	get("/healthz", s.alive)
 	get("/readyz", s.ready)
+	get("/ca.crt", s.caFile)
+	get("/ca.svg", s.caCode)
 	get("/metrics", s.showMetrics())
 	get("/api/openapi.json", s.openapi)
 
@@ -159,6 +168,7 @@ func (s *Server) routes(app *fiber.App) {
 	post(v+"/session/password", s.changePassword)
 	post(v+"/session/lock", s.lock)
 	post(v+"/session/unlock", s.unlock)
+	get(v+"/trust", s.trust)
 	get(v+"/setup", s.setupNeeded)
 	post(v+"/setup", s.setup)
 	get(v+"/users", s.users)
@@ -182,6 +192,12 @@ func (s *Server) routes(app *fiber.App) {
 	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note"} {
 		post(v+"/incidents/:id/"+verb, s.act(verb))
 	}
+	get(v+"/tasks", s.tasks)
+	post(v+"/tasks", s.issue)
+	get(v+"/tasks/:id", s.task)
+	for _, verb := range desk.TaskVerbs() {
+		post(v+"/tasks/:id/"+verb, s.taskAct(verb))
+	}
 	get(v+"/alerts", s.alerts)
 	post(v+"/alerts/:id/shown", s.shown)
 
@@ -190,6 +206,10 @@ func (s *Server) routes(app *fiber.App) {
 	get(v+"/drones", s.drones)
 	get(v+"/uplinks", s.uplinks)
 	post(v+"/uplinks/:name/set-aside/:id/send", s.sendAside)
+	post(v+"/uplinks/:name/receipts", s.down(bridge.KindReceipt))
+	post(v+"/uplinks/:name/tasks", s.down(bridge.KindTask))
+	post(v+"/uplinks/:name/incidents", s.down(bridge.KindIncident))
+	post(v+"/uplinks/:name/replay", s.down(bridge.KindReplay))
 	get(v+"/blind", s.blind)
 	get(v+"/health", s.health)
 	get(v+"/journal", s.journal)
@@ -209,20 +229,55 @@ func (s *Server) routes(app *fiber.App) {
 }
 
 // Open takes the ports: of the wall and of live video.
-func (s *Server) Open() error {
-	ln, err := listen(s.o.Listen)
-	if err != nil {
+func (s *Server) Open() (err error) {
+	if s.plain, err = s.listen("http.listen", s.o.Listen); err != nil {
 		return err
 	}
-	if err := s.live.Open(); err != nil {
-		return errors.Join(err, ln.Close())
+	if s.o.TLSListen != "" {
+		if s.secure, err = s.listen("http.tls.listen", s.o.TLSListen); err != nil {
+			return errors.Join(err, s.plain.Close())
+		}
 	}
-	s.ln = newCutting(ln, s.o.Limits.Write, s.m.cut)
+	if err := s.live.Open(); err != nil {
+		for _, ln := range s.listeners() {
+			err = errors.Join(err, ln.Close())
+		}
+		return err
+	}
 	return nil
 }
 
-// Addr is where the wall listens; after Open.
-func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+// listeners are the open ones.
+func (s *Server) listeners() []*cutting {
+	if s.secure == nil {
+		return []*cutting{s.plain}
+	}
+	return []*cutting{s.plain, s.secure}
+}
+
+// serve serves both listeners until they are closed. TLS stands on top of the
+// bound connections, so that a client that takes nothing is cut there too.
+func (s *Server) serve() error {
+	s.app.Handler() // makes the routes ready
+	if s.secure == nil {
+		return s.app.Server().Serve(s.plain)
+	}
+	ended := make(chan error, 2)
+	go func() { ended <- s.app.Server().Serve(s.plain) }()
+	go func() { ended <- s.app.Server().Serve(tls.NewListener(s.secure, s.o.TLS)) }()
+	return errors.Join(<-ended, <-ended)
+}
+
+// Addr is where the wall listens without TLS; after Open.
+func (s *Server) Addr() net.Addr { return s.plain.Addr() }
+
+// TLSAddr is where it listens with TLS; nil when it does not; after Open.
+func (s *Server) TLSAddr() net.Addr {
+	if s.secure == nil {
+		return nil
+	}
+	return s.secure.Addr()
+}
 
 // Route is one method of one path, as registered.
 type Route struct{ Method, Path string }

@@ -777,6 +777,279 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tasks, newest first; an officer's own */
+        get: operations["tasks"];
+        put?: never;
+        /** Issue a task */
+        post: operations["issueTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One task, what the caller may do with it, and how far its events have come */
+        get: operations["task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign for a task */
+        post: operations["taskAccept"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/arrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that the place is reached */
+        post: operations["taskArrive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Report what was done; needs a report */
+        post: operations["taskReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm the report: the issuer, or a lead; of an order from above a lead with a reason */
+        post: operations["taskConfirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/return": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Return the report; needs a reason */
+        post: operations["taskReturn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/hand_back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hand the task back; needs a reason */
+        post: operations["taskHandBack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cancel the task; needs a reason */
+        post: operations["taskCancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uplinks/{name}/receipts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A receipt, as down/receipt. With that uplink's token */
+        post: operations["downReceipts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uplinks/{name}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for a range again, as down/replay. With that uplink's token */
+        post: operations["downReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uplinks/{name}/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An order, as down/task; the answer is an event too. With that uplink's token */
+        post: operations["downTasks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/uplinks/{name}/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An incident, as down/incident; the answer is an event too. With that uplink's token */
+        post: operations["downIncidents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ca.crt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The CA of the box, for devices that shall trust it */
+        get: operations["ca"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ca.svg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The address of the CA as a QR code */
+        get: operations["caCode"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/trust": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the CA of the box is to be had, and its fingerprint */
+        get: operations["trust"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -815,6 +1088,7 @@ export interface components {
             note?: string;
             event: string;
             place: number;
+            task?: string;
         };
         Incident: {
             id: string;
@@ -857,6 +1131,8 @@ export interface components {
             touched: number;
             /** @description uplinks whose missing receipt escalated it */
             unreceived?: string[];
+            /** @description in the order they were issued; absent when there is none */
+            tasks?: string[];
         };
         Alert: {
             id: string;
@@ -1212,6 +1488,8 @@ export interface components {
             drones: components["schemas"]["Drone"][];
             places: components["schemas"]["Place"][];
             warnings: components["schemas"]["Warning"][];
+            /** @description those that go on, and those that ended within 7 days */
+            tasks: components["schemas"]["Task"][];
         };
         IncidentPage: {
             as_of: components["schemas"]["AsOf"];
@@ -1526,6 +1804,160 @@ export interface components {
             secret: string;
             name: string;
             password: string;
+        };
+        /** @enum {string} */
+        TaskState: "issued" | "accepted" | "arrived" | "reported" | "returned" | "confirmed" | "handed_back" | "cancelled";
+        /** @description One line of a task's history */
+        TaskStep: {
+            at: components["schemas"]["Stamp"];
+            /** @description event type without watchpost. */
+            type: string;
+            by?: string;
+            state?: components["schemas"]["TaskState"];
+            reason?: string;
+            note?: string;
+            pictures?: string[];
+            event: string;
+            place: number;
+        };
+        Task: {
+            id: string;
+            /** @description for people: counts from 1 in an epoch */
+            number: number;
+            state: components["schemas"]["TaskState"];
+            priority: components["schemas"]["Priority"];
+            drill: boolean;
+            incident?: string;
+            template?: string;
+            /** @description the person, team or partner whom it is for */
+            to: string;
+            note?: string;
+            /** @description who issued it: a user, or an uplink's name */
+            by: string;
+            /** @description of an order from above */
+            uplink?: string;
+            /** @description headquarters' id of it */
+            hq_id?: string;
+            issued_at: components["schemas"]["Stamp"];
+            accepted_at: components["schemas"]["Stamp"];
+            accepted_by?: string;
+            arrived_at: components["schemas"]["Stamp"];
+            reported_at: components["schemas"]["Stamp"];
+            ended_at: components["schemas"]["Stamp"];
+            /** @description by when it is to be reported; empty: none */
+            limit: components["schemas"]["Stamp"];
+            /** @description when it is supervised next; empty when it is not */
+            next: components["schemas"]["Stamp"];
+            overdue_at: components["schemas"]["Stamp"];
+            /** @description supervision orders so far */
+            supervised: number;
+            report?: string;
+            pictures?: string[];
+            /** @description of the newest return, hand-back or cancellation */
+            reason?: string;
+            report_event?: string;
+            history: components["schemas"]["TaskStep"][];
+            touched: number;
+        };
+        TaskPage: {
+            as_of: components["schemas"]["AsOf"];
+            items: components["schemas"]["Task"][];
+            /** @description ask for the next page with it; absent on the last page */
+            cursor?: string;
+        };
+        TaskAnswer: {
+            as_of: components["schemas"]["AsOf"];
+            task: components["schemas"]["Task"];
+            /** @description verbs that the caller may use now */
+            possible: string[];
+            deliveries: components["schemas"]["EventDelivery"][];
+        };
+        NewTask: {
+            to: string;
+            /** @description what is to be done, at most 4096 bytes */
+            note?: string;
+            template?: string;
+            /** @description by when; empty: no limit */
+            limit?: components["schemas"]["Stamp"];
+            incident?: string;
+            priority?: components["schemas"]["Priority"];
+        };
+        TaskAction: {
+            reason?: string;
+            /** @description with report, at most 4096 bytes */
+            report?: string;
+            /** @description with report: SHA-256 in hex, at most 16 */
+            pictures?: string[];
+            /** @description with return: the new limit */
+            limit?: components["schemas"]["Stamp"];
+        };
+        /** @description The data of order.answered */
+        OrderAnswered: {
+            schema: number;
+            uplink: string;
+            /** @enum {string} */
+            order: "task" | "incident";
+            hq_id: string;
+            /** @enum {string} */
+            result: "taken" | "refused";
+            reason: string;
+            /** @description refused: of the bytes that came */
+            digest?: string;
+            task?: string;
+            incident?: string;
+            alert?: string;
+        };
+        DownAnswer: {
+            as_of: components["schemas"]["AsOf"];
+            answer?: components["schemas"]["OrderAnswered"];
+        };
+        /** @description By id, or by epoch, lane and through */
+        DownReceipt: {
+            id?: string;
+            epoch?: string;
+            lane?: string;
+            through?: number;
+            /** @enum {string} */
+            result: "received" | "accepted" | "rejected";
+            reason?: string;
+            by?: string;
+            at?: components["schemas"]["Stamp"];
+        };
+        DownReplay: {
+            request: string;
+            epoch: string;
+            lane: string;
+            from: number;
+            to: number;
+        };
+        DownTask: {
+            /** @description headquarters' own */
+            id: string;
+            template?: string;
+            to: string;
+            /** @description RFC 3339, or how long from now, like 30m */
+            limit?: string;
+            note?: string;
+            /** @description the room's id, or headquarters' own of an incident that it reported */
+            incident?: string;
+            priority?: components["schemas"]["Priority"];
+        };
+        DownIncident: {
+            /** @description headquarters' own */
+            id: string;
+            kind?: string;
+            priority?: components["schemas"]["Priority"];
+            place?: string;
+            position?: components["schemas"]["Position"];
+            note?: string;
+            at?: components["schemas"]["Stamp"];
+        };
+        Trust: {
+            as_of: components["schemas"]["AsOf"];
+            /** @description of the CA; empty: the box has certificates of others */
+            url: string;
+            /** @description SHA-256 of the CA, as devices show it */
+            fingerprint: string;
         };
     };
     responses: {
@@ -3068,6 +3500,515 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    tasks: {
+        parameters: {
+            query?: {
+                /** @description comma-separated states */
+                state?: string;
+                /** @description of this incident */
+                incident?: string;
+                /** @description from the page before */
+                cursor?: string;
+                /** @description 1 to 500; 100 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    issueTask: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTask"];
+            };
+        };
+        responses: {
+            /** @description issued */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    taskAccept: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TaskAction"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    taskArrive: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TaskAction"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    taskReport: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TaskAction"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    taskConfirm: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TaskAction"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    taskReturn: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TaskAction"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    taskHandBack: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TaskAction"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    taskCancel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TaskAction"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downReceipts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description uplink */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DownReceipt"];
+            };
+        };
+        responses: {
+            /** @description stored */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description uplink */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DownReplay"];
+            };
+        };
+        responses: {
+            /** @description stored */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downTasks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description uplink */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DownTask"];
+            };
+        };
+        responses: {
+            /** @description taken, now or before */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downIncidents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description uplink */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DownIncident"];
+            };
+        };
+        responses: {
+            /** @description taken, now or before */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DownAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    ca: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-x509-ca-cert": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    caCode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    trust: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trust"];
                 };
             };
             default: components["responses"]["Problem"];
