@@ -3,6 +3,8 @@ package camera
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"image/jpeg"
 )
 
 // parseMJPEG cuts a file of JPEGs. FF D8 FF cannot stand inside of one: in
@@ -12,6 +14,13 @@ func parseMJPEG(raw []byte) (*Footage, error) {
 	begins := []byte{0xFF, 0xD8, 0xFF}
 	if !bytes.HasPrefix(raw, begins) {
 		return nil, errors.New("no JPEG at the beginning")
+	}
+	size, err := jpeg.DecodeConfig(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	if size.Width%8 != 0 || size.Height%8 != 0 || size.Width > 2040 || size.Height > 2040 {
+		return nil, fmt.Errorf("picture of %d×%d: RTP carries multiples of 8 up to 2040 (RFC 2435, section 3.1)", size.Width, size.Height)
 	}
 	f := &Footage{Codec: MJPEG, TimeScale: frameRateDefault}
 	for len(raw) > 0 {
