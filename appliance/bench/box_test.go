@@ -155,8 +155,7 @@ func draft(id, priority, key string) bridge.Draft {
 // usage is what a box has used so far.
 type usage struct {
 	CPU     time.Duration
-	Memory  int64 // bytes at most, heap and mapped files that were touched
-	Private int64 // bytes now, of these not backed by a file
+	Private int64 // bytes of memory now, but for mapped files
 	Disk    int64 // bytes of the journal
 }
 
@@ -165,7 +164,7 @@ func usageOf(j *journal.Journal) (usage, error) {
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
 		return usage{}, err
 	}
-	u := usage{CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano()), Memory: r.Maxrss << 10}
+	u := usage{CPU: time.Duration(r.Utime.Nano() + r.Stime.Nano())}
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return usage{}, err
