@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
-	"github.com/watchpost-edge/watchpost/vision"
+	"github.com/watchpost-edge/watchpost/appliance/internal/station"
 )
 
 // version is set by the build (-X main.version=…).
@@ -85,7 +85,7 @@ func load(path string) (*config.Config, error) {
 	if path == "" {
 		return nil, errors.New("-config is missing; name the configuration file")
 	}
-	return config.Load(path, config.Supported{RuleKind: vision.Supported})
+	return config.Load(path, config.Supported{Rule: station.CheckRule})
 }
 
 func check(args []string, out, errs io.Writer) error {

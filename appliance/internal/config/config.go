@@ -186,19 +186,6 @@ type Analyze struct {
 	Objects []string `yaml:"objects"`
 }
 
-// Rule makes sightings.
-type Rule struct {
-	Name      string   `yaml:"name"`
-	Kind      string   `yaml:"kind"`
-	Zone      string   `yaml:"zone"`
-	Line      string   `yaml:"line"`
-	Direction string   `yaml:"direction"`
-	Objects   []string `yaml:"objects"`
-	Schedule  string   `yaml:"schedule"`
-	Priority  string   `yaml:"priority"`
-	Dwell     Duration `yaml:"dwell"`
-}
-
 // Pillar is one alarm pillar.
 type Pillar struct {
 	ID           string   `yaml:"id"`
@@ -312,8 +299,6 @@ func (c *Camera) setDefaults() {
 	c.Position = View{FOV: 70, RangeM: 60}
 	c.Analyze = Analyze{Enabled: true, FPS: 5, Objects: []string{"person"}}
 }
-
-func (r *Rule) setDefaults() { r.Priority = "P2" }
 
 func (d *Drone) setDefaults() { d.Kind, d.SystemID = "mavlink", 1 }
 

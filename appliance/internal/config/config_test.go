@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -68,7 +69,9 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		{"pre_roll: 10s", "pre_roll: 1h", "cameras[0].pre_roll: 3600 is not within 1 and 300"},
 		{"[0.9,0.5],[0.9,1.0]", "[0.9,1.5],[0.9,1.0]", "cameras[0].zones.yard[1]: [0.9, 1.5] is outside the picture"},
 		{"kind: intrusion", "kind: faces", `cameras[0].rules[0].kind: "faces"; write one of motion`},
-		{"kind: intrusion", "kind: crowd", `cameras[0].rules[0].kind: "crowd" is not built in this version`},
+		{"kind: intrusion", "kind: crowd", `cameras[0].rules[0].count: too few`},
+		{"kind: intrusion", "kind: intrusion, min_height: 2", "cameras[0].rules[0].min_height: 2 is not within 0 and 1"},
+		{"kind: intrusion", "kind: intrusion, count: -1", "cameras[0].rules[0].count: -1 is not within 0 and 1000"},
 		{"zone: yard", "zone: roof", `cameras[0].rules[0].zone: "roof" is not among the camera's zones`},
 		{`"22:00-06:00"`, `"22-6"`, `cameras[0].rules[0].schedule: "22-6"; write it like 22:00-06:00`},
 		{"cameras: [gate]", "cameras: [gaet]", `pillars[0].cameras[0]: "gaet" is not among the cameras`},
@@ -91,7 +94,12 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 	} {
 		text := strings.Replace(good, tc.old, tc.new, 1)
 		require.NotEqual(t, good, text, tc.old)
-		_, err := Parse([]byte(text), folder(t), Supported{RuleKind: func(k string) bool { return k != "crowd" }})
+		_, err := Parse([]byte(text), folder(t), Supported{Rule: func(_ *Camera, r *Rule) error {
+			if r.Kind == "crowd" {
+				return errors.Join(errors.New("count: too few"))
+			}
+			return nil
+		}})
 		require.ErrorContains(t, err, tc.want)
 	}
 }

@@ -17,7 +17,9 @@ import (
 
 // Supported is what this build can do, as the packages that do it say.
 type Supported struct {
-	RuleKind func(kind string) bool
+	// Rule says what is wrong with a rule of the camera, each problem as
+	// "key: text", joined.
+	Rule func(cam *Camera, r *Rule) error
 }
 
 // Load reads, completes and validates the file. All that is wrong comes back

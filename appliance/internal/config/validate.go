@@ -13,8 +13,10 @@ import (
 var (
 	idPattern  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 	shaPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	schedule   = regexp.MustCompile(`^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d$`)
+	schedule   = regexp.MustCompile(`^` + span + `(, *` + span + `)*$`)
 )
+
+const span = `([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d`
 
 const idRule = "write 1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit"
 
@@ -127,47 +129,6 @@ func (cam *Camera) validate(key string, can Supported, ps *Problems) {
 		validateID(at+".name", cam.Rules[i].Name, names, ps)
 		cam.Rules[i].validate(at, cam, can, ps)
 	}
-}
-
-// RuleKinds are the kinds of sightings that the contracts name.
-func RuleKinds() []string {
-	return strings.Split("motion left_object removed_object tripwire intrusion wrong_way loitering counting crowd fast_move video_loss video_covered video_defocused video_moved video_frozen", " ")
-}
-
-func (r *Rule) validate(key string, cam *Camera, can Supported, ps *Problems) {
-	switch {
-	case !slices.Contains(RuleKinds(), r.Kind):
-		oneOf(key+".kind", r.Kind, RuleKinds(), ps)
-	case can.RuleKind != nil && !can.RuleKind(r.Kind):
-		ps.add(key+".kind", "%q is not built in this version; remove the rule", r.Kind)
-	}
-	if _, known := cam.Zones[r.Zone]; r.Zone != "" && !known {
-		ps.add(key+".zone", "%q is not among the camera's zones", r.Zone)
-	}
-	if _, known := cam.Lines[r.Line]; r.Line != "" && !known {
-		ps.add(key+".line", "%q is not among the camera's lines", r.Line)
-	}
-	switch r.Kind {
-	case "intrusion", "loitering":
-		if r.Zone == "" {
-			ps.add(key+".zone", "is empty; %s needs one of the camera's zones", r.Kind)
-		}
-	case "tripwire":
-		if r.Line == "" {
-			ps.add(key+".line", "is empty; tripwire needs one of the camera's lines")
-		}
-	}
-	if r.Kind == "loitering" && r.Dwell <= 0 {
-		ps.add(key+".dwell", "is zero; loitering needs how long, like 60s")
-	}
-	if r.Direction != "" {
-		oneOf(key+".direction", r.Direction, []string{"left_to_right", "right_to_left"}, ps)
-	}
-	objects(key+".objects", r.Objects, ps)
-	if r.Schedule != "" && !schedule.MatchString(r.Schedule) {
-		ps.add(key+".schedule", "%q; write it like 22:00-06:00, in station time", r.Schedule)
-	}
-	oneOf(key+".priority", r.Priority, []string{"P0", "P1", "P2", "P3"}, ps)
 }
 
 func (p *Pillar) validate(key string, cameras map[string]bool, ps *Problems) {

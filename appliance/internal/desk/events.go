@@ -100,7 +100,8 @@ type SightingFact struct {
 	From       bridge.Stamp `json:"from"`
 	To         bridge.Stamp `json:"to"`
 	Confidence float64      `json:"confidence"`
-	Snapshot   string       `json:"snapshot"` // SHA-256, hex
+	Count      int          `json:"count,omitempty"` // crowd: how many; counting: how many so far
+	Snapshot   string       `json:"snapshot"`        // SHA-256, hex
 }
 
 // ReportFact is what a person told.

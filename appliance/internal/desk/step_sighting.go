@@ -82,7 +82,7 @@ func (t *step) sightingFact(in SightingIn) *SightingFact {
 	}
 	return &SightingFact{
 		ID: sg.ID, Camera: string(sg.Camera), Rule: sg.Rule, Kind: sg.Kind, Class: string(sg.Class), Zone: sg.Zone, Line: sg.Line,
-		Direction: sg.Direction, Track: min(sg.Track, numberMax), From: from, To: to, Confidence: finite(sg.Confidence), Snapshot: in.Snapshot,
+		Direction: sg.Direction, Track: min(sg.Track, numberMax), From: from, To: to, Confidence: finite(sg.Confidence), Count: max(sg.Count, 0), Snapshot: in.Snapshot,
 	}
 }
 

@@ -51,21 +51,10 @@ func position(lat, lon float64) *ingest.Position {
 func VisionConfig(c *config.Config, cam *config.Camera) vision.Config {
 	v := vision.Config{
 		Camera: ingest.CameraID(cam.ID), FPS: cam.Analyze.FPS, Objects: classes(cam.Analyze.Objects), Location: c.Location(),
-		Zones: map[string][]vision.Point{}, Lines: map[string]vision.Line{},
 	}
-	for name, zone := range cam.Zones {
-		for _, p := range zone {
-			v.Zones[name] = append(v.Zones[name], point(p))
-		}
-	}
-	for name, l := range cam.Lines {
-		v.Lines[name] = vision.Line{From: point(l.From), To: point(l.To)}
-	}
+	v.Zones, v.Lines = places(cam)
 	for _, r := range cam.Rules {
-		v.Rules = append(v.Rules, vision.Rule{
-			Name: r.Name, Kind: r.Kind, Zone: r.Zone, Line: r.Line, Direction: r.Direction, Objects: classes(r.Objects),
-			Schedule: r.Schedule, Priority: r.Priority, Dwell: time.Duration(r.Dwell),
-		})
+		v.Rules = append(v.Rules, visionRule(&r))
 	}
 	return v
 }
