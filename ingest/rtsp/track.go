@@ -53,7 +53,7 @@ type track struct {
 	report reports
 	time   unwrapper
 	asked  time.Time // for a key picture
-	run    uint32    // of the newest Unit
+	jumps  uint32    // of timestamps, so far
 
 	open bool // an access unit was begun, at:
 	at   stamp
@@ -137,7 +137,7 @@ func (one *session) setUp(u *base.URL) error {
 	if err != nil {
 		return fmt.Errorf("describe: %w", err)
 	}
-	t := &track{session: one, report: reports{refused: &s.reportsRefused}}
+	t := &track{session: one, report: reports{refused: &s.reportsRefused}, jumps: s.units.jumps}
 	chosen, err := t.choose(desc)
 	if err != nil {
 		return err
@@ -269,10 +269,10 @@ func (t *track) deliver(au [][]byte, at stamp, ssrc uint32) {
 		return
 	}
 	t.pictured.Store(int64(mono))
-	if t.run != 0 && u.Run != t.run {
+	if s.units.jumps != t.jumps {
+		t.jumps, at.ntp = s.units.jumps, time.Time{}
 		t.report.latest.Store(nil) // it spoke of the RTP time before the jump
 	}
-	t.run = u.Run
 	s.sound.picture(u, at.ntp)
 	s.delivered(u)
 }

@@ -91,6 +91,8 @@ type assembler struct {
 
 	run      uint32
 	began    bool // a Unit of this session was made
+	bridged  bool // a jump amid a group: PTS goes on by arrival until its end
+	jumps    uint32
 	base     int64
 	lastRaw  int64
 	lastMono time.Duration
@@ -164,6 +166,8 @@ func describe(p *ingest.Params) error {
 
 // unit makes the Unit of one access unit. raw is its presentation time in
 // ticks, on the session's clock; mono is received on the monotonic clock.
+// Where raw jumps a new Run begins with the next key unit; until then, so that
+// nothing that can be decoded is lost, PTS goes on as pictures arrive.
 func (a *assembler) unit(au [][]byte, raw int64, received time.Time, mono time.Duration, ntp time.Time) (*ingest.Unit, error) {
 	nals, key, err := a.sort(au)
 	if err != nil {
@@ -175,14 +179,20 @@ func (a *assembler) unit(au [][]byte, raw int64, received time.Time, mono time.D
 	if key && a.params != a.learned {
 		a.params, a.dts = a.learned, nil
 	}
-	if !a.continues(raw, mono) {
-		if !key {
-			a.began = false
-			return nil, errNoKey // a Run begins where decoding can
-		}
+	jumped := a.began && !a.continues(raw, mono)
+	if jumped {
+		a.jumps++
+		ntp = time.Time{} // it dates the time before the jump
+	}
+	switch {
+	case !a.began && !key:
+		return nil, errNoKey // a Run begins where decoding can
+	case !a.began, key && (jumped || a.bridged):
 		a.run++
-		a.base, a.dts, a.lastDTS = raw, nil, -1<<62
+		a.base, a.dts, a.lastDTS, a.bridged = raw, nil, -1<<62, false
 		a.clock.restart()
+	case jumped:
+		a.base, a.bridged = raw-a.lastRaw+a.base-max(1, a.passed(mono)), true
 	}
 	a.began, a.lastRaw, a.lastMono = true, raw, mono
 	pts := raw - a.base
@@ -251,12 +261,13 @@ func (a *assembler) sort(au [][]byte) (nals [][]byte, key bool, err error) {
 // continues tells whether raw follows the last unit on the same clock. A gap
 // that has also passed on the box's clock is a gap, not a jump.
 func (a *assembler) continues(raw int64, mono time.Duration) bool {
-	if !a.began {
-		return false
-	}
 	step := raw - a.lastRaw
-	passed := int64((mono - a.lastMono).Seconds() * ingest.ClockRate)
-	return step >= -backMax && (step <= jumpMax || step-passed <= jumpMax)
+	return step >= -backMax && (step <= jumpMax || step-a.passed(mono) <= jumpMax)
+}
+
+// passed is the time on the box's clock since the last unit, in ticks.
+func (a *assembler) passed(mono time.Duration) int64 {
+	return int64((mono - a.lastMono).Seconds() * ingest.ClockRate)
 }
 
 // decodingTime is strictly rising within a Run. Where the order of pictures

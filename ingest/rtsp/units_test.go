@@ -117,9 +117,11 @@ func TestARunBeginsWithAKeyUnit(t *testing.T) {
 	require.ErrorIs(t, err, errNoKey)
 	_, err = a.at([][]byte{idr}, 3600, 40*time.Millisecond)
 	require.NoError(t, err)
-	for n := range int64(3) { // a jump within a group
-		_, err = a.at([][]byte{slice}, 1e9+n*3600, 80*time.Millisecond)
-		require.ErrorIs(t, err, errNoKey)
+	for n := range int64(3) { // a jump within a group: nothing is lost
+		u, err := a.at([][]byte{slice}, 1e9+n*3600, 80*time.Millisecond+time.Duration(n)*40*time.Millisecond)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, u.Run)
+		require.EqualValues(t, (n+1)*3600, u.PTS)
 	}
 	u, err := a.at([][]byte{idr}, 1e9+10800, 200*time.Millisecond)
 	require.NoError(t, err)
