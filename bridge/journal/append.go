@@ -104,9 +104,11 @@ func (j *Journal) queue(entries []entry, size int) *group {
 			j.unsynced[key] = entries[i].record
 		}
 	}
-	select {
-	case j.wake <- struct{}{}:
-	default:
+	if first := len(g.entries) == len(entries); first || j.complete() {
+		select {
+		case j.wake <- struct{}{}:
+		default:
+		}
 	}
 	return g
 }

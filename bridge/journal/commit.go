@@ -3,7 +3,6 @@ package journal
 import (
 	"fmt"
 	"maps"
-	"runtime"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -11,7 +10,10 @@ import (
 	"github.com/watchpost-edge/watchpost/bridge"
 )
 
-const yieldsMax = 16
+const (
+	crowd     = 8                      // events that are waited for together
+	gatherFor = 300 * time.Microsecond // about a sync
+)
 
 // commitLoop is the only writer of the store. While it waits for one sync, all
 // that is appended forms the next group: callers share syncs without a timer.
@@ -103,24 +105,32 @@ func (j *Journal) spaceLoop() {
 	}
 }
 
-// gather yields while the group grows: the callers that the last sync woke are
-// runnable now, and without this each round of them would need two syncs. It
-// never waits, so a caller that is alone loses nothing.
+// gather waits until a crowd is complete: as many as waited during the last
+// sync, and those whom it woke, who are about to append again. Without it each
+// round of them would need two syncs. It does not wait for a few, nor long for
+// those who do not come back.
 func (j *Journal) gather() {
-	last := -1
-	for range yieldsMax {
+	timer := time.NewTimer(gatherFor)
+	defer timer.Stop()
+	for {
 		j.mu.Lock()
-		n := 0
-		if len(j.forming) == 1 {
-			n = len(j.forming[0].entries)
-		}
+		complete := len(j.forming) == 0 || j.expected < crowd || j.complete()
 		j.mu.Unlock()
-		if n <= last || n == 0 {
+		if complete {
 			return
 		}
-		last = n
-		runtime.Gosched()
+		select {
+		case <-j.wake:
+		case <-timer.C:
+			return
+		}
 	}
+}
+
+// complete reports whether the group that is next holds all that are expected.
+// j.mu is held.
+func (j *Journal) complete() bool {
+	return len(j.forming) > 1 || len(j.forming[0].entries) >= j.expected
 }
 
 // commit writes and syncs a group, or nothing but moved cursors when g is nil.
@@ -153,6 +163,10 @@ func (j *Journal) commit(g *group) bool {
 		if last, ok := j.unsynced[record.Key]; ok && last.Place == record.Place {
 			delete(j.unsynced, record.Key)
 		}
+	}
+	j.expected = len(g.entries)
+	if len(j.forming) > 0 {
+		j.expected += len(j.forming[0].entries)
 	}
 	close(j.changed)
 	j.changed = make(chan struct{})

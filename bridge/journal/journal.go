@@ -115,6 +115,7 @@ type Journal struct {
 	assigned heads      // what Append gave out
 	synced   heads      // what the disk has
 	forming  []*group
+	expected int                      // events of the next group, if all who wait come back
 	unsynced map[string]bridge.Record // by key of the record
 	cursors  map[string]uint64        // by key in the store
 	dirty    map[string]uint64        // of these, not yet saved
