@@ -31,6 +31,7 @@ require (
 	golang.org/x/sync v0.18.0
 	golang.org/x/sys v0.41.0
 	golang.org/x/time v0.13.0
+	rsc.io/qr v0.2.0
 )
 
 require (
@@ -59,6 +60,7 @@ require (
 	github.com/google/go-tpm v0.9.6 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect
+	github.com/hanwen/go-fuse/v2 v2.9.0 // indirect
 	github.com/klauspost/compress v1.18.0 // indirect
 	github.com/mattn/go-colorable v0.1.13 // indirect
 	github.com/mattn/go-isatty v0.0.20 // indirect

@@ -3,6 +3,7 @@ package mqtt
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -52,17 +53,27 @@ func (h *hook) OnConnect(cl *mochi.Client, _ packets.Packet) error {
 	return packets.ErrUnsupportedProtocolVersion
 }
 
-// OnConnectAuthenticate checks the password in constant time, and the Will,
-// which mochi publishes without asking. It also puts the user in front of the
+// OnConnectAuthenticate checks the password in constant time, or the client's
+// certificate, which names the account by itself; and the Will, which mochi
+// publishes without asking. It also puts the user in front of the
 // client's id: a session can only be taken over by the account it belongs to.
 func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	user := string(pk.Connect.Username)
+	shown := certified(cl.Net.Conn)
+	if shown != "" {
+		if user != "" && user != shown {
+			h.refuse(cl, fmt.Sprintf("the certificate is of %q", shown))
+			return false
+		}
+		user, cl.Properties.Username = shown, []byte(shown)
+	}
 	account, known := h.broker.opts.Accounts(user)
 	same := equal(account.Password, string(pk.Connect.Password))
 	switch {
 	case !known:
 		h.refuse(cl, "unknown user name")
 		return false
+	case shown != "" && usable(account.Prefix):
 	case !same:
 		h.refuse(cl, "wrong password")
 		return false
@@ -85,6 +96,20 @@ func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	}
 	h.current[cl.ID] = cl
 	return true
+}
+
+// certified is whom the connection's client certificate names, after the
+// handshake has verified it; "" when there is none.
+func certified(conn net.Conn) string {
+	secure, ok := conn.(*tls.Conn)
+	if !ok {
+		return ""
+	}
+	chains := secure.ConnectionState().VerifiedChains
+	if len(chains) == 0 {
+		return ""
+	}
+	return chains[0][0].Subject.CommonName
 }
 
 // equal compares in a time that tells nothing about either.

@@ -16,7 +16,9 @@ const addressesFile = "addresses.json"
 // addresses are the ports that the box got.
 type addresses struct {
 	HTTP   string            `json:"http"`
-	MQTT   string            `json:"mqtt"`
+	HTTPS  string            `json:"https,omitempty"`
+	MQTT   string            `json:"mqtt,omitempty"`
+	MQTTS  string            `json:"mqtts,omitempty"`
 	WebRTC map[string]int    `json:"webrtc"` // udp, tcp
 	Drones map[string]string `json:"drones"` // id → udp address
 	PID    int               `json:"pid"`

@@ -18,7 +18,9 @@ func codes() []health.Code {
 		{ID: "camera_refused", Title: "camera refuses the password: asked once a minute, or its account locks", Severity: health.Bad},
 		{ID: "camera_sub_lost", Title: "camera's sub stream gives no picture: its main stream is analysed instead", Severity: health.Info, After: 10 * time.Second},
 		{ID: "camera_silent", Title: "camera gives no sound though it is recorded", Severity: health.Info, After: 10 * time.Second},
+		{ID: "recording_stopped", Title: "nothing is recorded: the disk takes no more", Severity: health.Critical},
 		{ID: "recording_failed", Title: "camera is not recorded", Severity: health.Critical},
+		{ID: "storage_short", Title: "files will not be kept as long as is wanted", Severity: health.Info},
 		{ID: "analysis_behind", Title: "pictures are skipped by the analysis", Severity: health.Bad, After: 10 * time.Second},
 		{ID: "rule_blind", Title: "a rule cannot be met in full", Severity: health.Info},
 		{ID: "detector_reduced", Title: "a weaker object detector is in use", Severity: health.Info},
@@ -33,6 +35,7 @@ func codes() []health.Code {
 		{ID: "uplink_set_aside", Title: "headquarters refused events", Severity: health.Bad},
 		{ID: "upload_failing", Title: "clips cannot be sent", Severity: health.Bad, After: 10 * time.Second},
 		{ID: "upload_refused", Title: "headquarters refused a clip", Severity: health.Bad},
+		{ID: "certificate_old", Title: "a certificate ends, or a new one was not taken", Severity: health.Bad},
 		{ID: "sighting_lost", Title: "sightings could not be recorded", Severity: health.Critical},
 	}
 }

@@ -78,15 +78,18 @@ type Station struct {
 	refusals  refusals
 	signer    *evidence.Signer
 	uploader  *uploader // nil: clips are not sent
+	certs     certificates
 	sessions  *access.Sessions
+	setup     *access.Setup
 	wall      *wall.Server
 	board     *health.Board
 	registry  *prometheus.Registry
 	cameras   map[string]*camera
+	forecasts forecasts
 	blindness *blindness
 	blindLog  *blindLog
 	drones    []*uav
-	evicted   chan media.Eviction
+	evicted   *evictions
 	running   atomic.Bool
 	counts    counts
 }
@@ -101,7 +104,7 @@ func New(o Options) *Station {
 	return &Station{
 		cfg: o.Config, version: o.Version, log: o.Log, leaves: o.Leaves,
 		board: health.NewBoard(codes()...), registry: prometheus.NewRegistry(),
-		cameras: map[string]*camera{}, evicted: make(chan media.Eviction, evictionsMax),
+		cameras: map[string]*camera{}, evicted: newEvictions(),
 	}
 }
 
@@ -136,7 +139,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	if err := s.desk.Open(ctx); err != nil {
 		return fmt.Errorf("open desk: %w", err)
 	}
-	for _, open := range []func() error{s.openFiles, s.makeDevices, s.makeBridge, s.openWall} {
+	for _, open := range []func() error{s.openCertificates, s.openFiles, s.makeDevices, s.makeBridge, s.openWall} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -145,7 +148,9 @@ func (s *Station) Open(ctx context.Context) (err error) {
 		return err
 	}
 	s.board.Watch(s.journalFindings)
+	s.board.Watch(s.certificateFindings)
 	s.board.Watch(s.cameraFindings)
+	s.board.Watch(s.storageFindings)
 	s.board.Watch(s.detectorFindings)
 	s.board.Watch(s.pillarFindings)
 	s.board.Watch(s.droneFindings)
@@ -170,10 +175,11 @@ func (s *Station) openFiles() error {
 	}
 	s.blindness = s.newBlindness(desk.SystemClock())
 	s.store = media.New(media.Options{
-		Dir: s.cfg.Data.Dir, Log: s.log, Evicted: s.noteEviction, Recorded: s.blindness.recorded, Held: func(it media.Item) bool { return s.cutter.Needs(it) },
+		Dir: s.cfg.Data.Dir, Log: s.log, Evicted: s.noteEvictions, Recorded: s.blindness.recorded, Held: s.held,
+		MinFree: int64(s.cfg.Data.MinFree),
 		Budgets: map[media.Class]media.Budget{
 			media.Recordings: budget(s.cfg.Data.Recordings), media.Clips: budget(s.cfg.Data.Clips), media.Snapshots: budget(s.cfg.Data.Snapshots),
-			media.Telemetry: {Age: time.Duration(s.cfg.Data.Telemetry.MaxAge)},
+			media.Telemetry: budget(s.cfg.Data.Telemetry),
 		},
 	})
 	if err := s.store.Open(); err != nil {
@@ -239,32 +245,6 @@ func (s *Station) makeBridge() error {
 	return nil
 }
 
-func (s *Station) openWall() error {
-	users, err := access.OpenUsers(s.cfg.Data.Dir)
-	if err != nil {
-		return err
-	}
-	tokens, err := access.OpenTokens(s.cfg.Data.Dir, time.Now)
-	if err != nil {
-		return err
-	}
-	if s.sessions, err = access.OpenSessions(s.cfg.Data.Dir, users, tokens, time.Now); err != nil {
-		return err
-	}
-	st := s.cfg.Station
-	s.wall, err = wall.New(wall.Options{
-		Listen: s.cfg.HTTP.Listen, Insecure: s.cfg.HTTP.Insecure, AnonymousWall: s.cfg.Auth.AnonymousWall,
-		UDP: s.cfg.WebRTC.UDP, TCP: s.cfg.WebRTC.TCP, Version: s.version,
-		Station: wall.Station{ID: st.ID, Box: st.Box, Name: st.Name, Language: st.Language, Timezone: st.Timezone, Position: wallPosition(st.Position)},
-		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Video: s, Files: wallFiles{s}, Blind: s.blindLog, Evidence: s, Warnings: s.board,
-		Users: users, Sessions: s.sessions, Tokens: tokens, Setup: access.NewSetup(users), Acts: s.acts(), Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
-	})
-	if err != nil {
-		return err
-	}
-	return s.wall.Open()
-}
-
 // ready says why the box does not take presses yet; nil when it does.
 func (s *Station) ready() error {
 	if !s.running.Load() {
@@ -290,9 +270,12 @@ func (s *Station) Run(ctx context.Context) error {
 		{"desk", s.desk.Run},
 		{"files", s.store.Run},
 		{"evictions", s.tellEvictions},
+		{"forecast of storage", s.watchStorage},
 		{"blind log", s.blindLog.run},
 		{"blind intervals", s.blindness.run},
 		{"sessions", s.sessions.Run},
+		{"certificate of the wall", s.certs.http.Run},
+		{"certificate of the broker", s.certs.mqtt.Run},
 		{"broker", s.pillars.broker.Run},
 		{"wall", s.wall.Run},
 		{"forwarder", s.forwarder.Run},
@@ -334,7 +317,7 @@ func (s *Station) Run(ctx context.Context) error {
 func (s *Station) announce(ctx context.Context) error {
 	udp, tcp := s.wall.WebRTCPorts()
 	a := addresses{
-		HTTP: s.wall.Addr().String(), MQTT: s.pillars.broker.Addr(), WebRTC: map[string]int{"udp": udp, "tcp": tcp},
+		HTTP: s.wall.Addr().String(), HTTPS: addressOf(s.wall.TLSAddr()), MQTT: s.pillars.broker.Addr(), MQTTS: s.pillars.broker.TLSAddr(), WebRTC: map[string]int{"udp": udp, "tcp": tcp},
 		Drones: map[string]string{}, PID: os.Getpid(),
 	}
 	for _, d := range s.drones {
@@ -344,7 +327,10 @@ func (s *Station) announce(ctx context.Context) error {
 	if err := a.write(s.cfg.Data.Dir); err != nil {
 		return err
 	}
-	s.log.Info("ready", "http", a.HTTP, "mqtt", a.MQTT, "cameras", len(s.cameras), "pillars", len(s.cfg.Pillars), "journal", s.journal.Last())
+	s.log.Info("ready", "http", a.HTTP, "https", a.HTTPS, "mqtt", a.MQTT, "mqtts", a.MQTTS, "cameras", len(s.cameras), "pillars", len(s.cfg.Pillars), "journal", s.journal.Last())
+	if err := s.inviteFirst(); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	s.running.Store(false)
 	return nil

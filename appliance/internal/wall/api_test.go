@@ -146,7 +146,7 @@ type listener struct {
 func (c *client) listen(query string, headers ...header) *listener {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := http.NewRequestWithContext(ctx, "GET", c.b.url+"/api/v1/events"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, "GET", c.url+"/api/v1/events"+query, nil)
 	require.NoError(c.t, err)
 	for _, h := range headers {
 		h(r)

@@ -195,15 +195,21 @@ func (s *Server) dress(c *fiber.Ctx) {
 	}
 }
 
-// protect is in front of every route: the headers, and the rule of loopback.
+// protect is in front of every route: the headers, and what goes without TLS.
 func (s *Server) protect(c *fiber.Ctx) error {
 	s.dress(c)
-	if s.o.Insecure || c.Path() == "/healthz" || c.Path() == "/readyz" || loopback(c) {
+	switch path := c.Path(); {
+	case c.Secure() || s.o.Insecure || loopback(c) || path == "/healthz" || path == "/readyz" || path == "/ca.crt":
 		return c.Next()
+	case s.secure == nil:
+		return s.refuse(c, caller{}, fault(http.StatusForbidden, "loopback_only",
+			"open the wall on the box itself, set http.tls.listen, or set http.insecure: true behind a proxy that adds TLS",
+			"without TLS the wall serves the box itself only; you come from %s", remoteOf(c)))
+	case reads(c):
+		return c.Redirect(s.toTLS(c), http.StatusTemporaryRedirect)
 	}
-	return s.refuse(c, caller{}, fault(http.StatusForbidden, "loopback_only",
-		"open the wall on the box itself, tunnel to it (ssh -L), or set http.insecure: true behind a proxy that adds TLS",
-		"without TLS the wall serves the box itself only; you come from %s", remoteOf(c)))
+	// What was sent has been read by whoever listens; a redirect would hide it.
+	return s.refuse(c, caller{}, fault(http.StatusForbidden, "tls_only", "use "+s.toTLS(c), "without TLS nothing is taken from %s", remoteOf(c)))
 }
 
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; manifest-src 'self'; connect-src 'self'; " +

@@ -12,18 +12,23 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// listen opens the wall's port.
-func listen(address string) (net.Listener, error) {
+// connectionsPerAddress bounds what one machine holds open, so that it cannot
+// keep the others out; a wall with its streams has a handful. Loopback, behind
+// which a proxy may stand, is not bound.
+const connectionsPerAddress = 128
+
+// listen opens a port of the wall.
+func (s *Server) listen(key, address string) (*cutting, error) {
 	ln, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("listen on http.listen %s: the port is taken: end what uses it (ss -ltnp shows it) or choose another in the configuration (port 0: any): %w", address, err)
+		return nil, fmt.Errorf("listen on %s %s: the port is taken: end what uses it (ss -ltnp shows it) or choose another in the configuration (port 0: any): %w", key, address, err)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("listen on http.listen %s: not allowed: choose a port above 1023: %w", address, err)
+		return nil, fmt.Errorf("listen on %s %s: not allowed: choose a port above 1023: %w", key, address, err)
 	case err != nil:
-		return nil, fmt.Errorf("listen on http.listen %s: %w", address, err)
+		return nil, fmt.Errorf("listen on %s %s: %w", key, address, err)
 	}
-	return ln, nil
+	return newCutting(ln, s.o.Limits.Write, s.m.cut), nil
 }
 
 // cutting is a listener whose connections bound each write. A deadline for the
@@ -38,11 +43,12 @@ type cutting struct {
 
 	mu    sync.Mutex
 	open  map[*boundConn]struct{}
+	from  map[string]int // connections by address
 	ended bool
 }
 
 func newCutting(ln net.Listener, within time.Duration, cut prometheus.Counter) *cutting {
-	return &cutting{Listener: ln, within: within, cut: cut, open: map[*boundConn]struct{}{}}
+	return &cutting{Listener: ln, within: within, cut: cut, open: map[*boundConn]struct{}{}, from: map[string]int{}}
 }
 
 func (l *cutting) Accept() (net.Conn, error) {
@@ -50,15 +56,43 @@ func (l *cutting) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &boundConn{Conn: conn, from: l}
+	c := &boundConn{Conn: conn, on: l, from: peer(conn)}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.ended {
+	if l.ended || c.from != "" && l.from[c.from] >= connectionsPerAddress {
+		if !l.ended {
+			l.cut.Inc()
+		}
 		_ = conn.Close()
 		return c, nil // its first read fails
 	}
 	l.open[c] = struct{}{}
+	if c.from != "" {
+		l.from[c.from]++
+	}
 	return c, nil
+}
+
+// peer is the address of the other end; empty for this machine.
+func peer(conn net.Conn) string {
+	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok || tcp.IP.IsLoopback() {
+		return ""
+	}
+	return tcp.IP.String()
+}
+
+// forget is for a connection that was closed, the first time.
+func (l *cutting) forget(c *boundConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, open := l.open[c]; !open {
+		return
+	}
+	delete(l.open, c)
+	if l.from[c.from]--; l.from[c.from] <= 0 {
+		delete(l.from, c.from)
+	}
 }
 
 // closeAll closes every connection, and those that still come.
@@ -74,23 +108,22 @@ func (l *cutting) closeAll() {
 
 type boundConn struct {
 	net.Conn
-	from *cutting
+	on   *cutting
+	from string // address of the other end
 }
 
 func (c *boundConn) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.from.within)); err != nil {
+	if err := c.SetWriteDeadline(time.Now().Add(c.on.within)); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Write(b)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		c.from.cut.Inc()
+		c.on.cut.Inc()
 	}
 	return n, err
 }
 
 func (c *boundConn) Close() error {
-	c.from.mu.Lock()
-	delete(c.from.open, c)
-	c.from.mu.Unlock()
+	c.on.forget(c)
 	return c.Conn.Close()
 }

@@ -157,6 +157,7 @@ type client struct {
 	b      *box
 	http   *http.Client
 	bearer string
+	url    string
 }
 
 // machine is a client with a token.
@@ -176,7 +177,7 @@ func (b *box) as(t *testing.T, name string) *client {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
-	c := &client{t: t, b: b, http: &http.Client{Jar: jar, Transport: &http.Transport{}}}
+	c := &client{t: t, b: b, url: b.url, http: &http.Client{Jar: jar, Transport: &http.Transport{}}}
 	t.Cleanup(c.http.CloseIdleConnections)
 	if name != "" {
 		status, _ := c.do("POST", "/api/v1/session", map[string]string{"name": name, "password": password})
@@ -203,7 +204,7 @@ func (c *client) raw(method, path string, body any, headers ...header) *http.Res
 		require.NoError(c.t, err)
 		reader, kind = bytes.NewReader(encoded), "application/json"
 	}
-	r, err := http.NewRequestWithContext(c.t.Context(), method, c.b.url+path, reader)
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.url+path, reader)
 	require.NoError(c.t, err)
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)

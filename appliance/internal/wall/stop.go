@@ -27,7 +27,7 @@ func (s *Server) Run(ctx context.Context) error {
 	wg.Go(func() { s.sample(s.ctx) })
 	wg.Go(func() { s.sweepLooks(s.ctx) })
 	served := make(chan error, 1)
-	go func() { served <- s.app.Listener(s.ln) }()
+	go func() { served <- s.serve() }()
 
 	var err error
 	asked := false
@@ -58,7 +58,9 @@ func (s *Server) shutdown(served <-chan error, end ending) error {
 		err = nil
 		s.o.Log.Info("closing connections that are still open", "waited", graceWithin)
 	}
-	s.ln.closeAll()
+	for _, ln := range s.listeners() {
+		ln.closeAll()
+	}
 	var ended error
 	if end.await("server", func() { ended = <-served }) {
 		err = errors.Join(err, ended)
