@@ -36,7 +36,7 @@ type box struct {
 // start opens a box; run from within a synctest bubble.
 func start(t *testing.T, dir string) *box {
 	b := &box{t: t}
-	b.store = media.New(media.Options{Dir: dir, MinFree: -1, Held: func(it media.Item) bool { return b.cutter.Needs(it) }})
+	b.store = media.New(media.Options{Dir: dir, MinFree: -1, Held: func() func(media.Item) bool { return b.cutter.Needs }})
 	require.NoError(t, b.store.Open())
 	b.cutter = clip.New(clip.Options{
 		Store: b.store,

@@ -63,7 +63,8 @@ type Data struct {
 	Recordings Retention `yaml:"recordings"`
 	Clips      Retention `yaml:"clips"`
 	Snapshots  Retention `yaml:"snapshots"`
-	Telemetry  Age       `yaml:"telemetry"`
+	Telemetry  Retention `yaml:"telemetry"`
+	MinFree    Size      `yaml:"min_free"` // of the disk: below it nothing is recorded, below twice of it the oldest goes
 }
 
 // Journal is where the journal stands (empty: journal below data.dir), how much
@@ -78,11 +79,6 @@ type Journal struct {
 // Retention bounds a class of files by bytes and by age.
 type Retention struct {
 	Budget Size     `yaml:"budget"`
-	MaxAge Duration `yaml:"max_age"`
-}
-
-// Age bounds a class of files by age.
-type Age struct {
 	MaxAge Duration `yaml:"max_age"`
 }
 
@@ -277,7 +273,8 @@ func Default() Config {
 			Recordings: Retention{Budget: 200 * GiB, MaxAge: 30 * day},
 			Clips:      Retention{Budget: 50 * GiB, MaxAge: 90 * day},
 			Snapshots:  Retention{Budget: 10 * GiB, MaxAge: 90 * day},
-			Telemetry:  Age{MaxAge: 7 * day},
+			Telemetry:  Retention{Budget: 1 * GiB, MaxAge: 7 * day},
+			MinFree:    1 * GiB,
 		},
 		HTTP:     HTTP{Listen: ":8080", TLS: TLS{Listen: httpsListen}},
 		WebRTC:   WebRTC{UDP: 8189, TCP: 8189},

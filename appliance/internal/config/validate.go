@@ -75,13 +75,16 @@ func (c *Config) validateStation(ps *Problems) {
 	if r := c.Data.Journal.Reserve; r != 0 && r < Size(64<<20) {
 		ps.add("data.journal.reserve", "%d bytes is below 64MiB; write how much of the disk is held back for alarms, or 0", r)
 	}
-	for key, r := range map[string]Retention{"data.recordings": c.Data.Recordings, "data.clips": c.Data.Clips, "data.snapshots": c.Data.Snapshots} {
+	for key, r := range map[string]Retention{"data.recordings": c.Data.Recordings, "data.clips": c.Data.Clips, "data.snapshots": c.Data.Snapshots, "data.telemetry": c.Data.Telemetry} {
 		if r.Budget < Size(1<<20) {
 			ps.add(key+".budget", "%d bytes is below 1MiB; nothing could be kept", r.Budget)
 		}
 		if r.MaxAge <= 0 {
 			ps.add(key+".max_age", "is zero; nothing could be kept")
 		}
+	}
+	if f := c.Data.MinFree; f < Size(64<<20) {
+		ps.add("data.min_free", "%d bytes is below 64MiB; write how much of the disk must stay free of recordings", f)
 	}
 	oneOf("detector.backend", c.Detector.Backend, []string{"auto", "onnxruntime", "dnn", "hog"}, ps)
 	if c.Detector.SHA256 != "" && !shaPattern.MatchString(c.Detector.SHA256) {

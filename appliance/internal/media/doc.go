@@ -33,9 +33,10 @@
 //
 // Each class has a budget of bytes and an age. Beyond it the oldest goes,
 // what headquarters already has first, what Options.Held protects never. Each
-// eviction is reported with its reason. Below Options.MinFree of free space
-// recordings are evicted too, and when that does not help no segment is begun:
-// presses and alerts need the room.
+// eviction is reported with its reason. Below twice Options.MinFree of free
+// space recordings are evicted too, and when that does not help nothing is
+// recorded below MinFree: presses and alerts need the room. Forecast says when
+// a class will have used its budget, and how long things will be kept then.
 //
 // # What it refuses, and how it fails
 //

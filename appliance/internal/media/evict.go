@@ -12,6 +12,7 @@ type counters struct {
 	written   int64
 	recorded  map[string]time.Duration
 	evicted   map[Class]uint64
+	added     map[Class]int64 // bytes since Open
 }
 
 // Stats are totals since Open, and what is kept now.
@@ -51,31 +52,47 @@ func (s *Store) Stats() Stats {
 	return st
 }
 
-// Sweep enforces the budgets once.
+// A sweep that is over a budget goes on until so much of it is free again: one
+// of its 200 parts, so that what goes is told in few words.
+const sweepSlack = 200
+
+// Sweep enforces the budgets once, and looks how fast the classes grow.
 func (s *Store) Sweep(now time.Time) {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
 	var gone []Eviction
 	for class, b := range s.opt.Budgets {
 		gone = append(gone, s.evict(class, b, now)...)
 	}
 	gone = append(gone, s.makeRoom()...)
-	for _, e := range gone {
-		s.opt.Log.Info("evicted", "class", string(e.Class), "name", e.Name, "why", e.Why)
-		if s.opt.Evicted != nil {
-			s.opt.Evicted(e)
-		}
+	s.grow(time.Now())
+	if len(gone) == 0 {
+		return
 	}
+	s.opt.Log.Info("evicted", "files", len(gone), "oldest", gone[0].Name, "why", gone[0].Why)
+	if s.opt.Evicted != nil {
+		s.opt.Evicted(gone)
+	}
+}
+
+// Settle returns when no sweep is under way that began before: what Held
+// protects by then will not go.
+func (s *Store) Settle() {
+	s.sweeping.Lock()
+	defer s.sweeping.Unlock()
 }
 
 // evict brings one class within its budget: age first, then bytes.
 func (s *Store) evict(class Class, b Budget, now time.Time) []Eviction {
 	list, total := s.evictable(class)
+	over := b.Bytes > 0 && total > b.Bytes
 	var gone []Eviction
 	for _, it := range list {
 		why := ""
 		switch {
 		case b.Age > 0 && now.Sub(it.To) > b.Age:
 			why = "age"
-		case b.Bytes > 0 && total > b.Bytes:
+		case over && total > b.Bytes-b.Bytes/sweepSlack:
 			why = "budget"
 		default:
 			continue
@@ -88,8 +105,8 @@ func (s *Store) evict(class Class, b Budget, now time.Time) []Eviction {
 	return gone
 }
 
-// makeRoom deletes the oldest recordings, then clips, while less than MinFree
-// is free.
+// makeRoom deletes the oldest recordings, then clips, while less than twice
+// MinFree is free: before the disk is so full that recording stops.
 func (s *Store) makeRoom() []Eviction {
 	if s.opt.MinFree <= 0 {
 		return nil
@@ -100,9 +117,12 @@ func (s *Store) makeRoom() []Eviction {
 	}
 	var gone []Eviction
 	for _, class := range []Class{Recordings, Clips} {
+		if free >= 2*s.opt.MinFree {
+			return gone
+		}
 		list, _ := s.evictable(class)
 		for _, it := range list {
-			if free >= s.opt.MinFree {
+			if free >= 2*s.opt.MinFree+s.opt.MinFree/4 {
 				return gone
 			}
 			if e, ok := s.delete(it, "space"); ok {
@@ -130,7 +150,7 @@ func (s *Store) evictable(class Class) (list []Item, total int64) {
 	}
 	s.mu.Unlock()
 	if s.opt.Held != nil {
-		list = slices.DeleteFunc(list, s.opt.Held)
+		list = slices.DeleteFunc(list, s.opt.Held())
 	}
 	slices.SortFunc(list, func(a, b Item) int {
 		if a.Uploaded != b.Uploaded {

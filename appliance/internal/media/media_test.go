@@ -191,8 +191,8 @@ func TestEviction(t *testing.T) {
 		Dir: dir, Budgets: map[media.Class]media.Budget{
 			media.Clips: {Bytes: 250}, media.Recordings: {Age: time.Hour},
 		},
-		Evicted: func(e media.Eviction) { gone = append(gone, e) },
-		Held:    func(it media.Item) bool { return it.Name == held },
+		Evicted: func(e []media.Eviction) { gone = append(gone, e...) },
+		Held:    func() func(media.Item) bool { return func(it media.Item) bool { return it.Name == held } },
 	})
 	for i := range 5 {
 		name := fmt.Sprintf("clips/c%d/whole.mp4", i)

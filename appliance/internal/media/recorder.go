@@ -56,6 +56,9 @@ func (r *Recorder) Write(samples []Sample, next int64) error {
 			return err
 		}
 	}
+	if err := r.store.roomLeft(); err != nil {
+		return errors.Join(fmt.Errorf("record %s: %w", r.camera, err), r.Close())
+	}
 	b, err := encodeFragment(samples, next, r.base, r.number+1)
 	if err == nil {
 		err = r.append(b)
@@ -66,6 +69,19 @@ func (r *Recorder) Write(samples []Sample, next int64) error {
 	r.number++
 	r.note(samples, next, int64(len(b)))
 	return nil
+}
+
+// roomLeft is ErrDiskFull when nothing more may be recorded: the rest of the
+// disk belongs to presses and alerts.
+func (s *Store) roomLeft() error {
+	if s.opt.MinFree <= 0 {
+		return nil
+	}
+	have, err := freeBytes(s.opt.Dir)
+	if err != nil || have >= s.opt.MinFree {
+		return nil
+	}
+	return fmt.Errorf("%d MiB free, %d MiB must stay free: %w", have>>20, s.opt.MinFree>>20, ErrDiskFull)
 }
 
 // append leaves the file as it was when a write fails: whoever reads the
@@ -96,6 +112,7 @@ func (r *Recorder) note(samples []Sample, next, written int64) {
 	}
 	s.count.fragments++
 	s.count.written += written
+	s.count.added[r.class] += written
 	r.item.To, r.item.Bytes = to, r.size
 	s.mu.Unlock()
 	if s.opt.Recorded != nil && r.class == Recordings {
@@ -130,10 +147,8 @@ func (r *Recorder) continues(s *Sample) bool {
 }
 
 func (r *Recorder) begin(s *Sample) error {
-	if free := r.store.opt.MinFree; free > 0 {
-		if have, err := freeBytes(r.store.opt.Dir); err == nil && have < free {
-			return fmt.Errorf("record %s: %d bytes free, %d must stay free: %w", r.camera, have, free, ErrDiskFull)
-		}
+	if err := r.store.roomLeft(); err != nil {
+		return fmt.Errorf("record %s: %w", r.camera, err)
 	}
 	folder, err := Folder(r.camera)
 	if err != nil {
@@ -187,6 +202,7 @@ func (r *Recorder) Close() error {
 	r.store.mu.Lock()
 	defer r.store.mu.Unlock()
 	r.store.drop(it.Name)
+	r.store.count.added[it.Class] -= it.Bytes // it comes back under another name
 	if r.number == 0 {
 		return errors.Join(f.Close(), os.Remove(f.Name()))
 	}

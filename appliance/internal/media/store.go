@@ -75,22 +75,29 @@ type Options struct {
 	Dir     string
 	Log     *slog.Logger
 	Budgets map[Class]Budget
-	MinFree int64         // bytes that stay free on the disk; 0: DefaultMinFree, negative: none
+	// MinFree is how many bytes must be free on the disk, else nothing is
+	// recorded; below twice that, the oldest goes. 0: DefaultMinFree, negative:
+	// none.
+	MinFree int64
 	Segment time.Duration // length of a segment; 0: DefaultSegment
-	// Evicted is told of each eviction after the file is gone. It must not
-	// call the store.
-	Evicted func(Eviction)
+	// Evicted is told of what a sweep deleted, after the files are gone. It
+	// must not call the store.
+	Evicted func([]Eviction)
 	// Recorded is told of each stretch of a camera's recording after it is on
 	// the disk and in the index. It is called by the camera's recorder.
 	Recorded func(camera string, from, to time.Time)
-	// Held protects an item from eviction: legal holds, clips that grow.
-	Held func(Item) bool
+	// Held is asked once for each class of each sweep, and what it gives, of
+	// each item that may go: it protects legal holds and clips that grow.
+	Held func() func(Item) bool
 }
 
 // Store is the files of one box. All methods may be called from any goroutine.
 type Store struct {
 	opt  Options
 	boot uint64
+
+	sweeping sync.Mutex // held by a sweep, before mu
+	growth   growth     // of a sweep
 
 	mu       sync.Mutex
 	items    map[string]*Item
@@ -112,7 +119,7 @@ func New(opt Options) *Store {
 	}
 	return &Store{
 		opt: opt, items: map[string]*Item{}, segments: map[string][]*Item{}, last: map[string]time.Time{},
-		count: counters{evicted: map[Class]uint64{}, recorded: map[string]time.Duration{}},
+		count: counters{evicted: map[Class]uint64{}, added: map[Class]int64{}, recorded: map[string]time.Duration{}},
 	}
 }
 
@@ -131,6 +138,9 @@ func (s *Store) Open() error {
 			return fmt.Errorf("open media %s: %w", class, err)
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.count.added)
 	return nil
 }
 
@@ -165,6 +175,10 @@ func (s *Store) Add(it Item) {
 }
 
 func (s *Store) add(it *Item) {
+	s.count.added[it.Class] += it.Bytes
+	if old := s.items[it.Name]; old != nil {
+		s.count.added[it.Class] -= old.Bytes
+	}
 	s.drop(it.Name)
 	s.items[it.Name] = it
 	if it.Class == Recordings || it.Class == Spool {

@@ -3,49 +3,127 @@ package station
 import (
 	"context"
 	"errors"
+	"maps"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/bridge"
 )
 
-// evictionsMax is how many evictions may wait to be told; beyond that they are
-// counted.
-const evictionsMax = 1024
+// evictionsMax is how many clips that went may wait to be told; beyond that
+// they are counted, and the next start tells of them.
+const evictionsMax = 10_000
 
-// noteEviction is called by the store after a file is gone; it must not wait.
-func (s *Station) noteEviction(e media.Eviction) {
+// evictions are what the store deleted and the desk does not know yet: what
+// went of a class for one reason is one word, however long it waits.
+type evictions struct {
+	mu    sync.Mutex
+	clips []desk.ClipEvictedIn
+	rest  map[string]*desk.StorageEvicted // by class and reason
+	wake  chan struct{}
+}
+
+func newEvictions() *evictions {
+	return &evictions{rest: map[string]*desk.StorageEvicted{}, wake: make(chan struct{}, 1)}
+}
+
+// noteEvictions is called by the store after files are gone; it must not wait.
+func (s *Station) noteEvictions(gone []media.Eviction) {
+	s.evicted.mu.Lock()
+	for _, e := range gone {
+		if e.Class != media.Clips {
+			s.evicted.fold(e)
+			continue
+		}
+		part, is := strings.CutSuffix(path.Base(e.Name), ".mp4")
+		switch {
+		case !is:
+		case len(s.evicted.clips) >= evictionsMax:
+			s.counts.evictionsUntold.Add(1)
+		default:
+			s.evicted.clips = append(s.evicted.clips, desk.ClipEvictedIn{Clip: e.Owner, Part: part, Why: e.Why})
+		}
+	}
+	s.evicted.mu.Unlock()
 	select {
-	case s.evicted <- e:
+	case s.evicted.wake <- struct{}{}:
 	default:
-		s.counts.evictionsUntold.Add(1)
 	}
 }
 
-// tellEvictions makes an event of each clip that went.
+// fold adds a file to the word on its class. Snapshots belong to nobody.
+func (v *evictions) fold(e media.Eviction) {
+	key := string(e.Class) + "/" + e.Why
+	word := v.rest[key]
+	if word == nil {
+		word = &desk.StorageEvicted{Class: string(e.Class), Why: e.Why, From: bridge.At(e.From), To: bridge.At(e.To), Owners: []desk.EvictedOwner{}}
+		v.rest[key] = word
+	}
+	word.Files++
+	word.Bytes += e.Bytes
+	widen(&word.From, &word.To, e)
+	if e.Class == media.Snapshots {
+		return
+	}
+	at := slices.IndexFunc(word.Owners, func(o desk.EvictedOwner) bool { return o.Owner == e.Owner })
+	if at < 0 {
+		at = len(word.Owners)
+		word.Owners = append(word.Owners, desk.EvictedOwner{Owner: e.Owner, From: bridge.At(e.From), To: bridge.At(e.To)})
+	}
+	o := &word.Owners[at]
+	o.Files++
+	o.Bytes += e.Bytes
+	widen(&o.From, &o.To, e)
+}
+
+func widen(from, to *bridge.Stamp, e media.Eviction) {
+	if e.From.Before(from.Time) {
+		*from = bridge.At(e.From)
+	}
+	if e.To.After(to.Time) {
+		*to = bridge.At(e.To)
+	}
+}
+
+// take takes all that waits, as inputs of the desk.
+func (v *evictions) take() []desk.Input {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var all []desk.Input
+	for _, c := range v.clips {
+		all = append(all, c)
+	}
+	for _, key := range slices.Sorted(maps.Keys(v.rest)) {
+		all = append(all, desk.EvictedIn{Evicted: *v.rest[key]})
+	}
+	v.clips = nil
+	clear(v.rest)
+	return all
+}
+
+// tellEvictions makes events of what went.
 func (s *Station) tellEvictions(ctx context.Context) error {
 	if err := s.missedEvictions(ctx); err != nil {
 		return nil // ctx has ended, or the desk has: its own stage says why
 	}
 	for {
-		var e media.Eviction
+		for _, in := range s.evicted.take() {
+			if s.persist(ctx, s.log, func() error {
+				_, err := s.desk.Handle(ctx, in)
+				return err
+			}) != nil {
+				return nil
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case e = <-s.evicted:
-		}
-		s.log.Info("evicted", "file", e.Name, "bytes", e.Bytes, "why", e.Why)
-		part, is := strings.CutSuffix(path.Base(e.Name), ".mp4")
-		if e.Class != media.Clips || !is {
-			continue
-		}
-		if s.persist(ctx, s.log, func() error {
-			_, err := s.desk.Handle(ctx, desk.ClipEvictedIn{Clip: e.Owner, Part: part, Why: e.Why})
-			return err
-		}) != nil {
-			return nil
+		case <-s.evicted.wake:
 		}
 	}
 }

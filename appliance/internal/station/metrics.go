@@ -4,6 +4,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 )
 
 // collector turns the parts' own counters into metrics when they are asked for.
@@ -115,6 +118,16 @@ func (c *collector) files(g gatherer) {
 	st := c.s.store.Stats()
 	for class, bytes := range st.Bytes {
 		g.add(prometheus.GaugeValue, "files_bytes", "Bytes kept.", float64(bytes), "class", string(class))
+	}
+	for class, b := range map[media.Class]config.Retention{
+		media.Recordings: c.s.cfg.Data.Recordings, media.Clips: c.s.cfg.Data.Clips, media.Snapshots: c.s.cfg.Data.Snapshots, media.Telemetry: c.s.cfg.Data.Telemetry,
+	} {
+		g.add(prometheus.GaugeValue, "files_budget_bytes", "Bytes that may be kept.", float64(b.Budget), "class", string(class))
+	}
+	g.add(prometheus.GaugeValue, "disk_free_bytes", "Free on the disk of the recordings.", float64(st.Free))
+	for _, f := range c.s.store.Forecasts(time.Now()) {
+		g.add(prometheus.GaugeValue, "files_keep_seconds", "How long files will be kept, as they grow now.", f.Keeps.Seconds(), "class", string(f.Class))
+		g.add(prometheus.GaugeValue, "files_growth_bytes_per_day", "How fast files grow.", float64(f.BytesPerDay), "class", string(f.Class))
 	}
 	for class, n := range st.Evicted {
 		g.add(prometheus.CounterValue, "files_evicted_total", "Files deleted by budget, age or space.", float64(n), "class", string(class))

@@ -1,0 +1,160 @@
+package station
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// When a forecast is told again.
+const (
+	forecastEvery   = time.Minute
+	forecastAgain   = 6 * time.Hour
+	forecastChanged = 0.2 // of how long things are kept
+	holdsWithin     = 5 * time.Second
+)
+
+// held protects what a growing clip needs and what is under a legal hold, as
+// of now. When the desk cannot say what is held, nothing goes.
+func (s *Station) held() func(media.Item) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), holdsWithin)
+	defer cancel()
+	var holds []desk.Hold
+	if _, err := s.desk.View(ctx, func(state *desk.State) { holds = state.Holds() }); err != nil {
+		s.log.Error("nothing is evicted: it cannot be told what is under a legal hold", "err", err)
+		return func(media.Item) bool { return true }
+	}
+	return func(it media.Item) bool { return heldBy(holds, it) || s.cutter.Needs(it) }
+}
+
+func heldBy(holds []desk.Hold, it media.Item) bool {
+	for i := range holds {
+		h := &holds[i]
+		switch it.Class {
+		case media.Clips:
+			if h.Clip == it.Owner || h.Incident != "" && strings.HasPrefix(it.Owner, h.Incident+"-") {
+				return true
+			}
+		case media.Snapshots:
+			for _, hash := range h.Snapshots {
+				if hash == it.Owner || strings.HasSuffix(it.Name, hash+".jpg") {
+					return true
+				}
+			}
+		default:
+			for _, span := range h.Spans {
+				if span.Device == it.Owner && it.From.Before(span.To.Time) && it.To.After(span.From.Time) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// forecasts are what was told, and what is known now.
+type forecasts struct {
+	mu   sync.Mutex
+	now  []media.Forecast
+	told map[media.Class]media.Forecast
+	at   map[media.Class]time.Time
+}
+
+// watchStorage tells the desk when a class of files will be full, whenever that
+// changed enough to matter.
+func (s *Station) watchStorage(ctx context.Context) error {
+	f := &s.forecasts
+	f.told, f.at = map[media.Class]media.Forecast{}, map[media.Class]time.Time{}
+	tick := time.NewTicker(forecastEvery)
+	defer tick.Stop()
+	for {
+		all := s.store.Forecasts(time.Now())
+		f.mu.Lock()
+		f.now = all
+		f.mu.Unlock()
+		for _, one := range all {
+			if !changed(f.told[one.Class], one, time.Since(f.at[one.Class])) {
+				continue
+			}
+			if s.persist(ctx, s.log, func() error {
+				_, err := s.desk.Handle(ctx, desk.ForecastIn{Forecast: forecastOf(one)})
+				return err
+			}) != nil {
+				return nil
+			}
+			f.told[one.Class], f.at[one.Class] = one, time.Now()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// changed reports whether a forecast is worth telling: the first one, another
+// thing that binds, or after a while another length of time.
+func changed(told, now media.Forecast, ago time.Duration) bool {
+	if told.Why != now.Why {
+		return true
+	}
+	differs := math.Abs(float64(now.Keeps-told.Keeps)) > forecastChanged*float64(told.Keeps)
+	return ago >= forecastAgain && differs
+}
+
+func forecastOf(f media.Forecast) desk.StorageForecast {
+	return desk.StorageForecast{
+		Class: string(f.Class), Bytes: f.Bytes, Budget: f.Budget, BytesPerDay: f.BytesPerDay, FullAt: bridge.At(f.FullAt),
+		KeepsHours: int64(f.Keeps.Hours()), WantedHours: int64(f.Wanted.Hours()), Why: f.Why,
+	}
+}
+
+// storageFindings warn when the disk takes no recordings any more, and when
+// things will not be kept as long as is wanted.
+func (s *Station) storageFindings() []health.Finding {
+	var list []health.Finding
+	for _, cfg := range s.cfg.Cameras {
+		c := s.cameras[cfg.ID]
+		c.mu.Lock()
+		err := c.recorder
+		c.mu.Unlock()
+		if why := diskTrouble(err); why != "" {
+			list = append(list, health.Finding{Code: "recording_stopped", Text: why}) // once: it is of all cameras
+			break
+		}
+	}
+	s.forecasts.mu.Lock()
+	defer s.forecasts.mu.Unlock()
+	for _, f := range s.forecasts.now {
+		if f.Keeps < f.Wanted {
+			list = append(list, health.Finding{Code: "storage_short", Subject: string(f.Class), Text: fmt.Sprintf(
+				"%s wanted, %s possible at %d GiB a day: raise data.%s.budget, add disk, or lower max_age", days(f.Wanted), days(f.Keeps), f.BytesPerDay>>30, f.Class)})
+		}
+	}
+	return list
+}
+
+func days(d time.Duration) string { return fmt.Sprintf("%.1f days", d.Hours()/24) }
+
+// diskTrouble is what is wrong with the disk; "" when it is something else.
+func diskTrouble(err error) string {
+	switch {
+	case errors.Is(err, media.ErrDiskFull), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "the disk is full: " + err.Error() + "; alarms are still recorded; free space, or release legal holds"
+	case errors.Is(err, syscall.EROFS):
+		return "the disk has turned read-only: " + err.Error() + "; check it, then mount it anew"
+	case errors.Is(err, syscall.EIO):
+		return "the disk cannot be written: " + err.Error() + "; replace it"
+	}
+	return ""
+}
