@@ -80,6 +80,7 @@ bench: models web
 
 soak: build
 	WATCHPOST_SOAK=20 $(GO_TEST) -count=1 -v -run 'Bounded|Retiring' ./bridge/journal
+	WATCHPOST_SOAK=50 $(GO_TEST) -count=1 -v -run 'KilledWhileRecording' ./appliance/internal/media
 	$(GO_TEST) -count=1 -v ./appliance/e2e -soak
 
 fuzz:

@@ -19,11 +19,11 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // params are those of ffmpeg's 320x180 test picture.
-func params(t testing.TB) *ingest.Params {
-	sps, err := hex.DecodeString("6764000dacd94141960f3f010000030001000003003c0f14299600")
-	require.NoError(t, err)
-	pps, err := hex.DecodeString("68ebe3cb22c0")
-	require.NoError(t, err)
+func params(testing.TB) *ingest.Params { return testParams() }
+
+func testParams() *ingest.Params {
+	sps, _ := hex.DecodeString("6764000dacd94141960f3f010000030001000003003c0f14299600")
+	pps, _ := hex.DecodeString("68ebe3cb22c0")
 	return &ingest.Params{Codec: ingest.H264, SPS: sps, PPS: pps, Width: 320, Height: 180, FPS: 25}
 }
 
