@@ -1,14 +1,11 @@
 package journal
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -39,9 +36,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// crashChild appends steps from several callers for ever and prints each key
-// after its ticket: what is printed is acknowledged.
+// crashChild appends steps from several callers and prints each key after its
+// ticket: what is printed is acknowledged. It dies at its point.
 func crashChild(dir string) {
+	at := newKiller()
+	at.begins("open")
 	j, err := Open(Options{Dir: dir, Source: testSource})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -58,11 +57,14 @@ func crashChild(dir string) {
 						Data: fmt.Appendf(nil, `{"note":%q}`, strings.Repeat("x", i%600))}
 					step[n].Key = "key/" + step[n].ID
 				}
+				at.begins("append")
 				records, ticket, err := j.Append(step)
 				if err == nil {
+					at.begins("wait")
 					err = ticket.Wait(context.Background())
 				}
 				if err == nil && caller == 0 {
+					at.begins("cursor")
 					err = j.SaveCursor("hq", "", records[0].Place)
 				}
 				if err != nil {
@@ -74,7 +76,8 @@ func crashChild(dir string) {
 					fmt.Println(step[n].Key)
 				}
 				out.Unlock()
-				if i%100 == 50 && caller == 0 {
+				if i%10 == 5 && caller == 0 {
+					at.begins("checkpoint")
 					if err := j.Checkpoint(records[0].Place, []byte(fmt.Sprint(records[0].Place))); err != nil {
 						fmt.Fprintln(os.Stderr, err)
 						os.Exit(5)
@@ -86,28 +89,37 @@ func crashChild(dir string) {
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent kills us or is gone
 }
 
-// The appender is killed at random moments: every acknowledged event is there
-// once, no step is torn, the chain is whole, cursors and checkpoints are
-// within it.
+// killsADir is how often one journal is killed before a new one begins.
+const killsADir = 10
+
+// The appender is killed at seeded points: every acknowledged event is there
+// once, in order, no step is torn, the chain is whole, cursors and checkpoints
+// are within it.
 func TestKilledAtAnyMoment(t *testing.T) {
-	const kills = 6
 	seed := uint64(time.Now().UnixNano())
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
-	dir := t.TempDir()
-	var acknowledged []string
-	for range kills {
-		keys := runAndKill(t, dir, time.Duration(50+random.IntN(150))*time.Millisecond)
-		acknowledged = append(acknowledged, keys...)
-		checkAfterKill(t, dir, acknowledged)
+	total := 0
+	for range 3 * soakFactor(t) {
+		dir := t.TempDir()
+		var acknowledged []string
+		for range killsADir {
+			at := drawPoint(random, 40, "open", "append", "wait", "cursor", "checkpoint")
+			if at.kind == "checkpoint" {
+				at.nth = (at.nth + 9) / 10
+			}
+			acknowledged = append(acknowledged, runUntilKilled(t, crashDirEnv+"="+dir, at)...)
+			checkAfterKill(t, dir, at, acknowledged)
+		}
+		total += len(acknowledged)
 	}
-	require.Greater(t, len(acknowledged), kills*50)
-	t.Log("acknowledged", len(acknowledged))
+	t.Log("acknowledged", total)
+	require.Positive(t, total)
 }
 
 func TestReadOnlyAfterKill(t *testing.T) {
 	dir := t.TempDir()
-	acknowledged := runAndKill(t, dir, 50*time.Millisecond)
+	acknowledged := runUntilKilled(t, crashDirEnv+"="+dir, point{"wait", 200, 100 * time.Microsecond})
 	j, err := OpenReadOnly(dir, nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, j.Close()) }()
@@ -116,48 +128,14 @@ func TestReadOnlyAfterKill(t *testing.T) {
 	require.GreaterOrEqual(t, seen.Records, uint64(len(acknowledged)))
 }
 
-func runAndKill(t *testing.T, dir string, after time.Duration) []string {
-	t.Helper()
-	return runChildAndKill(t, crashDirEnv+"="+dir, after)
-}
-
-func runChildAndKill(t *testing.T, env string, after time.Duration) []string {
-	t.Helper()
-	child := exec.Command(os.Args[0], "-test.run=^$")
-	child.Env = append(os.Environ(), env)
-	stdin, err := child.StdinPipe()
-	require.NoError(t, err)
-	defer stdin.Close()
-	stdout, err := child.StdoutPipe()
-	require.NoError(t, err)
-	var stderr bytes.Buffer
-	child.Stderr = &stderr
-	require.NoError(t, child.Start())
-	var keys []string
-	lines := bufio.NewReader(stdout)
-	var kill *time.Timer
-	for {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			break // a line without its end was not acknowledged
-		}
-		if kill == nil { // counts from the first acknowledged event
-			kill = time.AfterFunc(after, func() { _ = child.Process.Kill() })
-		}
-		keys = append(keys, strings.TrimSpace(line))
-	}
-	require.ErrorContains(t, child.Wait(), "killed", stderr.String())
-	return keys
-}
-
-func checkAfterKill(t *testing.T, dir string, acknowledged []string) {
+func checkAfterKill(t *testing.T, dir string, at point, acknowledged []string) {
 	t.Helper()
 	j, err := Open(Options{Dir: dir, Source: testSource})
-	require.NoError(t, err)
+	require.NoError(t, err, at)
 	defer func() { require.NoError(t, j.Close()) }()
 	seen, err := j.Verify(t.Context(), 0)
-	require.NoError(t, err)
-	require.Equal(t, j.Last(), seen.Records)
+	require.NoError(t, err, at)
+	require.Equal(t, j.Last(), seen.Records, at)
 
 	records, err := j.Read(0, int(j.Last()))
 	require.NoError(t, err)
@@ -166,7 +144,7 @@ func checkAfterKill(t *testing.T, dir string, acknowledged []string) {
 		count[record.Key]++
 	}
 	for _, key := range acknowledged {
-		require.Equal(t, 1, count[key], key)
+		require.Equal(t, 1, count[key], "%s after %s", key, at)
 	}
 	requireWholeSteps(t, records)
 	position, err := j.Cursor("hq", "")
@@ -179,9 +157,11 @@ func checkAfterKill(t *testing.T, dir string, acknowledged []string) {
 	}
 }
 
-// requireWholeSteps: the i-th step of a caller has i%3+1 events, side by side.
+// requireWholeSteps: the i-th step of a caller has i%3+1 events, side by side,
+// and stands behind those before it.
 func requireWholeSteps(t *testing.T, records []bridge.Record) {
 	t.Helper()
+	next := map[string]int{}
 	for at := 0; at < len(records); {
 		var start, caller, i, n int
 		_, err := fmt.Sscanf(records[at].Event.ID, "%d-%d-%d-%d", &start, &caller, &i, &n)
@@ -191,6 +171,9 @@ func requireWholeSteps(t *testing.T, records []bridge.Record) {
 			require.Less(t, at+n, len(records), "the last step is torn")
 			require.Equal(t, fmt.Sprintf("%d-%d-%d-%d", start, caller, i, n), records[at+n].Event.ID)
 		}
+		from := fmt.Sprint(start, caller)
+		require.Equal(t, next[from], i, "caller %s", from)
+		next[from]++
 		at += i%3 + 1
 	}
 }

@@ -20,8 +20,10 @@ const retireDirEnv = "JOURNAL_RETIRE_DIR"
 
 // retireChild appends a day's event after the other, checkpoints, retires what
 // is older than 50 days and erases, for ever, and prints each key and place
-// after its ticket.
+// after its ticket. It dies at its point.
 func retireChild(dir string) {
+	at := newKiller()
+	at.begins("open")
 	check := func(err error) {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -35,6 +37,7 @@ func retireChild(dir string) {
 			day := epochStart().Add(time.Duration(j.Last()) * 24 * time.Hour)
 			d := draft(fmt.Sprint(j.Last()), bridge.Lanes()[j.Last()%3])
 			d.Recorded, d.Key = bridge.At(day), "key/"+d.ID
+			at.begins("append")
 			records, ticket, err := j.Append([]bridge.Draft{d})
 			check(err)
 			check(ticket.Wait(context.Background()))
@@ -43,8 +46,10 @@ func retireChild(dir string) {
 			if place%20 != 0 {
 				continue
 			}
+			at.begins("checkpoint")
 			check(j.Checkpoint(place, []byte("state")))
 			if place > 100 && j.LastSequence(bridge.Alarm) > 30 {
+				at.begins("erase")
 				_ = j.Erase(bridge.Alarm, j.LastSequence(bridge.Alarm)-15) // too new at times
 			}
 			r, ok, err := j.Retirable(day, Keep{MaxAge: 50 * 24 * time.Hour})
@@ -61,6 +66,7 @@ func retireChild(dir string) {
 				check(ticket.Wait(context.Background()))
 				said[one.Lane] = records[0].Place
 			}
+			at.begins("retire")
 			check(j.Retire(r, said))
 		}
 	}()
@@ -71,40 +77,51 @@ func retireChild(dir string) {
 // back: what is kept is whole, the mark only rises, and nothing above it is
 // missing.
 func TestKilledWhileRetiring(t *testing.T) {
-	kills := 5 * soakFactor(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 2))
-	dir := t.TempDir()
-	acknowledged := map[string]uint64{}
-	low := uint64(0)
-	for range kills {
-		for _, line := range runChildAndKill(t, retireDirEnv+"="+dir, time.Duration(100+random.IntN(400))*time.Millisecond) {
-			key, text, _ := strings.Cut(line, " ")
-			place, err := strconv.ParseUint(text, 10, 64)
-			require.NoError(t, err)
-			acknowledged[key] = place
-		}
-		j, err := Open(Options{Dir: dir, Source: testSource})
-		require.NoError(t, err)
-		require.GreaterOrEqual(t, j.Low(), low)
-		low = j.Low()
-		seen, err := j.Verify(t.Context(), 0)
-		require.NoError(t, err)
-		require.Equal(t, j.Last()-low, seen.Records)
-		for key, place := range acknowledged {
-			record, ok, err := j.Find(key)
-			require.NoError(t, err)
-			if place > low {
-				require.True(t, ok, key)
-				require.Equal(t, place, record.Place)
+	for range 2 * soakFactor(t) {
+		dir := t.TempDir()
+		acknowledged := map[string]uint64{}
+		low := uint64(0)
+		for range killsADir {
+			at := drawPoint(random, 4, "open", "append", "checkpoint", "erase", "retire", "retire")
+			if at.kind == "append" {
+				at.nth *= 30
 			}
+			for _, line := range runUntilKilled(t, retireDirEnv+"="+dir, at) {
+				key, text, _ := strings.Cut(line, " ")
+				place, err := strconv.ParseUint(text, 10, 64)
+				require.NoError(t, err)
+				acknowledged[key] = place
+			}
+			low = checkAfterRetiring(t, dir, at, low, acknowledged)
 		}
-		place, _, err := j.Newest()
-		require.NoError(t, err)
-		require.GreaterOrEqual(t, place, low)
-		require.NoError(t, j.Close())
+		t.Log("acknowledged", len(acknowledged), "retired", low)
 	}
-	t.Log("acknowledged", len(acknowledged), "retired", low)
-	require.Positive(t, low)
+}
+
+// checkAfterRetiring returns where what is kept begins.
+func checkAfterRetiring(t *testing.T, dir string, at point, low uint64, acknowledged map[string]uint64) uint64 {
+	t.Helper()
+	j, err := Open(Options{Dir: dir, Source: testSource})
+	require.NoError(t, err, at)
+	require.GreaterOrEqual(t, j.Low(), low, at)
+	low = j.Low()
+	seen, err := j.Verify(t.Context(), 0)
+	require.NoError(t, err, at)
+	require.Equal(t, j.Last()-low, seen.Records, at)
+	for key, place := range acknowledged {
+		record, ok, err := j.Find(key)
+		require.NoError(t, err, at)
+		if place > low {
+			require.True(t, ok, "%s after %s", key, at)
+			require.Equal(t, place, record.Place)
+		}
+	}
+	place, _, err := j.Newest()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, place, low)
+	require.NoError(t, j.Close())
+	return low
 }
