@@ -15,7 +15,8 @@ type Report struct {
 	KeyGiven    bool   // the key came from the caller, not from the bundle
 	KeyID       string // of the key that it was checked with
 	Fingerprint string
-	Files       int // listed and there
+	AsWritten   bool // the zip around the files is the box's own, to the last byte of its records
+	Files       int  // listed and there
 	Events      int
 	Withheld    int // of these without data
 	Lanes       int // and epochs
@@ -56,6 +57,9 @@ func (r *Report) Print(w io.Writer, name string) error {
 	var b strings.Builder
 	if r.Good() {
 		fmt.Fprintf(&b, "%s: unchanged since it was signed\n", name)
+		if !r.AsWritten {
+			b.WriteString("  The zip around the files is not the box's own: they were packed anew, or a byte of its records was changed. The files are as they were.\n")
+		}
 	} else {
 		fmt.Fprintf(&b, "%s: NOT as it left the box\n", name)
 	}

@@ -94,6 +94,7 @@ func (v *verifier) run(key ed25519.PublicKey) {
 	}
 	v.journal()
 	v.files()
+	v.report.AsWritten = v.report.Good() && v.asWritten(m)
 }
 
 // small reads a file that is held in memory.

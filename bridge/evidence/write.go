@@ -64,11 +64,15 @@ type writer struct {
 // create begins a file. Files are stored, not compressed: a changed byte then
 // stays one changed byte, and can be named.
 func (b *writer) create(name string) (io.Writer, error) {
-	f, err := b.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store, Modified: b.c.Made.UTC()})
+	f, err := b.zip.CreateHeader(zipHeader(name, b.c.Made))
 	if err != nil {
 		return nil, fmt.Errorf("add %s: %w", name, err)
 	}
 	return f, nil
+}
+
+func zipHeader(name string, made bridge.Stamp) *zip.FileHeader {
+	return &zip.FileHeader{Name: name, Method: zip.Store, Modified: made.UTC()}
 }
 
 // put adds a file from a reader and lists it; also gets the bytes as well.

@@ -49,14 +49,20 @@ func openArchive(r io.ReaderAt, size int64) (*archive, []string) {
 		return nil, []string{fmt.Sprintf("it holds %d files, more than any bundle", len(z.File))}
 	}
 	limited.left.Store(1 << 62)
+	z.RegisterDecompressor(zip.Deflate, inflateAll)
 	a := &archive{files: map[string]*zip.File{}}
 	var wrong []string
 	folded := map[string]string{}
 	for _, f := range z.File {
-		if strings.HasSuffix(f.Name, "/") && f.UncompressedSize64 == 0 && f.CompressedSize64 == 0 && checkPath(strings.TrimSuffix(f.Name, "/")) == nil {
-			continue // a folder, as zip programs add them
+		folder := strings.HasSuffix(f.Name, "/") && f.UncompressedSize64 == 0 && f.CompressedSize64 == 0 && checkPath(strings.TrimSuffix(f.Name, "/")) == nil
+		reason := refuseRecord(f, folder)
+		if folder && reason == "" {
+			continue // as zip programs add them
 		}
-		if reason := refuse(f); reason != "" {
+		if reason == "" {
+			reason = refuse(f)
+		}
+		if reason != "" {
 			wrong = append(wrong, fmt.Sprintf("%s: %s", plain(f.Name), reason))
 			continue
 		}
@@ -86,8 +92,6 @@ func refuse(f *zip.File) string {
 	switch {
 	case f.Method != zip.Store && f.Method != zip.Deflate:
 		return "it is packed in a way that bundles are not"
-	case f.Flags&1 != 0:
-		return "it is encrypted"
 	case !f.Mode().IsRegular():
 		return "it is not an ordinary file"
 	case f.UncompressedSize64 > fileBytesMax || f.CompressedSize64 > fileBytesMax:
@@ -161,6 +165,10 @@ func layFile(r io.ReaderAt, size, at, data int64, f *zip.File) (int64, error) {
 		le.Uint16(head[4:]) != f.ReaderVersion, le.Uint16(head[6:]) != f.Flags, le.Uint16(head[8:]) != f.Method,
 		le.Uint16(head[10:]) != f.ModifiedTime, le.Uint16(head[12:]) != f.ModifiedDate, extra > localExtraMax,
 		at+localSize+int64(len(f.Name))+extra != data, f.CompressedSize64 > uint64(size-data):
+		return 0, hidden
+	}
+	added := make([]byte, extra)
+	if _, err := r.ReadAt(added, data-extra); err != nil && extra > 0 || !localFits(head, f, added) {
 		return 0, hidden
 	}
 	end := data + int64(f.CompressedSize64)
