@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -182,7 +181,7 @@ const off = "switched off"
 // suffer puts a fault on the camera for a while and looks at what it cost.
 func (r *rig) suffer(t *testing.T, name string, lasts time.Duration) cell {
 	t.Helper()
-	frames := func() int { s := r.State(); return s.Loop*s.Frames + s.Frame }
+	frames := func() int { return r.State().Made }
 	require.Eventually(t, func() bool { n, _ := r.since(time.Time{}); return n > 30 }, 20*time.Second, 10*time.Millisecond, name)
 	began, made := time.Now(), frames()
 	if name == off {
@@ -263,7 +262,7 @@ func TestCameraFaults(t *testing.T) {
 			}
 		}
 	})
-	t.Log(asTable(table, names))
+	t.Log("\n" + asTable(table, names))
 }
 
 // lasting is how long a fault is on.
@@ -278,18 +277,36 @@ func lasting(name string, whole bool) time.Duration {
 	}
 }
 
+// asTable has a row for each fault and a column for each kind.
 func asTable(cells []cell, names []string) string {
-	slices.SortFunc(cells, func(a, b cell) int {
-		return cmp.Or(cmp.Compare(slices.Index(names, a.fault), slices.Index(names, b.fault)), cmp.Compare(a.kind, b.kind))
-	})
 	var b strings.Builder
-	b.WriteString("\n| fault | camera | recovered in | units lost | blind intervals |\n|---|---|---|---|---|\n")
-	for _, c := range cells {
-		blinds := "–"
-		if c.blinds > 0 {
-			blinds = fmt.Sprintf("%d, %.1f s", c.blinds, c.blindFor.Seconds())
+	b.WriteString("recovered in · units lost · blind intervals and their sum; 0: nothing was lost\n| fault |")
+	for _, k := range kinds() {
+		b.WriteString(" " + k.name + " |")
+	}
+	b.WriteString("\n|" + strings.Repeat("---|", len(kinds())+1) + "\n")
+	for _, name := range names {
+		b.WriteString("| " + name + " |")
+		for _, k := range kinds() {
+			at := slices.IndexFunc(cells, func(c cell) bool { return c.fault == name && c.kind == k.name })
+			if at < 0 {
+				b.WriteString(" |")
+				continue
+			}
+			b.WriteString(" " + cells[at].String() + " |")
 		}
-		fmt.Fprintf(&b, "| %s | %s | %.2f s | %d | %s |\n", c.fault, c.kind, c.recovered.Seconds(), c.lost, blinds)
+		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+func (c cell) String() string {
+	if c.lost == 0 && c.blinds == 0 {
+		return "0"
+	}
+	text := fmt.Sprintf("%.1f s · %d", c.recovered.Seconds(), c.lost)
+	if c.blinds > 0 {
+		text += fmt.Sprintf(" · %d, %.1f s", c.blinds, c.blindFor.Seconds())
+	}
+	return text
 }

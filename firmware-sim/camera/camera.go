@@ -77,6 +77,7 @@ type State struct {
 	LastWrap    *time.Time   `json:"last_wrap,omitempty"`    // when the footage last began again
 	Frame       int          `json:"frame"`                  // sent last, from 0
 	FrameAt     *time.Time   `json:"frame_at,omitempty"`
+	Made        int          `json:"made"` // frames since it was switched on, those a fault kept back too
 	Fault       fault.Status `json:"fault"`
 }
 

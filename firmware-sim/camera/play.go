@@ -166,6 +166,7 @@ func (p *player) note(loop, i int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.state.Loop, c.state.Frame, c.state.FrameAt = loop, i, now
+	c.state.Made++
 	if i == 0 {
 		c.state.LoopStarted = now
 		if loop > 0 {

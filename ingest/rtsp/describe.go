@@ -79,9 +79,13 @@ func parse(text string) error {
 }
 
 // takesRequests tells whether a medium's lines allow feedback for a lost
-// picture: nack pli (RFC 4585, section 4.2) or ccm fir (RFC 5104, section 7.1).
+// picture: the profile RTP/AVPF (RFC 4585, section 4.1), or nack pli (4.2), or
+// ccm fir (RFC 5104, section 7.1).
 func takesRequests(medium string) bool {
 	return slices.ContainsFunc(strings.Split(medium, "\r\n"), func(line string) bool {
+		if strings.HasPrefix(line, "m=") {
+			return strings.Contains(line, "AVPF ")
+		}
 		return strings.HasPrefix(line, "a=rtcp-fb:") && (strings.HasSuffix(line, " nack pli") || strings.HasSuffix(line, " ccm fir"))
 	})
 }

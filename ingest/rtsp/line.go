@@ -27,7 +27,7 @@ func (l *line) dial(ctx context.Context, network, address string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	if err := nc.SetReadDeadline(time.Now().Add(silentAfter)); err != nil {
+	if err := nc.SetReadDeadline(time.Now().Add(answerWithin)); err != nil {
 		return nil, err
 	}
 	c := &lineConn{Conn: nc, line: l, r: bufio.NewReaderSize(nc, readBuffer)}

@@ -40,6 +40,7 @@ import (
 // silentAfter, so that Keep's pace finds it again within 2 s of its return.
 const (
 	dialWithin    = time.Second
+	answerWithin  = 1400 * time.Millisecond // for the first answer: with it a silent camera is tried every 1.5 s
 	silentAfter   = 3 * time.Second
 	stalledAfter  = 8 * time.Second // packets, but no picture; below the steady of Keep's pace
 	writeWithin   = time.Second
