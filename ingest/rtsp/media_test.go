@@ -214,3 +214,28 @@ func TestPacketsWithoutAPictureEndTheSession(t *testing.T) {
 	require.Greater(t, time.Since(began), 5*time.Second)
 	require.Less(t, time.Since(began), 12*time.Second)
 }
+
+// Cameras that fail in every way at once cost a good one nothing.
+func TestBadCamerasDisturbNoOther(t *testing.T) {
+	t.Parallel()
+	good, _ := simulate(t, simulated.Config{}, ".h264", avc()...)
+	for _, name := range fault.Names() {
+		if name == "resizing" {
+			continue // it has no other size
+		}
+		f, err := fault.Named(name)
+		require.NoError(t, err)
+		bad, faults := simulate(t, simulated.Config{}, ".h264", avc()...)
+		faults.Set(f, 0)
+		hold(t, rtsp.Config{URL: bad.URL()})
+	}
+	s, w, _ := hold(t, rtsp.Config{URL: good.URL(), Transport: rtsp.TCP})
+	units := w.wait(t, 100)
+	check(t, units)
+	for i, u := range units {
+		require.EqualValues(t, i*3600, u.PTS, "every picture of the good camera")
+	}
+	st := s.Stats()
+	require.EqualValues(t, 1, st.Sessions)
+	require.Zero(t, st.PacketsLost+st.DecodeErrors)
+}
