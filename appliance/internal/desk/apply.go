@@ -50,6 +50,8 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.blindChanged)
 	case TypeHoldPlaced, TypeHoldReleased:
 		return with(e, s.holdChanged)
+	case TypeLookOpened, TypeLooked:
+		return with(e, s.accessed)
 	case TypeClipReady, TypeClipUploaded, TypeClipEvicted:
 		return with(e, s.clipChanged)
 	case TypeUplinkSetAside:

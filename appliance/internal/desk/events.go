@@ -44,6 +44,9 @@ const (
 	TypeClockStepped    = "watchpost.clock.stepped"
 	TypeBoxStarted      = "watchpost.box.started"
 
+	TypeLookOpened = "watchpost.access.look_opened"
+	TypeLooked     = "watchpost.access.looked"
+
 	typePrefix   = "watchpost."
 	accessPrefix = "watchpost.access."
 	devicePrefix = "watchpost.device."
@@ -231,6 +234,7 @@ type AccessFact struct {
 	To     bridge.Stamp `json:"to,omitzero"`
 	Remote string       `json:"remote"`
 	Why    string       `json:"why"`
+	Note   string       `json:"note,omitempty"` // what else is to be known of it
 }
 
 // ReceiptFact is the data of receipt.… events.

@@ -93,13 +93,14 @@ type ClipEvictedIn struct {
 
 // AccessIn records who looked, logged in, was refused: lane local.
 type AccessIn struct {
-	Kind   string // login, refused, look_opened, looked, exported, token, user
+	Kind   string // one of accessKinds
 	By     Actor
 	Camera string
 	From   time.Time
 	To     time.Time
 	Remote string // address of the client
 	Why    string
+	Note   string
 }
 
 // ReceiptIn is headquarters' word on one event by a person there.

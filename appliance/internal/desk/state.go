@@ -39,6 +39,7 @@ type kept struct {
 	Blinded   map[string]Interval `json:"blinded,omitempty"`
 	Holds     []Hold              `json:"holds,omitempty"`     // oldest first; made anew with every change
 	Suspended []string            `json:"suspended,omitempty"` // uplinks, sorted
+	Looks     []OpenLook          `json:"looks,omitempty"`     // in the order of their beginning
 	// SetAside is what headquarters refused and nobody sent again, oldest
 	// first; the list is made anew with every change.
 	SetAside []SetAside `json:"set_aside,omitempty"`

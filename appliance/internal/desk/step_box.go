@@ -15,7 +15,7 @@ func (t *step) access(in AccessIn) error {
 	}
 	data := AccessFact{
 		Schema: schema, By: cut(in.By.Name), Role: in.By.Role, Camera: cut(in.Camera), Remote: cut(in.Remote), Why: cut(in.Why),
-		From: bridge.At(in.From), To: bridge.At(in.To),
+		From: bridge.At(in.From), To: bridge.At(in.To), Note: cut(in.Note),
 	}
 	t.add(bridge.Draft{Type: accessPrefix + in.Kind, Subject: "users/" + data.By, Lane: bridge.Local}, data)
 	return nil

@@ -158,12 +158,8 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	if err := s.registry.Register(&collector{s}); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
-	_, err = s.desk.Handle(ctx, desk.StartedIn{Version: s.version, Boot: rand.Text(), Config: s.cfg.Digest()})
-	switch {
-	case noSpace(err):
-		s.log.Error("the start is not in the journal: alarms come first", "err", err) // and health says so
-	case err != nil:
-		return fmt.Errorf("record start: %w", err)
+	if err := s.recordStart(ctx); err != nil {
+		return err
 	}
 	// The broker is last: from here on presses come in.
 	return s.pillars.broker.Open()

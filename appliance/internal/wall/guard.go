@@ -147,7 +147,10 @@ func (s *Server) limit(c *fiber.Ctx, who caller, rule access.Rule) error {
 func (s *Server) refuse(c *fiber.Ctx, who caller, err error) error {
 	p := problemOf(err)
 	s.m.refused.WithLabelValues(p.Code).Inc()
-	if p.Code != "unauthenticated" && p.Status < http.StatusInternalServerError {
+	switch {
+	case p.Code == "unauthenticated" && c.Route().Path != "/api/v1/session": // which a page asks to know whether to show the login
+		s.looks.stranger(remoteOf(c))
+	case p.Code != "unauthenticated" && p.Status < http.StatusInternalServerError:
 		s.looks.refused(who, remoteOf(c), p.Code+" "+c.Method()+" "+c.Route().Path)
 	}
 	return p

@@ -11,6 +11,10 @@ import (
 // long the same refusal is not recorded again.
 const lookFolded = 10 * time.Second
 
+// strangerFolded is how long requests of one address without a login are one
+// refusal: a page whose login has ended asks every second.
+const strangerFolded = 10 * time.Minute
+
 // foldedMax bounds what is remembered; beyond it, looks are closed early, so
 // that nothing is lost.
 const foldedMax = 10_000
@@ -23,7 +27,7 @@ type looks struct {
 
 	mu       sync.Mutex
 	open     map[lookKey]*look
-	refusals map[string]time.Time
+	refusals map[string]time.Time // until when the same one is not recorded again
 }
 
 type lookKey struct{ owner, camera, what string }
@@ -66,16 +70,21 @@ func (l *looks) begin(who caller, camera, what string) (end func()) {
 }
 
 // refused records a refusal, the same one once in lookFolded.
-func (l *looks) refused(who caller, remote, why string) {
+func (l *looks) refused(who caller, remote, why string) { l.fold(who, remote, why, lookFolded) }
+
+// stranger records that somebody asked without a login.
+func (l *looks) stranger(remote string) { l.fold(caller{}, remote, "unauthenticated", strangerFolded) }
+
+func (l *looks) fold(who caller, remote, why string, within time.Duration) {
 	now := l.now()
 	key := who.owner() + " " + remote + " " + why
 	l.mu.Lock()
-	again := now.Sub(l.refusals[key]) < lookFolded
+	again := now.Before(l.refusals[key])
 	if !again {
 		if len(l.refusals) > foldedMax {
 			clear(l.refusals)
 		}
-		l.refusals[key] = now
+		l.refusals[key] = now.Add(within)
 	}
 	l.mu.Unlock()
 	if !again {
@@ -89,8 +98,8 @@ func (l *looks) sweep(age time.Duration) {
 	l.close(func(one *look) bool { return one.active == 0 && now.Sub(one.last) >= age })
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for key, at := range l.refusals {
-		if now.Sub(at) >= lookFolded {
+	for key, until := range l.refusals {
+		if !now.Before(until) {
 			delete(l.refusals, key)
 		}
 	}

@@ -31,6 +31,8 @@ type journal interface {
 	Epoch() string
 	Last() uint64
 	Read(after uint64, limit int) ([]bridge.Record, error)
+	LastSequence(lane bridge.Lane) uint64
+	ReadLane(lane bridge.Lane, after uint64, limit int) ([]bridge.Record, error)
 }
 
 // devices are the station's configured devices with their live facts, each
@@ -82,6 +84,8 @@ type files interface {
 	Cut(ctx context.Context, camera string, from, to time.Time) (File, error)
 	// Recorded is where a camera's recordings lie within an interval.
 	Recorded(camera string, from, to time.Time) []media.Span
+	// Settle returns when what is under a legal hold by now cannot go any more.
+	Settle()
 	// Track is where a drone was.
 	Track(drone string, from, to time.Time) ([]ingest.Telemetry, error)
 }

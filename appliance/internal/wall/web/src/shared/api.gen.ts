@@ -1050,6 +1050,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/holds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Legal holds in force: what they name is never evicted */
+        get: operations["holds"];
+        put?: never;
+        /** Hold an incident, a clip, or what a device recorded in a time; two leads release it (POST /approvals, act release_hold) */
+        post: operations["placeHold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who logged in, was refused, looked, exported, decided: newest first */
+        get: operations["audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit.jsonl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lane local between two times as JSON lines: whole events with their hashes, so that the chain can be checked */
+        get: operations["auditJsonl"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lane local between two times as a table */
+        get: operations["auditCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1958,6 +2027,64 @@ export interface components {
             url: string;
             /** @description SHA-256 of the CA, as devices show it */
             fingerprint: string;
+        };
+        /** @description exactly one of incident, clip and device */
+        HoldRequest: {
+            incident?: string;
+            clip?: string;
+            /** @description camera or drone, with from and to */
+            device?: string;
+            from?: string;
+            /** @description at most 31 days after from */
+            to?: string;
+            reason: string;
+        };
+        HoldSpan: {
+            device: string;
+            from: components["schemas"]["Stamp"];
+            to: components["schemas"]["Stamp"];
+        };
+        Hold: {
+            id: string;
+            incident?: string;
+            clip?: string;
+            device?: string;
+            spans: components["schemas"]["HoldSpan"][];
+            snapshots: string[];
+            reason: string;
+            by: string;
+            at: components["schemas"]["Stamp"];
+        };
+        HoldAnswer: {
+            as_of: components["schemas"]["AsOf"];
+            hold: components["schemas"]["Hold"];
+        };
+        HoldPage: {
+            as_of: components["schemas"]["AsOf"];
+            items: components["schemas"]["Hold"][];
+            /** @description ask for the next page with it; absent on the last page */
+            cursor?: string;
+        };
+        AuditLine: {
+            /** @description in lane local */
+            sequence: number;
+            id: string;
+            recorded_at: components["schemas"]["Stamp"];
+            /** @description login, refused, look_opened, looked, exported, unmasked, token, user, requested, approved, withdrawn */
+            kind: string;
+            by: string;
+            role: string;
+            camera: string;
+            from: components["schemas"]["Stamp"];
+            to: components["schemas"]["Stamp"];
+            remote: string;
+            why: string;
+            note: string;
+        };
+        AuditPage: {
+            as_of: components["schemas"]["AsOf"];
+            items: components["schemas"]["AuditLine"][];
+            cursor?: string;
         };
     };
     responses: {
@@ -4009,6 +4136,154 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Trust"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    holds: {
+        parameters: {
+            query?: {
+                /** @description from the page before */
+                cursor?: string;
+                /** @description 1 to 500; 100 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    placeHold: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldRequest"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HoldAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    audit: {
+        parameters: {
+            query?: {
+                /** @description only this */
+                kind?: string;
+                /** @description only this person's */
+                by?: string;
+                /** @description only of this camera */
+                camera?: string;
+                /** @description from the page before; a page may be short and still have one */
+                cursor?: string;
+                /** @description 1 to 500; 100 when absent */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    auditJsonl: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339; the beginning when absent */
+                from?: string;
+                /** @description RFC 3339; now when absent */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    auditCsv: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339; the beginning when absent */
+                from?: string;
+                /** @description RFC 3339; now when absent */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
                 };
             };
             default: components["responses"]["Problem"];

@@ -1,0 +1,38 @@
+package desk
+
+import (
+	"slices"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// OpenLook is somebody's look at a camera of which no end is recorded.
+type OpenLook struct {
+	By     string       `json:"by"`
+	Role   string       `json:"role"`
+	Camera string       `json:"camera"`
+	From   bridge.Stamp `json:"from"`
+	Remote string       `json:"remote"`
+	Why    string       `json:"why"`
+}
+
+// accessed keeps which looks are open. The list is made anew with every change.
+func (s *State) accessed(e *bridge.Event, data *AccessFact) {
+	one := OpenLook{By: data.By, Role: data.Role, Camera: data.Camera, From: data.From, Remote: data.Remote, Why: data.Why}
+	if e.Type == TypeLookOpened {
+		s.k.Looks = append(slices.Clone(s.k.Looks), one)
+		return
+	}
+	same := func(l OpenLook) bool {
+		began := l.From
+		l.From = one.From
+		return l == one && began.Equal(one.From.Time)
+	}
+	if i := slices.IndexFunc(s.k.Looks, same); i >= 0 {
+		s.k.Looks = slices.Delete(slices.Clone(s.k.Looks), i, i+1)
+	}
+}
+
+// OpenLooks are the looks whose end is not recorded: when the box starts, those
+// that it went down with.
+func (s *State) OpenLooks() []OpenLook { return s.k.Looks }
