@@ -30,6 +30,8 @@ type Config struct {
 	// Every has the detector look at every picture, moved or not: tuning and
 	// back-testing. FPS does not count then.
 	Every bool
+	// DecodeAll decodes every unit, whatever the gate would say.
+	DecodeAll bool
 }
 
 const (
@@ -41,6 +43,8 @@ const (
 // Parts are the leaves an analyzer works with, and where its sightings go.
 type Parts struct {
 	Decoder func() Decoder
+	Keys    *Keys   // shared by the cameras of a box; nil: none is shared
+	Budget  *Budget // of the box; nil: all there is
 	Motion  func(masks [][]Point) MotionDetector
 	Objects ObjectDetector // nil: rules are not met, and Stats say so
 	Stills  Snapshotter
@@ -70,13 +74,16 @@ type Analyzer struct {
 	// Used by the goroutine of Run only.
 	dec      Decoder
 	motion   MotionDetector
+	pace     pace
 	gate     gate
 	clock    clock
 	tracker  Tracker
 	watch    *watch
 	decoding spell
 	seeing   spell
-	wanted   []Class // what some rule, or the camera, is about
+	wanted   []Class   // what some rule, or the camera, is about
+	urgency  string    // the highest priority of its rules
+	patient  time.Time // until then it may lag: it looks back
 
 	mu     sync.Mutex
 	stats  Stats
@@ -104,7 +111,7 @@ func NewAnalyzer(cfg Config, parts Parts) (*Analyzer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make analyzer %s: %w", cfg.Camera, err)
 	}
-	a := &Analyzer{cfg: cfg, parts: parts, log: parts.Log.With("camera", cfg.Camera), watch: w, gate: newGate(cfg)}
+	a := &Analyzer{cfg: cfg, parts: parts, log: parts.Log.With("camera", cfg.Camera), watch: w, pace: newPace(cfg), gate: newCameraGate(), urgency: urgency(cfg.Rules)}
 	a.stats.Mode = Quiet
 	a.wanted = slices.Clone(cfg.Objects)
 	for _, r := range cfg.Rules {
@@ -125,8 +132,7 @@ func (a *Analyzer) Run(ctx context.Context, units Units) error {
 	for _, w := range a.stats.Warnings {
 		a.log.Warn("rule cannot be met in full", "why", w)
 	}
-	a.dec = a.parts.Decoder()
-	defer a.dec.Close()
+	defer func() { a.release() }()
 	a.motion = a.parts.Motion(a.cfg.Masks)
 	defer a.motion.Close()
 	defer func() { a.tell(context.WithoutCancel(ctx), nil, a.watch.finish()) }()
@@ -148,11 +154,11 @@ func (a *Analyzer) Run(ctx context.Context, units Units) error {
 		if n := units.Dropped(); n != dropped {
 			a.note(func(s *Stats) { s.Dropped += n - dropped })
 			dropped = n
-			if u.Key {
+			if u.Key && a.dec != nil {
 				a.dec.Reset()
 			}
 		}
-		a.unit(ctx, u)
+		a.take(ctx, u)
 	}
 }
 
@@ -171,41 +177,6 @@ func (a *Analyzer) idle(ctx context.Context) {
 	a.tell(ctx, nil, a.watch.expire(at))
 }
 
-// drain looks at the pictures that the decoder held back, at the end.
-func (a *Analyzer) drain(ctx context.Context) {
-	d, ok := a.dec.(interface {
-		Drain(each func(*Frame) error) error
-	})
-	if !ok {
-		return
-	}
-	if err := d.Drain(func(f *Frame) error {
-		a.picture(ctx, f)
-		return nil
-	}); err != nil {
-		a.note(func(s *Stats) { s.DecodeErrors++ })
-	}
-}
-
-func (a *Analyzer) unit(ctx context.Context, u *ingest.Unit) {
-	err := a.dec.Decode(u, func(f *Frame) error {
-		a.picture(ctx, f)
-		return nil
-	})
-	if err != nil {
-		a.note(func(s *Stats) { s.DecodeErrors++ })
-		if a.decoding.failed() {
-			a.log.Warn("decoder failed, waiting for the next key unit", "err", err)
-		}
-		return
-	}
-	if u.Key {
-		if n, over := a.decoding.fine(); over {
-			a.log.Info("decoding again", "errors", n)
-		}
-	}
-}
-
 // picture takes one decoded frame through motion, objects, tracks and rules.
 func (a *Analyzer) picture(ctx context.Context, f *Frame) {
 	m := a.clock.tick(f)
@@ -217,28 +188,43 @@ func (a *Analyzer) picture(ctx context.Context, f *Frame) {
 }
 
 func (a *Analyzer) look(ctx context.Context, f *Frame, m moment) {
-	if !a.gate.look(m.at) {
+	if !a.pace.look(m.at) {
 		return
 	}
-	if a.cfg.MaxLag > 0 && time.Since(f.Received) > a.cfg.MaxLag {
+	if a.late(f.Received) {
 		a.note(func(s *Stats) { s.Skipped++ })
 		return
 	}
+	if motion, ok := a.compare(f); ok {
+		a.compared(ctx, f, m, motion)
+	}
+}
+
+// compare looks at what moved.
+func (a *Analyzer) compare(f *Frame) (Motion, bool) {
+	began := time.Now()
 	motion, err := a.motion.Look(f)
 	if err != nil {
 		a.trouble("motion failed", err)
-		return
+		return Motion{}, false
 	}
-	a.gate.moving(m.at, motion)
-	a.note(func(s *Stats) { s.Analysed++; s.Mode = a.gate.mode(m.at); s.Moving = motion.Changed })
-	a.tell(ctx, f, a.watch.compare(m, motion, nil, nil))
-	if len(a.cfg.Rules) == 0 && !a.cfg.Every || a.parts.Objects == nil || !a.gate.detect(m.at, a.tracker.Live()) {
+	a.note(func(s *Stats) { s.MotionTime += time.Since(began) })
+	return motion, true
+}
+
+// compared takes a frame that was compared through objects, tracks and rules.
+func (a *Analyzer) compared(ctx context.Context, f *Frame, m moment, motion Motion) {
+	a.pace.moving(m.at, motion)
+	a.gate.saw(len(motion.Regions) > 0)
+	a.note(func(s *Stats) { s.Analysed++; s.Mode = a.pace.mode(m.at); s.Moving = motion.Changed })
+	a.tell(ctx, f, a.watch.compare(m, motion))
+	if len(a.cfg.Rules) == 0 && !a.cfg.Every || a.parts.Objects == nil || !a.pace.detect(m.at, a.tracker.Live()) {
 		a.tell(ctx, f, a.watch.expire(m.at))
 		return
 	}
 	if dets, took, ok := a.objects(ctx, f, a.regions(m.at, motion)); ok {
 		tracks := a.tracker.Update(m.at, dets, motion.Regions)
-		a.gate.detected(m.at, took, a.tracker.Tentative() > 0)
+		a.pace.detected(m.at, took, a.tracker.Tentative() > 0)
 		a.publish(tracks)
 		a.tell(ctx, f, a.watch.observe(m, tracks))
 	}
@@ -275,6 +261,7 @@ func (a *Analyzer) objects(ctx context.Context, f *Frame, regions []Box) ([]Dete
 	ms := float64(took) / float64(time.Millisecond)
 	a.note(func(s *Stats) {
 		s.Detected++
+		s.DetectTime += took
 		if s.DetectorMS == 0 {
 			s.DetectorMS = ms
 		}
@@ -345,7 +332,7 @@ func (c *clock) tick(f *Frame) moment {
 	if c.started {
 		var step time.Duration
 		if f.Run == c.run {
-			step = time.Duration((f.PTS - c.pts) * (int64(time.Second) / 10_000) / (ingest.ClockRate / 10_000))
+			step = ticks(f.PTS - c.pts)
 		} else {
 			step = f.Received.Sub(c.received)
 		}
@@ -353,6 +340,18 @@ func (c *clock) tick(f *Frame) moment {
 	}
 	c.started, c.pts, c.run, c.received, c.wall = true, f.PTS, f.Run, f.Received, time.Now()
 	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: float64(f.Width) / float64(max(f.Height, 1))}
+}
+
+// peek is the media time of a unit that follows.
+func (c *clock) peek(u *ingest.Unit) time.Duration {
+	if !c.started || u.Run != c.run {
+		return c.at
+	}
+	return c.at + ticks(u.PTS-c.pts)
+}
+
+func ticks(n int64) time.Duration {
+	return time.Duration(n * (int64(time.Second) / 10_000) / (ingest.ClockRate / 10_000))
 }
 
 // idle is media time now, without a new frame.

@@ -1,95 +1,340 @@
 package vision
 
-import "time"
+import (
+	"fmt"
+	"time"
 
-// Mode is how much of a camera's stream is worked on.
-type Mode string
+	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/vision/internal/slice"
+)
 
-// Modes.
+// GateState is how much of a camera's stream is decoded.
+type GateState string
+
+// States of the gate.
 const (
-	Quiet Mode = "quiet" // nothing moves: frames are compared, no detector
-	Busy  Mode = "busy"  // something moved lately: the detector runs
+	GateLearning GateState = "learning" // everything, until it is known what quiet costs
+	GateQuiet    GateState = "quiet"    // lone key pictures; the rest is held, and measured
+	GateBusy     GateState = "busy"     // everything: something may be there
+	GateFull     GateState = "full"     // everything: the compressed stream does not tell
+	GateShed     GateState = "shed"     // lone key pictures, because the box has no more to give
+)
+
+// Why a gate opened.
+const (
+	becauseSlices = "pictures cost more than they should"
+	becauseKey    = "key pictures differ"
+	becauseTrack  = "an object was not found again"
+	becauseRule   = "a rule waits"
+	becauseProof  = "proof"
 )
 
 const (
-	busyFor   = 2 * time.Second // after the last motion
-	keepAlive = time.Second     // between looks at tracks that stand still
-	rest      = 2               // the detector rests so many times as long as it worked
+	heldUnitsMax = 1500             // 60 s at 25 fps: more between keys cannot be held
+	heldBytesMax = 48 << 20         // of one camera; the pre-roll shares them
+	gopMax       = 12 * time.Second // between keys; above, looking back takes too long
+
+	learnLeast = 4 * time.Second // of quiet, before anything is known
+	busyLeast  = 2 * time.Second // after the last motion
+	keyEvery   = 2 * time.Second // between lone key pictures
+	keyRarely  = 6 * time.Second // once it has proven itself
+	keySlack   = 100 * time.Millisecond
+	proofFirst = 30 * time.Second // of quiet, before the first proof
+	proofEvery = 20 * time.Minute // in the long run
+	proofLasts = 4 * time.Second
+
+	// Sizes are summed up as Page's test does (Biometrika 41, 1954): what stands
+	// out by less than the slack counts against, single pictures count for
+	// standMax at most.
+	sumSlack  = 0.75
+	standMax  = 6.0
+	sumAlarm  = 8.0  // a false alarm in about an hour of even noise
+	sumStrict = 4.0  // lowest, after misses
+	sumLoose  = 14.0 // highest, after false alarms
 )
 
-// gate decides what is done with each frame of one camera: compared with the
-// one before, and shown to the detector. Every unit is decoded; deciding that
-// earlier, from the compressed stream, is this type's to add.
+// verdict is what is to be done with a unit.
+type verdict int
+
+const (
+	hold   verdict = iota // nothing: it is measured and held
+	lone                  // decode this key picture alone, and compare it
+	wake                  // decode all that is held, this unit included
+	follow                // decode this unit
+)
+
+// gate decides, from the compressed stream and from what the decoded pictures
+// showed, how much of one camera is decoded. It decides and does nothing else:
+// decoding is the analyzer's.
 type gate struct {
-	every      time.Duration // between compared frames
-	nextLook   time.Duration // media time
-	lastMotion time.Duration
-	nextDetect time.Duration
-	moved      bool // ever
-	all        bool // every picture is due, for everything
+	state  GateState
+	reason string
+
+	reader slice.Reader
+	norm   norm
+	held   []*ingest.Unit // since the key picture that was decoded last; oldest first
+	bytes  int
+	since  int       // pictures since the newest key
+	layers int       // highest temporal layer
+	key    time.Time // when the newest key came
+	gop    time.Duration
+	run    uint32
+	now    time.Time // when the newest unit came
+
+	sum   float64
+	alarm float64
+	facts []fact // since pictures were looked at last: to be learnt, if these showed nothing
+
+	calmSince time.Time // nothing has moved since
+	looked    time.Time // at a key picture
+	proven    int       // proofs since the last miss
+	quietFor  time.Time // in state quiet since
+	nextProof time.Duration
+	moves     int     // looks with motion since it opened
+	peak      float64 // highest sum since it opened
+	last      slice.Picture
+	counts    GateCounts
 }
 
-func newGate(cfg Config) gate {
-	if cfg.Every {
-		return gate{all: true}
-	}
-	return gate{every: time.Duration(float64(time.Second) / cfg.FPS)}
+// GateCounts are what a gate has done so far.
+type GateCounts struct {
+	Opened  map[string]uint64 // by reason
+	Idle    uint64            // openings by the slices in which nothing moved
+	Keys    uint64            // lone key pictures decoded
+	Held    uint64            // pictures not decoded when they came
+	Caught  uint64            // of these, decoded later
+	Shed    uint64            // pictures that should have been decoded, and the box had nothing to give
+	Proofs  uint64            // quiet stretches decoded in full
+	Misses  uint64            // of these, with motion in them
+	Skipped uint64            // pictures that nobody refers to, and that were not due
 }
 
-// look tells whether the frame at media time at is due to be compared. The
-// pace does not drift, and does not catch up after a hole.
-func (g *gate) look(at time.Duration) bool {
-	if g.all {
-		return true
-	}
-	// Half a millisecond for clocks that do not divide: 90 kHz at 29.97.
-	if at+500*time.Microsecond < g.nextLook {
-		return false
-	}
-	g.nextLook += g.every
-	if g.nextLook <= at {
-		g.nextLook = at + g.every
-	}
-	return true
+func newCameraGate() gate {
+	return gate{state: GateLearning, reason: "start", norm: newNorm(), alarm: sumAlarm, nextProof: proofFirst,
+		counts: GateCounts{Opened: map[string]uint64{}}}
 }
 
-// moving takes the outcome of a comparison.
-func (g *gate) moving(at time.Duration, m Motion) {
-	if len(m.Regions) > 0 {
-		g.lastMotion, g.moved = at, true
+// take measures a unit and says what is to be done with it.
+func (g *gate) take(u *ingest.Unit) verdict {
+	g.now = u.Received
+	if g.calmSince.IsZero() {
+		g.calmSince = g.now
+	}
+	g.last = g.measure(u)
+	g.keep(u)
+	if g.sleeping() {
+		return g.quiet(u)
+	}
+	return follow
+}
+
+// measure notes what the unit is in the compressed stream.
+func (g *gate) measure(u *ingest.Unit) slice.Picture {
+	if u.Run != g.run {
+		g.run, g.held, g.bytes, g.key, g.sum, g.facts = u.Run, nil, 0, time.Time{}, 0, nil
+	}
+	p := g.reader.Read(u)
+	if u.Key {
+		if !g.key.IsZero() {
+			g.gop = g.now.Sub(g.key)
+		}
+		g.key, g.since = g.now, 0
+	} else {
+		g.since++
+	}
+	g.layers = max(g.layers, p.Layer)
+	f := fact{at: placeOf(p, g.since), bytes: float64(p.Bytes), qp: p.QP}
+	if p.Type != slice.I && p.Type != slice.Unknown {
+		g.sum = max(0, g.sum+min(standMax, g.norm.stands(f))-sumSlack)
+		g.peak = max(g.peak, g.sum)
+	}
+	if p.Type != slice.Unknown && len(g.facts) < heldUnitsMax {
+		g.facts = append(g.facts, f)
+	}
+	return p
+}
+
+// keep holds the unit, from the key on that was decoded last.
+func (g *gate) keep(u *ingest.Unit) {
+	if u.Key && !g.sleeping() {
+		g.held, g.bytes = nil, 0 // a slice of its own: who reads the old one may go on
+	}
+	if len(g.held) == 0 && !u.Key {
+		return
+	}
+	g.held, g.bytes = append(g.held, u), g.bytes+u.Bytes
+	if len(g.held) <= heldUnitsMax && g.bytes <= heldBytesMax {
+		return
+	}
+	// Too much since the key that was decoded: the newest key must do.
+	newest := 0
+	for i, h := range g.held {
+		if h.Key {
+			newest = i
+		}
+	}
+	if newest == 0 {
+		g.held, g.bytes = nil, 0
+		return
+	}
+	g.restart(newest)
+}
+
+// restart lets go what is held before the key at i.
+func (g *gate) restart(i int) {
+	g.held = append([]*ingest.Unit(nil), g.held[i:]...)
+	g.bytes = 0
+	for _, h := range g.held {
+		g.bytes += h.Bytes
 	}
 }
 
-// mode is the mode at media time at.
-func (g *gate) mode(at time.Duration) Mode {
-	if g.moved && at-g.lastMotion <= busyFor {
-		return Busy
+// sleeping tells whether pictures are held instead of decoded.
+func (g *gate) sleeping() bool { return g.state == GateQuiet || g.state == GateShed }
+
+// quiet decides on a unit that came while nothing happened.
+func (g *gate) quiet(u *ingest.Unit) verdict {
+	if g.state == GateShed {
+		g.counts.Shed++
+		if u.Key && g.now.Sub(g.looked) >= keyEvery-keySlack {
+			return lone
+		}
+		return hold
 	}
-	return Quiet
+	g.counts.Held++
+	quiet := g.now.Sub(g.quietFor)
+	switch {
+	case g.sum >= g.alarm:
+		return g.open(GateBusy, becauseSlices)
+	case len(g.held) == 0 || g.now.Sub(g.key) > gopMax:
+		return g.open(GateFull, fmt.Sprintf("no key picture for %s", gopMax))
+	case quiet > g.nextProof:
+		g.counts.Proofs++
+		return g.open(GateBusy, becauseProof)
+	case u.Key && g.now.Sub(g.looked) >= g.pause()-keySlack:
+		return lone
+	}
+	return hold
 }
 
-// detect tells whether the detector should see the frame at media time at:
-// when something moved lately, and once a second while tracks stand still.
-func (g *gate) detect(at time.Duration, tracks int) bool {
-	if g.all {
-		return true
+// pause is the time between lone key pictures.
+func (g *gate) pause() time.Duration {
+	if g.proven >= 1 && g.sum < g.alarm/2 {
+		return keyRarely
 	}
-	if g.mode(at) == Quiet && (tracks == 0 || at < g.nextDetect-g.every+keepAlive) {
-		return false
-	}
-	return at+500*time.Microsecond >= g.nextDetect
+	return keyEvery
 }
 
-// detected takes how long the detector took: one that is slow for this box is
-// asked less often. While somebody new waits to be confirmed, a fast one is
-// asked twice as often.
-func (g *gate) detected(at, took time.Duration, someoneNew bool) {
-	pause := g.every
-	if someoneNew {
-		pause /= 2
+func (g *gate) open(s GateState, why string) verdict {
+	g.state, g.reason, g.moves, g.peak, g.facts = s, why, 0, 0, nil
+	g.calmSince = g.now
+	if s == GateFull {
+		why = "full"
 	}
-	g.nextDetect = at + max(pause, (1+rest)*took)
-	if someoneNew && g.nextDetect < g.nextLook {
-		g.nextLook = g.nextDetect
+	g.counts.Opened[why]++
+	if len(g.held) == 0 {
+		return follow
+	}
+	g.counts.Caught += uint64(len(g.held))
+	return wake
+}
+
+// loneKey takes what a lone key picture showed; wake says that all that is
+// held is to be decoded.
+func (g *gate) loneKey(moved bool) verdict {
+	g.counts.Keys++
+	g.looked = g.now
+	if moved && g.state == GateQuiet {
+		return g.open(GateBusy, becauseKey)
+	}
+	// Nothing has happened up to here, or it is too late: hold from this key on.
+	if n := len(g.held); n > 0 {
+		g.restart(n - 1)
+	}
+	return hold
+}
+
+// shed stops decoding because the box has no more to give.
+func (g *gate) shed() {
+	g.state, g.reason, g.looked, g.quietFor = GateShed, "no processor time left", g.now, g.now
+}
+
+// room ends shedding, at a key picture.
+func (g *gate) room() verdict { return g.open(GateBusy, "room again") }
+
+// saw takes whether anything moved on a picture that was looked at.
+func (g *gate) saw(moved bool) {
+	if moved {
+		g.calmSince = g.now
+		g.moves++
+	} else if !g.sleeping() || g.sum < g.alarm/2 {
+		for _, f := range g.facts {
+			g.norm.learn(f)
+		}
+	}
+	g.facts = g.facts[:0]
+}
+
+// rest decides whether an open gate may close: nothing has moved for a while,
+// nobody waits for more (free), and the stream tells what happens next.
+func (g *gate) rest(free bool, hevc bool, area int) {
+	if g.state == GateQuiet || !free {
+		return
+	}
+	calm := g.now.Sub(g.calmSince)
+	least := busyLeast
+	switch {
+	case g.state == GateLearning:
+		least = learnLeast
+	case g.reason == becauseProof:
+		least = proofLasts
+	}
+	if calm < least {
+		return
+	}
+	if why := g.mute(hevc, area); why != "" {
+		if g.state != GateShed && (g.state != GateLearning || calm > 3*learnLeast+2*g.gop) {
+			g.state, g.reason = GateFull, why
+		}
+		return
+	}
+	g.judge()
+	g.state, g.reason, g.quietFor, g.looked, g.sum = GateQuiet, "", g.now, g.now, 0
+}
+
+// judge learns from a stretch that is over, whether opening was right.
+func (g *gate) judge() {
+	switch {
+	case g.reason == becauseProof && g.moves >= 2 && g.peak < g.alarm:
+		g.counts.Misses++
+		g.proven, g.nextProof = 0, proofFirst
+		g.alarm = max(sumStrict, 0.7*g.alarm)
+	case g.reason == becauseProof:
+		g.proven++
+		g.nextProof = min(proofEvery, 2*g.nextProof)
+		g.alarm += (sumAlarm - g.alarm) / 8
+	case g.reason == becauseSlices && g.moves == 0:
+		g.counts.Idle++
+		g.alarm = min(sumLoose, 1.15*g.alarm)
+	case g.reason == becauseKey && g.moves >= 2 && g.peak < g.alarm: // the slices should have told
+		g.alarm = max(sumStrict, 0.85*g.alarm)
 	}
 }
+
+// mute says why the compressed stream does not tell whether something happens;
+// "" when it does.
+func (g *gate) mute(hevc bool, area int) string {
+	sigma, figure, ok := g.norm.noise(hevc, area)
+	switch {
+	case !ok:
+		return "not enough is known of the stream yet"
+	case g.gop > gopMax || g.now.Sub(g.key) > gopMax:
+		return fmt.Sprintf("key pictures are more than %s apart", gopMax)
+	case figureSigma*sigma > figure:
+		return fmt.Sprintf("sizes of pictures vary by %.0f bytes by themselves, somebody walking costs %.0f (constant bit rate, or much noise): give the camera a variable bit rate, or a sub stream", sigma, figure)
+	}
+	return ""
+}
+
+// needless tells whether the newest unit can be left out: no other picture refers to it.
+func (g *gate) needless() bool { return g.last.Disposable && g.last.Layer >= g.layers }

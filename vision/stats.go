@@ -20,7 +20,11 @@ type Stats struct {
 	Mode         Mode
 	Moving       float64   // share of the picture that changed in the newest comparison, 0..1
 	LastFrame    time.Time // Received of the newest decoded picture
-	Warnings     []string  // what the configured rules cannot see with this detector
+	Gate         GateStats
+	DecodeTime   time.Duration // spent so far
+	MotionTime   time.Duration
+	DetectTime   time.Duration
+	Warnings     []string // what the configured rules cannot see with this detector
 }
 
 // Stats may be called from any goroutine.

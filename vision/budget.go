@@ -1,0 +1,66 @@
+package vision
+
+import (
+	"sync"
+	"time"
+)
+
+// Budget is the decoding that the whole box has to give, as a bucket of
+// processor time. Nothing waits in it: what cannot be had now is left out, and
+// counted by who asked. Its methods may be called from many goroutines; a nil
+// Budget gives all.
+type Budget struct {
+	rate  float64       // processor seconds a second
+	burst time.Duration // at most so much is saved up
+
+	mu   sync.Mutex
+	have time.Duration
+	last time.Time
+	now  func() time.Time
+}
+
+// budgetBurst is how many seconds of the rate may be saved up, for many cameras
+// that open at once.
+const budgetBurst = 3
+
+// NewBudget makes a budget of rate processor seconds a second.
+func NewBudget(rate float64) *Budget {
+	b := &Budget{rate: rate, burst: time.Duration(rate * budgetBurst * float64(time.Second)), now: time.Now}
+	b.have, b.last = b.burst, b.now()
+	return b
+}
+
+// Grant tells whether a camera may go on decoding. A P0 camera may until all is
+// spent twice over, the others leave something for those above them.
+func (b *Budget) Grant(priority string) bool {
+	if b == nil {
+		return true
+	}
+	least := map[string]float64{"P0": -1, "P1": 0, "P2": 0.15}
+	floor, ok := least[priority]
+	if !ok {
+		floor = 0.3
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refill()
+	return float64(b.have) >= floor*float64(b.burst)
+}
+
+// Spend takes what decoding has cost. It may go below zero: who was granted a
+// picture finishes it.
+func (b *Budget) Spend(d time.Duration) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refill()
+	b.have = max(-2*b.burst, b.have-d)
+}
+
+func (b *Budget) refill() {
+	now := b.now()
+	b.have = min(b.burst, b.have+time.Duration(b.rate*float64(now.Sub(b.last))))
+	b.last = now
+}

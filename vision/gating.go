@@ -1,0 +1,273 @@
+package vision
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+const (
+	decoderKept = 10 * time.Second // of quiet, before its memory is given back
+	behindMax   = 2 * time.Second  // a camera that is further behind leaves out a GOP
+	patience    = 5 * time.Second  // after looking back, until it must have caught up
+	standingGOP = 2500 * time.Millisecond
+)
+
+// GateStats is how the gate of a camera stands.
+type GateStats struct {
+	State  GateState
+	Reason string // of the state
+	Alarm  float64
+	GOP    time.Duration // between the newest keys
+	GateCounts
+}
+
+// urgency is the highest priority of the rules: who decodes first when not
+// everybody can.
+func urgency(rules []Rule) string {
+	best := "P3"
+	for _, r := range rules {
+		p := r.Priority
+		if p == "" {
+			p = "P2"
+		}
+		best = min(best, p)
+	}
+	return best
+}
+
+// take decides what is done with one unit, and does it.
+func (a *Analyzer) take(ctx context.Context, u *ingest.Unit) {
+	if a.cfg.Every || a.cfg.DecodeAll || u.Params == nil {
+		a.decode(ctx, u)
+		return
+	}
+	was := a.gate.state
+	a.carryOut(ctx, u, a.gate.take(u))
+	if a.gate.sleeping() && a.dec != nil && a.parts.Keys != nil && a.gate.now.Sub(a.gate.quietFor) > decoderKept {
+		a.release()
+	}
+	if u.Key || a.gate.state != was {
+		g := &a.gate
+		now := GateStats{State: g.state, Reason: g.reason, Alarm: g.alarm, GOP: g.gop, GateCounts: g.counts}
+		now.Opened = maps.Clone(now.Opened)
+		a.note(func(s *Stats) { s.Gate = now })
+		if g.state != was {
+			a.log.Debug("gate", "state", g.state, "was", was, "why", g.reason)
+		}
+	}
+}
+
+func (a *Analyzer) carryOut(ctx context.Context, u *ingest.Unit, v verdict) {
+	if (v == wake || v == follow && u.Key) && !a.affordable(u) {
+		a.gate.shed()
+		a.sleep()
+		v = hold
+		if u.Key {
+			v = lone
+		}
+	}
+	switch v {
+	case lone:
+		a.alone(ctx, u)
+	case wake:
+		a.lookBack(ctx)
+	case follow:
+		if !a.gate.needless() || a.pace.due(a.clock.peek(u)) {
+			a.decode(ctx, u)
+		} else {
+			a.gate.counts.Skipped++
+		}
+		a.settle(u)
+	}
+}
+
+// affordable tells whether the box has the time to decode what follows.
+func (a *Analyzer) affordable(u *ingest.Unit) bool {
+	if a.cfg.MaxLag < 0 {
+		return true
+	}
+	return a.parts.Budget.Grant(a.urgency) && (time.Since(u.Received) < behindMax || time.Now().Before(a.patient))
+}
+
+// settle lets the gate close when nothing goes on.
+func (a *Analyzer) settle(u *ingest.Unit) {
+	if a.gate.sleeping() {
+		return
+	}
+	a.gate.rest(a.free(), u.Params.Codec == ingest.H265, u.Params.Width*u.Params.Height)
+	if a.gate.sleeping() {
+		a.sleep()
+	}
+}
+
+// free tells whether looking at lone key pictures is enough for the tracks and
+// the rules: nobody waits to be confirmed, no rule for its time to be over, and
+// keys come often enough to see who stands there still.
+func (a *Analyzer) free() bool {
+	if a.watch.pending() || a.tracker.Tentative() > 0 {
+		return false
+	}
+	return a.tracker.Live() == 0 || a.gate.gop > 0 && a.gate.gop <= standingGOP
+}
+
+// sleep stops decoding; the next key starts anew.
+func (a *Analyzer) sleep() {
+	if a.dec != nil {
+		a.dec.Reset()
+	}
+}
+
+func (a *Analyzer) release() {
+	if a.dec != nil {
+		a.dec.Close()
+	}
+	a.dec = nil
+}
+
+// alone decodes a key unit by itself. When it differs from the one before,
+// what lies between them is decoded too.
+func (a *Analyzer) alone(ctx context.Context, u *ingest.Unit) {
+	next := hold
+	began := time.Now()
+	err := a.decodeKey(ctx, u, func(f *Frame) error {
+		a.spent(&began)
+		motion, ok := a.compare(f)
+		if !ok {
+			return nil
+		}
+		moved := len(motion.Regions) > 0
+		if next = a.gate.loneKey(moved); next == wake {
+			return nil // it comes again, after what was before it
+		}
+		m := a.clock.tick(f)
+		a.note(func(s *Stats) { s.Decoded++; s.LastFrame = f.Received })
+		a.pace.look(m.at)
+		a.compared(ctx, f, m, motion)
+		switch {
+		case a.gate.state == GateShed && moved:
+			if a.affordable(u) {
+				next = a.gate.room()
+			}
+		case a.gate.state == GateShed:
+			a.gate.rest(a.free(), u.Params.Codec == ingest.H265, u.Params.Width*u.Params.Height)
+			if a.gate.state == GateShed && a.affordable(u) {
+				next = a.gate.room()
+			}
+		case a.missing(m.at):
+			next = a.gate.open(GateBusy, becauseTrack)
+		}
+		if a.parts.Observe != nil {
+			a.parts.Observe(f, a.Tracks())
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errNoTurn):
+		a.note(func(s *Stats) { s.Skipped++ })
+	case err != nil && ctx.Err() == nil:
+		a.damaged(err)
+	case next == wake && a.affordable(u):
+		a.lookBack(ctx)
+	case next == wake:
+		a.gate.shed()
+	}
+}
+
+// missing tells whether a track that counts was not found at media time at.
+func (a *Analyzer) missing(at time.Duration) bool {
+	for _, t := range a.tracker.tracks {
+		if t.Confirmed && !t.Seen && !t.Still(at) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *Analyzer) decodeKey(ctx context.Context, u *ingest.Unit, each func(*Frame) error) error {
+	if a.parts.Keys != nil {
+		return a.parts.Keys.Decode(ctx, u, each)
+	}
+	a.sleep()
+	defer a.sleep()
+	return decodeAlone(a.decoder(), u, each)
+}
+
+// lookBack decodes all that is held, from its key on: the seconds before the
+// gate opened are looked at as if they came now.
+func (a *Analyzer) lookBack(ctx context.Context) {
+	a.sleep()
+	a.patient = time.Now().Add(patience)
+	for _, u := range a.gate.held {
+		if ctx.Err() != nil {
+			return
+		}
+		a.decode(ctx, u)
+	}
+	a.patient = time.Now().Add(patience)
+}
+
+func (a *Analyzer) decoder() Decoder {
+	if a.dec == nil {
+		a.dec = a.parts.Decoder()
+	}
+	return a.dec
+}
+
+// decode decodes one unit and looks at what comes out.
+func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
+	began := time.Now()
+	err := a.decoder().Decode(u, func(f *Frame) error {
+		a.spent(&began)
+		a.picture(ctx, f)
+		began = time.Now()
+		return nil
+	})
+	a.spent(&began)
+	if err != nil {
+		a.damaged(err)
+		return
+	}
+	if u.Key {
+		if n, over := a.decoding.fine(); over {
+			a.log.Info("decoding again", "errors", n)
+		}
+	}
+}
+
+// spent counts the time since began as decoding.
+func (a *Analyzer) spent(began *time.Time) {
+	took := time.Since(*began)
+	a.parts.Budget.Spend(took)
+	a.note(func(s *Stats) { s.DecodeTime += took })
+}
+
+func (a *Analyzer) damaged(err error) {
+	a.note(func(s *Stats) { s.DecodeErrors++ })
+	if a.decoding.failed() {
+		a.log.Warn("decoder failed, waiting for the next key unit", "err", err)
+	}
+}
+
+// drain looks at the pictures that the decoder held back, at the end.
+func (a *Analyzer) drain(ctx context.Context) {
+	d, ok := a.dec.(drainer)
+	if !ok || a.gate.sleeping() {
+		return
+	}
+	if err := d.Drain(func(f *Frame) error {
+		a.picture(ctx, f)
+		return nil
+	}); err != nil {
+		a.note(func(s *Stats) { s.DecodeErrors++ })
+	}
+}
+
+// late tells whether a frame received at this time is too old to be analysed.
+// Who looks back may lag for a while.
+func (a *Analyzer) late(received time.Time) bool {
+	return a.cfg.MaxLag > 0 && time.Since(received) > a.cfg.MaxLag && time.Now().After(a.patient)
+}
