@@ -249,45 +249,6 @@ func (b *caseBuilder) ended(at time.Time) bool {
 	return !b.inc.ClosedAt.IsZero() && at.After(b.inc.ClosedAt.Time)
 }
 
-// handled notes who had the incident's pictures in hand: its clips, stills and
-// bundles at any time, its cameras while it was open.
-func (b *caseBuilder) handled(e *bridge.Event) bool {
-	var data desk.AccessFact
-	if json.Unmarshal(e.Data, &data) != nil {
-		return false // erased by law
-	}
-	what := strings.TrimPrefix(e.Type, "watchpost.access.")
-	if !slices.Contains([]string{"look_opened", "looked", "exported", "unmasked"}, what) {
-		return false
-	}
-	hash, still := strings.CutPrefix(data.Why, "snapshot ")
-	its := strings.HasPrefix(data.Why, "clip "+b.id+"-") || strings.HasPrefix(data.Why, evidenceOf(b.id)) || still && b.stills[hash]
-	if !its && (!slices.Contains(b.inc.Cameras, data.Camera) || b.ended(data.From.Time)) {
-		return false
-	}
-	entry := evidence.Custody{
-		At: e.RecordedTime, By: data.By, What: what, Of: strings.TrimSpace(data.Camera + " " + data.Why), Event: e.ID,
-	}
-	if reason, is := strings.CutPrefix(data.Why, evidenceOf(b.id)); is {
-		entry.Of, entry.Reason = "incidents/"+b.id, reason
-	}
-	key := data.By + " " + entry.Of + " " + data.From.String()
-	if at, open := b.looks[key]; open && what == "looked" {
-		entry.At = b.c.Custody[at].At // since when
-		b.c.Custody[at] = entry
-		return true
-	}
-	if what == "look_opened" {
-		b.looks[key] = len(b.c.Custody)
-	}
-	b.c.Custody = append(b.c.Custody, entry)
-	return true
-}
-
-// evidenceOf begins the reason under which an export is recorded (package
-// wall writes it).
-func evidenceOf(incident string) string { return "evidence of incidents/" + incident + ": " }
-
 func (b *caseBuilder) receipts(e *bridge.Event) error {
 	if !e.Lane.Forwarded() {
 		return nil

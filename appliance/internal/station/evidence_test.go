@@ -78,6 +78,9 @@ func TestExportIsWhole(t *testing.T) {
 	tell(desk.AccessIn{Kind: "login", By: desk.Actor{Name: "somebody-else"}, From: began})
 	tell(desk.AccessIn{Kind: "look_opened", By: wu, Camera: "gate", From: began, Why: "clip " + id + "/whole"})
 	tell(desk.AccessIn{Kind: "looked", By: wu, Camera: "gate", From: began, To: time.Now(), Why: "clip " + id + "/whole"})
+	tell(desk.AccessIn{Kind: "unmasked", By: wu, Camera: "gate", From: began, Why: "asked by wu, approved by li: unmask clips/" + id + "/whole: 认人 (at the court's order) (01JA)"})
+	tell(desk.AccessIn{Kind: "unmasked", By: wu, Camera: "shop", From: began, Why: "asked by wu, approved by li: unmask clips/01JOTHER-shop-1/whole: elsewhere (01JB)"})
+	tell(desk.AccessIn{Kind: "looked", By: wu, Camera: "gate", From: began, To: time.Now(), Why: "original of clip " + id + "/whole"})
 	tell(desk.ActionIn{Incident: c.press.Incident, Verb: "claim", By: wu})
 	c.hq.say(c.press.Events[1].Event.ID, `"accepted","by":"zhou"`)
 	tell(desk.AccessIn{Kind: "exported", By: wu, From: time.Now(), Why: evidenceOf(c.press.Incident) + "for the court"})
@@ -101,7 +104,12 @@ func TestExportIsWhole(t *testing.T) {
 	require.Contains(t, text, `"offset_ms": -120`)
 	require.Contains(t, text, `"reason": "for the court"`)
 	require.Equal(t, 1, strings.Count(text, `"of": "gate clip `+id+`/whole"`), "a look is one line")
+	require.Contains(t, text, `"of": "gate original of clips/`+id+`/whole",
+   "reason": "认人 (at the court's order)",
+   "second": "li"`)
+	require.Contains(t, text, `"of": "gate original of clip `+id+`/whole"`)
 	require.NotContains(t, text, "somebody-else")
+	require.NotContains(t, text, "elsewhere", "another incident's")
 
 	changed := bytes.Replace(bundle.Bytes(), []byte("zhou"), []byte("zhov"), 1)
 	report, err = evidence.Verify(context.Background(), bytes.NewReader(changed), int64(len(changed)), public)
