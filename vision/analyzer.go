@@ -52,6 +52,9 @@ type Parts struct {
 	// while it blocks, frames are dropped and counted. It is also called while
 	// Run ends, with a context that has not ended.
 	Sink func(context.Context, Sighting)
+	// Blind, if any, is told when a fault of the picture begins and when it is
+	// over, on the analyzer's goroutine.
+	Blind func(context.Context, Blindness)
 	// Observe, if any, is shown every decoded picture with all tracks that
 	// count, after what was seen on it was told.
 	Observe func(*Frame, []Track)
@@ -170,7 +173,11 @@ func (a *Analyzer) next(ctx context.Context, units Units) (*ingest.Unit, error) 
 
 // idle lets media time go on while no pictures come, so that stays end.
 func (a *Analyzer) idle(ctx context.Context) {
-	at := a.clock.idle(time.Now())
+	now := time.Now()
+	at := a.clock.idle(now)
+	if a.clock.started && at-a.clock.at >= lossAfter {
+		a.tell(ctx, nil, a.watch.lose(moment{at: at, captured: now, received: now}, a.clock.received))
+	}
 	if at-a.clock.at > lostMax {
 		a.publish(nil)
 	}
@@ -218,6 +225,7 @@ func (a *Analyzer) compared(ctx context.Context, f *Frame, m moment, motion Moti
 	a.gate.saw(len(motion.Regions) > 0)
 	a.note(func(s *Stats) { s.Analysed++; s.Mode = a.pace.mode(m.at); s.Moving = motion.Changed })
 	a.tell(ctx, f, a.watch.compare(m, motion))
+	a.blinds(ctx)
 	if len(a.cfg.Rules) == 0 && !a.cfg.Every || a.parts.Objects == nil || !a.pace.detect(m.at, a.tracker.Live()) {
 		a.tell(ctx, f, a.watch.expire(m.at))
 		return

@@ -23,7 +23,7 @@ type eyes struct {
 	people    func(n int) []vision.Detection // by picture
 	moving    func(n int) bool
 	region    func(n int) []vision.Box // where it moves; nil is everywhere
-	takes     time.Duration // of one detection
+	takes     time.Duration            // of one detection
 	decodeErr func(n int) error
 	detectErr func(n int) error
 

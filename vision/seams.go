@@ -29,6 +29,7 @@ type Decoder interface {
 type Motion struct {
 	Regions []Box   // where, largest first
 	Changed float64 // share of the picture, 0..1
+	View    View
 }
 
 // MotionDetector compares a camera's frames. It is used by one goroutine.

@@ -37,8 +37,12 @@ type watcher interface {
 
 // watch applies a camera's rules and makes sightings of what they see.
 type watch struct {
-	watchers []watcher
-	tracks   []*Track // the newest
+	watchers  []watcher
+	tracks    []*Track // the newest
+	inspector inspector
+	backdrop  *backdrop // nil: no rule is about things
+	faults    []Fault   // the newest
+	blind     []Blindness
 }
 
 func newWatch(cfg Config) (*watch, error) {
@@ -49,6 +53,9 @@ func newWatch(cfg Config) (*watch, error) {
 			return nil, err
 		}
 		w.watchers = append(w.watchers, newWatcher(p))
+		if p.Kind == LeftObject || p.Kind == RemovedObject {
+			w.backdrop = &backdrop{}
+		}
 	}
 	return w, nil
 }
@@ -77,10 +84,26 @@ func (w *watch) observe(m moment, tracks []*Track) []Sighting {
 	})
 }
 
-// compare takes what differs on a frame from those before it.
-func (w *watch) compare(m moment, motion Motion, changes []Change, health []Fault) []Sighting {
-	s := scene{tracks: w.tracks, motion: motion, changes: changes, health: health}
+// compare takes what differs on a frame from those before it, and judges the
+// picture itself.
+func (w *watch) compare(m moment, motion Motion) []Sighting {
+	s := scene{tracks: w.tracks, motion: motion, health: w.inspector.look(m, &motion.View, w.tracks)}
+	if w.backdrop != nil {
+		s.changes = w.backdrop.look(m, &motion.View, w.tracks)
+	}
+	w.note(m, s.health)
 	return w.each(func(x watcher) []Sighting { return x.observe(m, s) })
+}
+
+// lose says that no picture has come for long, at m.
+func (w *watch) lose(m moment, since time.Time) []Sighting {
+	fault := Fault{Kind: VideoLoss, From: since, Why: "no picture comes"}
+	return w.each(func(x watcher) []Sighting {
+		if h, ok := x.(*healthWatch); ok && h.Kind == VideoLoss {
+			return h.observe(m, scene{health: []Fault{fault}})
+		}
+		return nil
+	})
 }
 
 func (w *watch) expire(at time.Duration) []Sighting {

@@ -31,6 +31,7 @@ type Motion struct {
 	small, back, ground, diff, dil gocv.Mat
 	labels, stats, centres, kernel gocv.Mat
 	size                           image.Point
+	masked                         []bool // of the small picture's pixels; nil without masks
 }
 
 var _ vision.MotionDetector = (*Motion)(nil)
@@ -59,15 +60,19 @@ func (m *Motion) Look(f *vision.Frame) (vision.Motion, error) {
 	if err := m.shrink(f); err != nil {
 		return vision.Motion{}, fmt.Errorf("compare frame: %w", err)
 	}
+	view, err := m.view(f)
+	if err != nil {
+		return vision.Motion{}, fmt.Errorf("compare frame: %w", err)
+	}
 	if m.back.Empty() {
 		m.learn()
-		return vision.Motion{}, nil
+		return vision.Motion{View: view}, nil
 	}
 	m.back.ConvertTo(&m.ground, gocv.MatTypeCV8U)
 	gocv.AbsDiff(m.small, m.ground, &m.diff)
 	gocv.Threshold(m.diff, &m.diff, motionStep, 255, gocv.ThresholdBinary)
 	changed := float64(gocv.CountNonZero(m.diff)) / float64(m.size.X*m.size.Y)
-	out := vision.Motion{Changed: changed}
+	out := vision.Motion{Changed: changed, View: view}
 	if changed > 0 {
 		gocv.Dilate(m.diff, &m.dil, m.kernel)
 		out.Regions = m.regions()
@@ -98,6 +103,7 @@ func (m *Motion) shrink(f *vision.Frame) error {
 	if size != m.size {
 		m.size = size
 		m.learn()
+		m.masked = maskedPixels(size, m.masks)
 	}
 	return nil
 }
