@@ -12,6 +12,8 @@ export const router = createRouter({
       children: [
         { path: '', name: 'incidents', component: () => import('@/pages/IncidentsPage.vue') },
         { path: 'incidents/:id', name: 'incident', component: () => import('@/pages/IncidentsPage.vue') },
+        { path: 'tasks', name: 'tasks', component: () => import('@/pages/TasksPage.vue') },
+        { path: 'tasks/:id', name: 'task', component: () => import('@/pages/TasksPage.vue') },
         { path: 'cameras', name: 'cameras', component: () => import('@/pages/CamerasPage.vue') },
         { path: 'map', name: 'map', component: () => import('@/pages/MapPage.vue') },
         { path: 'devices', name: 'devices', component: () => import('@/pages/DevicesPage.vue') },

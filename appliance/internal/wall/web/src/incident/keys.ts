@@ -1,7 +1,7 @@
 // The operator's keys. One map, shown by "?" and tested; no key does anything
 // while something is being written.
 export type KeyAction =
-  | 'next' | 'previous' | 'acknowledge' | 'claim' | 'close' | 'note' | 'reopen' | 'report' | 'filter' | 'help'
+  | 'next' | 'previous' | 'acknowledge' | 'claim' | 'close' | 'note' | 'reopen' | 'report' | 'order' | 'arrive' | 'feedback' | 'sendBack' | 'handBack' | 'filter' | 'help'
   | 'answer' | 'leave'
 
 export const keyMap: Readonly<Record<string, KeyAction>> = {
@@ -15,6 +15,11 @@ export const keyMap: Readonly<Record<string, KeyAction>> = {
   n: 'note',
   o: 'reopen',
   r: 'report',
+  t: 'order',
+  v: 'arrive',
+  b: 'feedback',
+  z: 'sendBack',
+  h: 'handBack',
   '/': 'filter',
   '?': 'help',
   Enter: 'answer',

@@ -1,7 +1,7 @@
 // The room as the wall holds it: resources by id, replaced whole. Pure but for
 // the maps it is given, so that tests need neither a browser nor a server.
 import type {
-  Alert, Camera, CameraState, Clip, Device, Drone, Incident, IncidentDelivery, Me, Pillar, Place, Room, State, Station, Telemetry,
+  Alert, Camera, CameraState, Clip, Device, Drone, Incident, IncidentDelivery, Me, Pillar, Place, Room, State, Station, Task, Telemetry,
   Uplink, Warning,
 } from './types'
 
@@ -9,6 +9,7 @@ export interface Folded {
   incidents: Map<string, Incident>
   alerts: Map<string, Alert>
   clips: Map<string, Clip> // "{id}/{part}"
+  tasks: Map<string, Task>
   devices: Map<string, Device> // "{type}/{id}"
   uplinks: Map<string, Uplink>
   cameras: Map<string, Camera>
@@ -26,7 +27,7 @@ export interface Facts {
   me?: Me
 }
 
-export const resourceKinds = ['incident', 'alert', 'device', 'uplink', 'clip'] as const
+export const resourceKinds = ['incident', 'task', 'alert', 'device', 'uplink', 'clip'] as const
 export type ResourceKind = (typeof resourceKinds)[number]
 
 function refill<T>(map: Map<string, T>, items: readonly T[] | null | undefined, key: (item: T) => string) {
@@ -46,6 +47,7 @@ export function foldRoom(into: Folded, room: Room) {
   refill(into.incidents, room.incidents, (i) => i.id)
   refill(into.alerts, room.alerts, (a) => a.id)
   refill(into.clips, room.clips, clipKey)
+  refill(into.tasks, room.tasks, (task) => task.id)
   refill(into.devices, room.devices, deviceKey)
   refill(into.uplinks, room.uplinks, (u) => u.name)
   refill(into.cameras, room.cameras, (c) => c.id)
@@ -79,6 +81,8 @@ export function foldResource(into: Folded, kind: ResourceKind, item: unknown) {
   switch (kind) {
     case 'incident':
       return newer(into.incidents, (item as Incident).id, item as Incident)
+    case 'task':
+      return newer(into.tasks, (item as Task).id, item as Task)
     case 'alert':
       return newer(into.alerts, (item as Alert).id, item as Alert)
     case 'clip':

@@ -18,6 +18,7 @@ export const useRoom = defineStore('room', () => {
     incidents: shallowReactive(new Map()),
     alerts: shallowReactive(new Map()),
     clips: shallowReactive(new Map()),
+    tasks: shallowReactive(new Map()),
     devices: shallowReactive(new Map()),
     uplinks: shallowReactive(new Map()),
     cameras: shallowReactive(new Map()),
@@ -127,6 +128,6 @@ export const useRoom = defineStore('room', () => {
 
   return {
     ...folded, station, me, phase, problem, line, zone, cut, lost, asOf, mayAct, mayLead, start, stop, load, cameraName, clipsOfIncident, alertsOf,
-    put: (kind: 'incident' | 'alert' | 'clip', item: unknown) => foldResource(folded, kind, item),
+    put: (kind: 'incident' | 'task' | 'alert' | 'clip', item: unknown) => foldResource(folded, kind, item),
   }
 })

@@ -66,7 +66,7 @@ export function useWords() {
   function problemText(problem: Problem): { what: string; why: string; remedy: string } {
     const known = te(`problem.${problem.code}.what`)
     const seconds = problem.retry_after_s ?? 0
-    const values = { seconds, field: word('field', problem.field), state: word('state', problem.state), detail: problem.detail }
+    const values = { seconds, field: word('field', problem.field), state: word(te(`state.${problem.state}`) ? 'state' : 'taskState', problem.state), detail: problem.detail }
     if (!known) return { what: problem.title, why: problem.detail, remedy: problem.remedy ?? t('problem.remedy') }
     return {
       what: t(`problem.${problem.code}.what`, values),

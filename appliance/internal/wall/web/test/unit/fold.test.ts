@@ -6,7 +6,7 @@ import { makeClip, makeIncident, sampleRoom } from '../fixture/station.mjs'
 function empty(): Folded {
   const map = () => new Map<string, never>()
   return {
-    incidents: map(), alerts: map(), clips: map(), devices: map(), uplinks: map(), cameras: map(), cameraStates: map(), pillars: map(), drones: map(), telemetry: map(), places: map(), warnings: map(), deliveries: map(),
+    incidents: map(), alerts: map(), clips: map(), tasks: map(), devices: map(), uplinks: map(), cameras: map(), cameraStates: map(), pillars: map(), drones: map(), telemetry: map(), places: map(), warnings: map(), deliveries: map(),
   }
 }
 const incident = (touched: number, more: object = {}) => ({ ...makeIncident(1, touched).incident, id: 'i1', ...more }) as Incident
