@@ -1,0 +1,85 @@
+package footage
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Scene is footage of a fixed camera over an empty place, made of PETS09: its
+// background picture (the median of the whole sequence) with sensor noise, and
+// actors cut out of it.
+type Scene struct {
+	Width, Height int
+	Seconds       int
+	Noise         int      // of ffmpeg's noise filter; 0 is none
+	Encoder       []string // of ffmpeg; see VBR, CBR
+	Actors        []Actor
+	Light         string // filter over the whole picture, as "eq=…", or ""
+}
+
+// Actor is somebody cut out, who goes from left to right.
+type Actor struct {
+	From, To float64 // seconds
+	Height   float64 // of the picture
+	X, Y     float64 // upper left when it comes, of the picture
+	Speed    float64 // picture widths a second
+}
+
+// VBR encodes with a constant quality, as cameras with a variable bit rate do;
+// gop is pictures between keys.
+func VBR(codec string, gop int) []string {
+	if codec == "libx265" {
+		return []string{"-c:v", codec, "-preset", "ultrafast", "-x265-params", fmt.Sprintf("log-level=none:bframes=0:keyint=%d:min-keyint=%d:scenecut=0:crf=28", gop, gop)}
+	}
+	return []string{"-c:v", codec, "-preset", "superfast", "-bf", "0", "-g", fmt.Sprint(gop), "-sc_threshold", "0", "-crf", "26"}
+}
+
+// CBR encodes at a constant bit rate.
+func CBR(rate string, gop int) []string {
+	return []string{"-c:v", "libx264", "-preset", "superfast", "-bf", "0", "-g", fmt.Sprint(gop), "-sc_threshold", "0",
+		"-b:v", rate, "-minrate", rate, "-maxrate", rate, "-bufsize", rate, "-nal-hrd", "cbr"}
+}
+
+// Make encodes the scene at 25 pictures a second and returns its path.
+func (s Scene) Make(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	ground, figure, out := filepath.Join(dir, "ground.png"), filepath.Join(dir, "figure.png"), filepath.Join(dir, "scene.mp4")
+	source := Pedestrians(t)
+	ffmpeg(t, "-i", source, "-vf", fmt.Sprintf("fps=1,tmedian=radius=35,scale=%d:%d", s.Width, s.Height), "-frames:v", "1", ground)
+	// The man at the crossing in the first picture.
+	ffmpeg(t, "-i", source, "-vf", "crop=44:92:252:216", "-frames:v", "1", figure)
+	args := []string{"-loop", "1", "-framerate", "25", "-t", fmt.Sprint(s.Seconds), "-i", ground, "-i", figure}
+	var graph []string
+	last := "0"
+	for i, a := range s.Actors {
+		h := int(a.Height*float64(s.Height)) &^ 1
+		graph = append(graph, fmt.Sprintf("[1]scale=%d:%d[a%d]", int(float64(h)*44/92)&^1, h, i),
+			fmt.Sprintf("[%s][a%d]overlay=x='if(between(t,%g,%g),W*(%g+%g*(t-%g)),-W)':y=%d[v%d]",
+				last, i, a.From, a.To, a.X, a.Speed, a.From, int(a.Y*float64(s.Height)), i))
+		last = fmt.Sprintf("v%d", i)
+	}
+	post := "null"
+	if s.Light != "" {
+		post = s.Light
+	}
+	if s.Noise > 0 {
+		post += fmt.Sprintf(",noise=alls=%d:allf=t", s.Noise)
+	}
+	graph = append(graph, fmt.Sprintf("[%s]%s[out]", last, post))
+	args = append(args, "-filter_complex", strings.Join(graph, ";"), "-map", "[out]", "-t", fmt.Sprint(s.Seconds), "-pix_fmt", "yuv420p", "-threads", "2")
+	ffmpeg(t, append(append(args, s.Encoder...), out)...)
+	return out
+}
+
+func ffmpeg(t testing.TB, args ...string) {
+	t.Helper()
+	cmd := exec.Command("ffmpeg", append([]string{"-nostdin", "-v", "error", "-y"}, args...)...)
+	msg, err := cmd.CombinedOutput()
+	require.NoError(t, err, "ffmpeg: %s", msg)
+}
