@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"runtime"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/station"
@@ -10,6 +11,10 @@ import (
 	"github.com/watchpost-edge/watchpost/vision/avcodec"
 	"github.com/watchpost-edge/watchpost/vision/detect"
 )
+
+// decodeShare is how much of the box's processors analysis may take: alarms,
+// clips and viewers need the rest.
+const decodeShare = 0.75
 
 // openLeaves makes the parts that need cgo. A backend that was named and
 // cannot be had is an error; auto takes what there is and says so.
@@ -21,11 +26,19 @@ func openLeaves(cfg *config.Config, log *slog.Logger) (station.Leaves, func(), e
 		return station.Leaves{}, nil, errors.Join(errors.New("open object detector"), err)
 	}
 	log.Info("object detector", "backend", info.Backend, "model", info.Model, "finds", info.Classes, "why_no_better", info.Why)
+	decoder := func() vision.Decoder { return avcodec.New(avcodec.Options{}) }
+	keys := vision.NewKeys(decoder)
+	closeAll := func() {
+		keys.Close()
+		detector.Close()
+	}
 	return station.Leaves{
-		Decoder:  func() vision.Decoder { return avcodec.New(avcodec.Options{}) },
+		Decoder:  decoder,
+		Keys:     keys,
+		Budget:   vision.NewBudget(decodeShare * float64(runtime.NumCPU())),
 		Motion:   func(masks [][]vision.Point) vision.MotionDetector { return detect.NewMotion(masks) },
 		Objects:  detector,
 		Stills:   detect.Stills{},
 		Detector: station.Detector{Backend: info.Backend, Why: info.Why},
-	}, detector.Close, nil
+	}, closeAll, nil
 }

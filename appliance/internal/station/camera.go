@@ -64,7 +64,7 @@ func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
 	}
 	if cfg.Analyze.Enabled {
 		a, err := vision.NewAnalyzer(VisionConfig(s.cfg, &cfg), vision.Parts{
-			Decoder: s.leaves.Decoder, Motion: s.leaves.Motion, Objects: s.leaves.Objects, Stills: s.leaves.Stills,
+			Decoder: s.leaves.Decoder, Keys: s.leaves.Keys, Budget: s.leaves.Budget, Motion: s.leaves.Motion, Objects: s.leaves.Objects, Stills: s.leaves.Stills,
 			Sink: c.sighting, Log: s.log,
 		})
 		if err != nil {

@@ -62,6 +62,7 @@ func (s *Station) cameraFindings() []health.Finding {
 			continue
 		}
 		st := c.analyzer.Stats()
+		list = append(list, gateFindings(cfg.ID, st)...)
 		for _, w := range st.Warnings {
 			list = append(list, health.Finding{Code: "rule_blind", Subject: cfg.ID, Text: w})
 		}

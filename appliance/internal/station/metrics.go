@@ -72,6 +72,7 @@ func (c *collector) cameras(g gatherer) {
 			continue
 		}
 		a := cam.analyzer.Stats()
+		c.gate(g, id, a)
 		g.add(prometheus.CounterValue, "analysis_decoded_total", "Pictures decoded.", float64(a.Decoded), "camera", id)
 		g.add(prometheus.CounterValue, "analysis_analysed_total", "Pictures compared for motion.", float64(a.Analysed), "camera", id)
 		g.add(prometheus.CounterValue, "analysis_detected_total", "Pictures the object detector saw.", float64(a.Detected), "camera", id)

@@ -40,6 +40,8 @@ import (
 // builds and tests without a C library.
 type Leaves struct {
 	Decoder  func() vision.Decoder
+	Keys     *vision.Keys   // shared by quiet cameras; nil: none is shared
+	Budget   *vision.Budget // of decoding, for all cameras; nil: all there is
 	Motion   func(masks [][]vision.Point) vision.MotionDetector
 	Objects  vision.ObjectDetector // nil: none could be had
 	Stills   vision.Snapshotter
@@ -103,7 +105,7 @@ type counts struct {
 func New(o Options) *Station {
 	return &Station{
 		cfg: o.Config, version: o.Version, log: o.Log, leaves: o.Leaves,
-		board: health.NewBoard(codes()...), registry: prometheus.NewRegistry(),
+		board: health.NewBoard(append(codes(), gateCodes()...)...), registry: prometheus.NewRegistry(),
 		cameras: map[string]*camera{}, evicted: newEvictions(),
 	}
 }
