@@ -38,6 +38,13 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if n := os.Getenv(camerasEnv); n != "" {
+		if err := serveCameras(n, os.Getenv(camerasFilmEnv)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	if err := flag.Set("test.parallel", "24"); err != nil { // only tests that wait for cameras run side by side
 		panic(err)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/ingest"
 	"github.com/watchpost-edge/watchpost/ingest/feed"
 	"github.com/watchpost-edge/watchpost/ingest/rtsp"
@@ -124,4 +125,13 @@ func (c *camera) streamFindings() []health.Finding {
 		list = append(list, health.Finding{Code: "camera_sub_lost", Subject: c.cfg.ID, Text: why})
 	}
 	return list
+}
+
+// wallClock is a camera's clock as people see it: how far ahead it is.
+func wallClock(c rtsp.Clock) *wall.CameraClock {
+	out := &wall.CameraClock{Known: c.Known, OffsetMS: -c.Offset.Seconds() * 1000, UncertaintyMS: c.Uncertainty.Seconds() * 1000}
+	if c.DriftKnown {
+		out.DriftPPM = &c.DriftPPM
+	}
+	return out
 }

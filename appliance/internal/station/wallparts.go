@@ -53,6 +53,7 @@ func (c *camera) state() wall.CameraState {
 	}
 	if p := st.Params; p != nil {
 		out.Width, out.Height, out.Codec = p.Width, p.Height, string(p.Codec)
+		out.Clock = wallClock(st.Clock)
 	}
 	if c.live {
 		out.FPS = c.rate.fps
@@ -170,6 +171,9 @@ func (s wallFiles) Cut(_ context.Context, id string, from, to time.Time) (wall.F
 func (s wallFiles) Recorded(id string, from, to time.Time) []media.Span {
 	return s.store.Recorded(id, from, to)
 }
+
+// Settle implements wall's files.
+func (s wallFiles) Settle() { s.store.Settle() }
 
 // Track implements wall's files.
 func (s wallFiles) Track(id string, from, to time.Time) ([]ingest.Telemetry, error) {

@@ -52,7 +52,16 @@ type CameraState struct {
 	Width     int          `json:"width"`
 	Height    int          `json:"height"`
 	Codec     string       `json:"codec"`
-	Why       string       `json:"why,omitempty"` // why it is not live
+	Clock     *CameraClock `json:"clock,omitempty"` // nil until the first picture
+	Why       string       `json:"why,omitempty"`   // why it is not live
+}
+
+// CameraClock is a camera's clock beside the box's.
+type CameraClock struct {
+	Known         bool     `json:"known"`               // the camera tells its wall clock
+	OffsetMS      float64  `json:"offset_ms"`           // how far the camera's clock is ahead
+	UncertaintyMS float64  `json:"uncertainty_ms"`      // of a picture's time
+	DriftPPM      *float64 `json:"drift_ppm,omitempty"` // how much faster it runs; nil until it was watched for a minute
 }
 
 // Pillar is a configured pillar with its newest status.

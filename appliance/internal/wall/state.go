@@ -66,7 +66,7 @@ func turnOf(state stateAnswer) turn {
 		t.warnings = append(t.warnings, [2]string{w.Code, w.Subject})
 	}
 	for _, c := range state.Cameras {
-		c.AgeMS, c.FPS = 0, 0
+		c.AgeMS, c.FPS, c.Clock = 0, 0, nil
 		t.cameras = append(t.cameras, c)
 	}
 	for _, u := range state.Uplinks {

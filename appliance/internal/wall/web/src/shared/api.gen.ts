@@ -1302,6 +1302,17 @@ export interface components {
             fov: number;
             range_m: number;
         };
+        /** @description the camera's clock beside the box's */
+        CameraClock: {
+            /** @description the camera tells its wall clock (RTCP sender reports); otherwise pictures are dated by their arrival */
+            known: boolean;
+            /** @description how far the camera's clock is ahead; 0 while it is not known */
+            offset_ms: number;
+            /** @description how wrong a picture's time may be */
+            uncertainty_ms: number;
+            /** @description how much faster the camera's clock runs, in millionths; absent until it was watched for a minute */
+            drift_ppm?: number;
+        };
         CameraState: {
             id: string;
             /** @description pictures come */
@@ -1314,6 +1325,8 @@ export interface components {
             fps: number;
             width: number;
             height: number;
+            /** @description absent until the first picture */
+            clock?: components["schemas"]["CameraClock"];
             /** @description h264, h265, mjpeg; empty when not known */
             codec: string;
             /** @description why it is not live */
