@@ -10,8 +10,10 @@ import (
 // processor.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "24"); err != nil {
-		panic(err)
+	if flag.Lookup("test.fuzz").Value.String() == "" {
+		if err := flag.Set("test.parallel", "24"); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }
