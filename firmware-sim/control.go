@@ -52,6 +52,7 @@ func (s *station) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) { answer(w, s.state(), nil) })
 	mux.HandleFunc("GET /hq/ledger", s.list((*hq.HQ).Ledger))
+	mux.HandleFunc("GET /hq/orders", s.list(func(h *hq.HQ, _ int) ([]byte, error) { return h.Orders() }))
 	mux.HandleFunc("GET /hq/clips", s.list(func(h *hq.HQ, _ int) ([]byte, error) { return h.Clips() }))
 	mux.HandleFunc("POST /{kind}/{id}/{verb}", func(w http.ResponseWriter, r *http.Request) {
 		body := http.MaxBytesReader(w, r.Body, bodyMaxBytes)
@@ -59,7 +60,7 @@ func (s *station) routes() http.Handler {
 		answer(w, out, err)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, nil, refuse(http.StatusNotFound, "%s %s: want GET /state, GET /hq/ledger, GET /hq/clips or POST /{camera|pillar|drone|hq}/{id}/{verb}", r.Method, r.URL.Path))
+		answer(w, nil, refuse(http.StatusNotFound, "%s %s: want GET /state, GET /hq/ledger, GET /hq/orders, GET /hq/clips or POST /{camera|pillar|drone|hq}/{id}/{verb}", r.Method, r.URL.Path))
 	})
 	return mux
 }

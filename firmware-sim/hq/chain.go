@@ -2,6 +2,7 @@ package hq
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -10,6 +11,7 @@ import (
 const (
 	verdictOK        = "ok"
 	verdictDuplicate = "duplicate" // had before, with the same hash
+	verdictCompleted = "completed" // had before without its data, which is there now
 	verdictGap       = "gap"       // others before it are missing: kept aside until they come
 	verdictRetired   = "retired"   // stands for a range that the box no longer has
 	verdictBadHash   = "bad_hash"  // does not continue the chain, or differs from what came before it
@@ -56,6 +58,7 @@ type chain struct {
 	lastHash string
 	highest  uint64            // seen, be it behind a hole
 	hashes   map[uint64]hash32 // of everything taken
+	empty    map[uint64]bool   // taken without data
 	aside    map[uint64]aside  // behind a hole
 }
 
@@ -80,7 +83,7 @@ func newBooks(source string) *books {
 func (b *books) chain(k laneKey) *chain {
 	c, ok := b.chains[k]
 	if !ok {
-		c = &chain{lastHash: zeroHash, hashes: map[uint64]hash32{}, aside: map[uint64]aside{}}
+		c = &chain{lastHash: zeroHash, hashes: map[uint64]hash32{}, empty: map[uint64]bool{}, aside: map[uint64]aside{}}
 		b.chains[k] = c
 	}
 	return c
@@ -167,7 +170,7 @@ func (b *books) takeLane(e *event, l line) []line {
 		if ok && had != bytesOf(l.Hash) {
 			return []line{l.judged(verdictBadHash, "differs from the event that was taken with this number")}
 		}
-		return []line{l.judged(verdictDuplicate, "")}
+		return []line{c.again(e, l)}
 	case e.number > c.last+1:
 		if _, ok := c.aside[e.number]; ok || len(c.aside) < asideMax {
 			c.aside[e.number] = aside{e, l}
@@ -181,6 +184,18 @@ func (b *books) takeLane(e *event, l line) []line {
 	return append([]line{out}, b.release(c)...)
 }
 
+// again judges a copy of what was taken.
+func (c *chain) again(e *event, l line) line {
+	if !c.empty[e.number] || e.data == nil {
+		return l.judged(verdictDuplicate, "")
+	}
+	if err := e.checkData(); err != nil {
+		return l.judged(verdictBadData, err.Error())
+	}
+	delete(c.empty, e.number)
+	return l.judged(verdictCompleted, "")
+}
+
 // extend takes the event whose number is next.
 func (b *books) extend(c *chain, e *event, l line) line {
 	if e.prevhash != c.lastHash {
@@ -190,7 +205,7 @@ func (b *books) extend(c *chain, e *event, l line) line {
 		return l.judged(verdictBadHash, "differs from its copy that came on now")
 	}
 	delete(b.now, e.id)
-	c.take(e.number, l.Hash)
+	c.take(e, l.Hash)
 	l.Taken = true
 	if err := e.checkData(); err != nil {
 		return l.judged(verdictBadData, err.Error())
@@ -198,9 +213,12 @@ func (b *books) extend(c *chain, e *event, l line) line {
 	return l.judged(verdictOK, "")
 }
 
-func (c *chain) take(number uint64, hash string) {
-	c.hashes[number] = bytesOf(hash)
-	c.jump(number, hash)
+func (c *chain) take(e *event, hash string) {
+	c.hashes[e.number] = bytesOf(hash)
+	if e.data == nil {
+		c.empty[e.number] = true
+	}
+	c.jump(e.number, hash)
 }
 
 // release takes what waited behind a hole that is now filled.
@@ -264,9 +282,24 @@ func (b *books) restore(l line) error {
 			return fmt.Errorf("event %s: number %d does not follow %d", l.ID, number.number, c.last)
 		}
 		delete(b.now, l.ID)
-		c.take(number.number, l.Hash)
+		number.data = l.data()
+		c.take(&number, l.Hash)
+	case l.Verdict == verdictCompleted:
+		number.checkFields()
+		delete(b.chain(laneKey{l.Source, l.Epoch, l.Lane}).empty, number.number)
 	}
 	return nil
+}
+
+// data is that of the event as it came; nil when it had none.
+func (l line) data() json.RawMessage {
+	var e struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if json.Unmarshal(l.Event, &e) != nil || string(e.Data) == "null" {
+		return nil
+	}
+	return e.Data
 }
 
 func bytesOf(hash string) (out hash32) {

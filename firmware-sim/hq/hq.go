@@ -93,6 +93,8 @@ type HQ struct {
 	broker  *broker.Server // both between Open and the end of Run
 	session *session
 
+	noting sync.Mutex // over the file of orders
+
 	mu    sync.Mutex
 	state State
 }
@@ -263,6 +265,9 @@ func (h *HQ) Order(leaf string, fields map[string]any) (map[string]any, error) {
 		return nil, fmt.Errorf("send %s from hq %s: %w", leaf, h.conf.Name, ErrOff)
 	}
 	payload, err := json.Marshal(fields)
+	if err == nil && (leaf == "task" || leaf == "incident") {
+		err = h.noteOrder(leaf, payload)
+	}
 	if err == nil {
 		err = wait(s.client.Publish(h.topic("down/"+leaf), 1, false, payload))
 	}

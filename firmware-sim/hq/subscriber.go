@@ -209,7 +209,7 @@ func (s *session) answer(lines []line) {
 		case l.Via == viaNow:
 			s.receipt(map[string]any{"id": l.ID, "result": "received"})
 		}
-		if l.Via != viaNow && (l.Verdict == verdictOK || l.Verdict == verdictDuplicate || l.Verdict == verdictBadData || l.Verdict == verdictRetired) {
+		if l.Via != viaNow && (l.Verdict == verdictOK || l.Verdict == verdictDuplicate || l.Verdict == verdictCompleted || l.Verdict == verdictBadData || l.Verdict == verdictRetired) {
 			lanes[laneKey{l.Source, l.Epoch, l.Lane}] = true
 		}
 	}
