@@ -238,3 +238,75 @@ func forge(t *testing.T, e *example, addr string, last bridge.Event) {
 	}
 	e.waitSaid("unreadable")
 }
+
+// What headquarters refused comes without its data in its place, and is whole
+// once it was sent again: from the next start on, too.
+func TestSetAsideIsCompleted(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "subscriber")
+	out, err := exec.Command("go", "build", "-o", program, "./subscriber").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	for name, command := range map[string][]string{"go": {program}, "python": {"/usr/bin/python3", "subscriber.py"}} {
+		t.Run(name, func(t *testing.T) {
+			broker := uplinktest.NewMosquitto(t)
+			broker.Bare = true
+			broker.Start()
+			e := &example{t: t, command: command, broker: broker.Addr(), store: filepath.Join(t.TempDir(), "events")}
+			box := uplinktest.NewBox(t)
+			alarms := box.Append(bridge.Alarm, "P1", 3)
+			client := client(t, broker.Addr())
+			e.start()
+			e.waitPresence(client, "true")
+			empty := alarms[1].Event.Withheld()
+			for _, event := range []*bridge.Event{&alarms[0].Event, &empty, &alarms[2].Event} {
+				publish(t, client, event)
+			}
+			e.waitSaid("took alarm 3 ")
+			again := func() {
+				t.Helper()
+				wire, err := alarms[1].Event.Encode()
+				require.NoError(t, err)
+				require.NoError(t, wait(client.Publish(up+"replay/alarm", 1, false, wire)))
+			}
+			again()
+			e.waitSaid("completed alarm 2 ")
+			e.kill()
+			require.Contains(t, e.check(), chain(alarms))
+			e.waitPresence(client, "false")
+			e.start()
+			e.waitPresence(client, "true")
+			again()
+			publish(t, client, &alarms[2].Event)
+			other := alarms[2].Event
+			other.Severity = "P3"
+			publish(t, client, &other)
+			e.waitSaid("broken alarm") // all before it was taken
+			e.end()
+			require.Equal(t, 1, strings.Count(e.said.String(), "completed"), "a copy is a copy")
+			require.Contains(t, e.check(), chain(alarms))
+		})
+	}
+}
+
+func wait(token paho.Token) error {
+	token.Wait()
+	return token.Error()
+}
+
+// waitPresence waits until headquarters said that it listens, or its Will that
+// it does not.
+func (e *example) waitPresence(client paho.Client, listening string) {
+	e.t.Helper()
+	said := make(chan struct{}, 16)
+	topic := strings.TrimSuffix(up, "up/") + "down/presence"
+	require.NoError(e.t, wait(client.Subscribe(topic, 1, func(_ paho.Client, m paho.Message) {
+		if strings.Contains(string(m.Payload()), listening) {
+			said <- struct{}{}
+		}
+	})))
+	select {
+	case <-said:
+	case <-time.After(patience):
+		e.t.Fatalf("headquarters never said that listening is %s", listening)
+	}
+	require.NoError(e.t, wait(client.Unsubscribe(topic)))
+}

@@ -84,8 +84,11 @@ class Store:
         self.jump(event["epoch"], event["lane"], number, digest)
 
     def known(self, epoch, lane, number):
-        row = self.db.execute("SELECT hash FROM events WHERE epoch = ? AND lane = ? AND sequence = ?", (epoch, lane, number)).fetchone()
-        return row and row[0]
+        row = self.db.execute("SELECT hash, wire FROM events WHERE epoch = ? AND lane = ? AND sequence = ?", (epoch, lane, number)).fetchone()
+        return row or (None, None)
+
+    def complete(self, event, number, wire):
+        self.db.execute("UPDATE events SET wire = ? WHERE epoch = ? AND lane = ? AND sequence = ?", (wire, event["epoch"], event["lane"], number))
 
 
 class Subscriber:
@@ -149,9 +152,12 @@ class Subscriber:
         last, last_hash = self.store.chain(epoch, lane)
         if event["lane"] == lane:
             if number <= last:
-                known = self.store.known(epoch, lane, number)
+                known, had = self.store.known(epoch, lane, number)
                 if known and known != digest:
                     return self.reject(event, f"differs from number {number} that came before")
+                if known and "data" in event and "data" not in json.loads(had):
+                    self.store.complete(event, number, wire)  # it came without data before
+                    say("completed", lane, number, event["type"])
             elif number > last + 1:
                 return self.ask(epoch, lane, last, number)
             elif event["prevhash"] != last_hash:

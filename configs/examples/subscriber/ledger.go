@@ -24,6 +24,7 @@ type chain struct {
 	hash   string
 	count  int
 	hashes map[uint64]string
+	empty  map[uint64]bool // came without data
 }
 
 const wireMax = 1 << 20 // bytes of a line
@@ -69,6 +70,10 @@ func (l *ledger) load() (whole int64, err error) {
 				return 0, fmt.Errorf("line %d: %s %d does not follow %d, or is not what was hashed", n, e.Lane, e.number, c.last)
 			}
 			l.chain(key).take(e)
+		case string(way) == "complete":
+			if !l.chain(chainKey{e.Epoch, e.Lane}).complete(e) {
+				return 0, fmt.Errorf("line %d: %s %d is not what came before, with its data", n, e.Lane, e.number)
+			}
 		case bytes.HasPrefix(way, []byte("retired/")):
 			lane := string(bytes.TrimPrefix(way, []byte("retired/")))
 			if g, ok := e.retired(lane); ok {
@@ -82,7 +87,7 @@ func (l *ledger) load() (whole int64, err error) {
 func (l *ledger) chain(key chainKey) *chain {
 	c, ok := l.chains[key]
 	if !ok {
-		c = &chain{hash: zeroHash, hashes: map[uint64]string{}}
+		c = &chain{hash: zeroHash, hashes: map[uint64]string{}, empty: map[uint64]bool{}}
 		l.chains[key] = c
 	}
 	return c
@@ -92,6 +97,18 @@ func (c *chain) take(e *event) {
 	c.last, c.hash = e.number, e.hash
 	c.count++
 	c.hashes[e.number] = e.hash
+	if len(e.Data) == 0 {
+		c.empty[e.number] = true
+	}
+}
+
+// complete takes the data of an event that came without.
+func (c *chain) complete(e *event) bool {
+	if !c.empty[e.number] || len(e.Data) == 0 || c.hashes[e.number] != e.hash || !e.dataFits() {
+		return false
+	}
+	delete(c.empty, e.number)
+	return true
 }
 
 // jump goes over a range that the box no longer has.

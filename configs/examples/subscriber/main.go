@@ -225,6 +225,10 @@ func (s *subscriber) lane(lane string, e *event) {
 				s.reject(e, "differs from the event of this number that came before")
 				return
 			}
+			if c.complete(e) {
+				s.ledger.keep("complete", e)
+				fmt.Println("completed", lane, e.number, e.Type)
+			}
 		case e.number > c.last+1:
 			s.ask(key, c.last, e.number)
 			return
