@@ -5,23 +5,51 @@
 // # Time
 //
 // There are three clocks: the camera's (RTP timestamps and RTCP sender
-// reports), the box's wall clock and the box's monotonic clock. A Unit carries
-// all that is known about its instant:
+// reports), the box's wall clock and the box's monotonic clock. None of them
+// is believed alone. A Unit carries all that is known about its instant:
 //
 //   - PTS is the camera's clock, in ticks of 90 kHz. It only compares with the
 //     PTS of units of the same Run: whenever timestamps do not continue (a
 //     reconnect, a jump), Run grows by one and PTS starts anew. A Run begins
-//     with a key unit.
+//     with a key unit. A wrap of RTP time is no jump.
 //   - Received is the box's clock when the unit was whole. It holds Go's
 //     monotonic reading: differences between two Received are true intervals.
 //   - Captured is the best estimate, on the box's clock, of when the picture
-//     was taken, and Uncertainty is how wrong it may be. With a sender report
-//     it is the camera's own clock corrected by the measured offset; without
-//     one it is the arrival, smoothed over PTS.
+//     was taken, and Uncertainty is how wrong it may be.
 //
 // Intervals, limits and ages use the monotonic clock; what people read uses
 // the wall clock. A step of the box's clock changes neither an interval nor
 // the order of units.
+//
+// # Where the clocks disagree
+//
+// How long a picture was on its way is arrival minus the camera's time. The
+// least of that over the last minute is taken for the constant part (exposure,
+// encoding, the network at its best); what is above it is lag, and Captured is
+// arrival minus lag. So Captured is as smooth as the camera's own clock.
+//
+//   - Sender reports present: the delay is measured over the camera's wall
+//     clock too, which holds over a reconnect. The offset between the clocks
+//     and its drift are known, and shown for each camera.
+//   - Absent: over RTP time alone; offset unknown, drift by arrivals. For the
+//     first two seconds of a Run Uncertainty says that a session may begin with
+//     old pictures.
+//   - Absurd (before 2000, after 2200, or about an RTP time a minute away):
+//     refused and counted; what was known goes on.
+//   - The camera's wall clock is set: seen as lag that its RTP time does not
+//     have, or the other way round. The one with less lag is right, since a
+//     clock can make delay appear but not vanish. Counted; Captured stays.
+//   - RTP time jumps within a group of pictures: PTS goes on as pictures arrive
+//     until the next key unit, where a new Run begins; nothing is lost. A gap
+//     that has also passed on the box's clock is a gap and no jump.
+//   - The box's clock is set: all of the above is on the monotonic clock, so
+//     only the wall clock reading of Received and Captured moves.
+//
+// Sound is put on the pictures' PTS by sender reports where both have them,
+// else by when each was captured; it then runs by its own samples until it is
+// off by more than lips can hide.
+//
+// The tests of ingest/rtsp (clock_test.go, units_test.go) say each of these.
 package ingest
 
 import (
