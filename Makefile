@@ -81,6 +81,8 @@ bench: models web
 soak: build
 	WATCHPOST_SOAK=20 $(GO_TEST) -count=1 -v -run 'Bounded|Retiring' ./bridge/journal
 	WATCHPOST_SOAK=50 $(GO_TEST) -count=1 -v -run 'KilledWhileRecording' ./appliance/internal/media
+	WATCHPOST_FLAPS=1000 $(GO_TEST) -count=1 -v -run 'Flaps' ./ingest/rtsp
+	WATCHPOST_FAULTS=1 $(GO_TEST) -count=1 -v -run 'CameraFaults' ./appliance/bench
 	$(GO_TEST) -count=1 -v ./appliance/e2e -soak
 
 fuzz:
