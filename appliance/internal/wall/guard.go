@@ -131,7 +131,7 @@ func (s *Server) credentials(c *fiber.Ctx) (caller, error) {
 // unlocked screen that are his. It stands here, by the names of parameters, so
 // that no route can forget it.
 func (s *Server) limit(c *fiber.Ctx, who caller, rule access.Rule) error {
-	if who.session.Locked && !rule.Locked {
+	if who.session.Locked && !rule.Locked && !rule.Allows(access.Wall) { // a locked desk is a screen
 		return fault(http.StatusLocked, "session_locked", "unlock it with your password", "the desk of %s is locked", who.name)
 	}
 	if who.role == access.Uplink && strings.Contains(rule.Path, "/uplinks/:name") && c.Params("name") != who.uplink {

@@ -44,7 +44,7 @@ func (s *Server) whepOpen(c *fiber.Ctx, who caller) error {
 		Camera: id, Owner: who.owner(), Offer: c.Body(),
 		Began: func() { end = s.looks.begin(who, id, "live") },
 		Ended: func() { end() },
-		Valid: func() bool { return s.still(who) && !s.locked(who) },
+		Valid: func() bool { return s.still(who) },
 	})
 	if err != nil {
 		return err
@@ -68,12 +68,6 @@ func (s *Server) still(who caller) bool {
 		_, err = s.o.Sessions.CheckID(who.session.ID, false)
 	}
 	return err == nil
-}
-
-// locked reports whether the caller's desk is locked: nobody looks there.
-func (s *Server) locked(who caller) bool {
-	session, err := s.o.Sessions.CheckID(who.session.ID, false)
-	return err == nil && session.Locked
 }
 
 // whepPatch takes the viewer's answer to a counter-offer, or its candidates.

@@ -5,6 +5,7 @@ export const router = createRouter({
   history: createWebHistory(),
   routes: [
     { path: '/login', name: 'login', component: () => import('@/pages/LoginPage.vue'), meta: { open: true } },
+    { path: '/setup', name: 'setup', component: () => import('@/pages/SetupPage.vue'), meta: { open: true } },
     { path: '/wall', name: 'wall', component: () => import('@/pages/WallPage.vue') },
     {
       path: '/',
@@ -17,6 +18,8 @@ export const router = createRouter({
         { path: 'cameras', name: 'cameras', component: () => import('@/pages/CamerasPage.vue') },
         { path: 'map', name: 'map', component: () => import('@/pages/MapPage.vue') },
         { path: 'devices', name: 'devices', component: () => import('@/pages/DevicesPage.vue') },
+        { path: 'audit', name: 'audit', component: () => import('@/pages/AuditPage.vue') },
+        { path: 'people', name: 'people', component: () => import('@/pages/PeoplePage.vue') },
       ],
     },
     { path: '/:rest(.*)*', redirect: '/' },

@@ -35,6 +35,12 @@ export interface CallOptions {
 
 const defaultTimeoutMs = 10_000
 
+// What to do when the box says that this desk is locked.
+let locked = () => {}
+export function onLocked(what: () => void) {
+  locked = what
+}
+
 export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
   const headers: Record<string, string> = { Accept: 'application/json' }
   if (options.body !== undefined) headers['Content-Type'] = 'application/json'
@@ -53,6 +59,7 @@ export async function call<T>(method: string, path: string, options: CallOptions
   } catch (error) {
     throw new ApiError(problem('unreachable', 0, String(error)))
   }
+  if (response.status === 423) locked()
   if (!response.ok) throw new ApiError(await readProblem(response))
   if (response.status === 204) return undefined as T
   return (await response.json()) as T

@@ -4,6 +4,8 @@ import type { components } from './api.gen'
 
 type Schemas = components['schemas']
 export type Alert = Schemas['Alert']
+export type Approval = Schemas['Approval']
+export type AuditLine = Schemas['AuditLine']
 export type Camera = Schemas['Camera']
 export type CameraState = Schemas['CameraState']
 export type Clip = Schemas['Clip']
@@ -33,9 +35,13 @@ export type Task = Schemas['Task']
 export type TaskAnswer = Schemas['TaskAnswer']
 export type TaskVerb = 'accept' | 'arrive' | 'report' | 'confirm' | 'return' | 'hand_back' | 'cancel'
 export type Telemetry = Schemas['Telemetry']
+export type Token = Schemas['Token']
+export type Trust = Schemas['Trust']
 export type Track = Schemas['Track']
 export type Uplink = Schemas['Uplink']
 export type UplinkDetail = Schemas['UplinkDetail']
+export type User = Schemas['User']
 export type Warning = Schemas['Warning']
+export type Role = Schemas['Role']
 export type Result = NonNullable<Schemas['Action']['result']>
 export type Verb = 'claim' | 'acknowledge' | 'close' | 'reopen' | 'note'
