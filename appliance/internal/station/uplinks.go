@@ -3,6 +3,8 @@ package station
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"time"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
@@ -30,6 +32,7 @@ func (s *Station) makeUplink(u config.Uplink) (bridge.Uplink, error) {
 		return natsuplink.New(natsuplink.Options{
 			URL: u.URL, Stream: u.Stream, Station: id, Box: box, Username: u.Username, PasswordFile: u.PasswordFile,
 			CAFile: u.CAFile, CertFile: u.CertFile, KeyFile: u.KeyFile, Logger: log,
+			StateFile: filepath.Join(s.cfg.Data.Dir, "uplinks", url.PathEscape(u.Name), "holes.json"),
 		})
 	}
 	return nil, fmt.Errorf("kind %q is not built in this version", u.Kind)

@@ -65,7 +65,10 @@ type Options struct {
 	CertFile     string // client certificate, with KeyFile
 	KeyFile      string
 	AckWithin    time.Duration // of a publish; 0 is 30 s
-	Logger       *slog.Logger
+	// StateFile keeps where the stream is out of order over a restart, so that
+	// no copy in the right order is taken for one that is there; "": it does not.
+	StateFile string
+	Logger    *slog.Logger
 }
 
 // Uplink implements bridge.Uplink.
@@ -75,6 +78,7 @@ type Uplink struct {
 
 	mu       sync.Mutex
 	holes    map[laneOf]hole
+	loaded   bool // holes of an earlier run
 	needs    int  // bytes of the event that a stream refused last; 0: none
 	forgets  bool // said that the stream drops its oldest
 	unstored bool // said that orders do not wait
@@ -126,6 +130,7 @@ func New(o Options) (*Uplink, error) {
 
 // Connect implements bridge.Uplink.
 func (u *Uplink) Connect(ctx context.Context, h bridge.Handler) (bridge.Session, error) {
+	u.loadHoles()
 	s := &session{uplink: u, handle: h, published: map[laneOf]uint64{}, acked: map[laneOf]uint64{}}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	if err := s.open(ctx); err != nil {

@@ -69,6 +69,7 @@ func TestSubjectsAndIDs(t *testing.T) {
 	box.Run(config("bus", newUplink(t, peer.Addr(), nil)))
 	peer.HQ().WaitFor(func(h *uplinktest.HQ) bool { return len(h.Took) == 1 && len(h.Now) == 1 }, "both ways")
 	peer.Send(bridge.KindReplay, fmt.Sprintf(`{"request":"r 1","epoch":%q,"lane":"alarm","from":1,"to":1}`, event.Epoch))
+	peer.HQ().WaitFor(func(h *uplinktest.HQ) bool { return len(h.Replay) == 1 }, "a replay")
 	peer.Send(bridge.KindReplay, fmt.Sprintf(`{"request":"r-1","epoch":%q,"lane":"alarm","from":1,"to":1}`, event.Epoch))
 	peer.HQ().WaitFor(func(h *uplinktest.HQ) bool { return len(h.Replay) == 2 }, "replays")
 	stream, err := peer.JS().Stream(t.Context(), uplinktest.Stream)
@@ -148,6 +149,43 @@ func TestOrderAfterRefusal(t *testing.T) {
 	require.NoError(t, err)
 	box.WaitDrained()
 	requireLaneInOrder(t, peer, 81)
+}
+
+// A restart of the box before the stream has room again changes nothing: the
+// copies in the right order are not taken for those that came too early.
+func TestOrderAfterRefusalAndRestart(t *testing.T) {
+	peer := uplinktest.NewJetStream(t)
+	peer.Config.MaxBytes = 60 << 10
+	peer.Start()
+	box := uplinktest.NewBox(t)
+	box.Append(bridge.Alarm, "P1", 60)
+	large, err := json.Marshal(map[string]string{"note": strings.Repeat("x", 30_000)})
+	require.NoError(t, err)
+	box.AppendData(bridge.Alarm, "P1", large)
+	box.Append(bridge.Alarm, "P1", 20)
+	file := filepath.Join(t.TempDir(), "bus", "holes.json")
+	keep := func(o *nats.Options) { o.StateFile = file }
+	box.Run(config("bus", newUplink(t, peer.Addr(), keep)))
+	peer.HQ().WaitFor(func(h *uplinktest.HQ) bool { return len(h.Took) == 60 && h.Gaps > 0 }, "those behind the hole")
+	waitFor(t, func() bool { return strings.Contains(box.Status(0).LastError, "is full: it has") }, "full")
+	box.Flush = -1
+	box.Stop()
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Contains(t, string(b), `"first":61`)
+	peer.Config.MaxBytes = -1
+	_, err = peer.JS().UpdateStream(t.Context(), peer.Config)
+	require.NoError(t, err)
+	box.Run(config("bus", newUplink(t, peer.Addr(), keep)))
+	box.WaitDrained()
+	requireLaneInOrder(t, peer, 81)
+	box.Stop()
+
+	require.NoError(t, os.WriteFile(file, []byte("torn"), 0o600))
+	box.Append(bridge.Alarm, "P1", 1)
+	box.Run(config("bus", newUplink(t, peer.Addr(), keep)))
+	box.WaitDrained()
+	requireLaneInOrder(t, peer, 82)
 }
 
 // requireLaneInOrder: headquarters took all without asking for anything again.

@@ -1,0 +1,85 @@
+package nats
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// keptHole is a hole as the state file has it.
+type keptHole struct {
+	Epoch string      `json:"epoch"`
+	Lane  bridge.Lane `json:"lane"`
+	First uint64      `json:"first"`
+	Last  uint64      `json:"last"`
+	Count int         `json:"count"`
+}
+
+// loadHoles takes up, once, where an earlier run left lanes out of order in
+// the stream. A file that cannot be read costs order, not events: headquarters
+// sees the gap and asks for it.
+func (u *Uplink) loadHoles() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.loaded || u.options.StateFile == "" {
+		return
+	}
+	u.loaded = true
+	b, err := os.ReadFile(u.options.StateFile)
+	var kept []keptHole
+	if err == nil {
+		err = json.Unmarshal(b, &kept)
+	}
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			u.options.Logger.Warn("where the stream is out of order is not known", "file", u.options.StateFile, "err", err)
+		}
+		return
+	}
+	for _, k := range kept {
+		u.holes[laneOf{k.Epoch, k.Lane}] = hole{first: k.First, last: k.Last, count: k.Count}
+	}
+}
+
+// keepHoles writes them, synced: the next publish counts on it. u.mu is held.
+// Epochs that have ended are left out: nothing of them is published again.
+func (u *Uplink) keepHoles(epoch string) error {
+	if u.options.StateFile == "" {
+		return nil
+	}
+	var kept []keptHole
+	for lane, h := range u.holes {
+		if lane.epoch == epoch {
+			kept = append(kept, keptHole{lane.epoch, lane.lane, h.first, h.last, h.count})
+		}
+	}
+	b, err := json.Marshal(kept)
+	if err != nil {
+		return err
+	}
+	dir, name := filepath.Split(u.options.StateFile)
+	if err := os.MkdirAll(filepath.Clean(dir), 0o700); err != nil {
+		return fmt.Errorf("keep holes: %w", err)
+	}
+	draft, err := os.CreateTemp(filepath.Clean(dir), strings.TrimSuffix(name, filepath.Ext(name))+"-*.new")
+	if err != nil {
+		return fmt.Errorf("keep holes: %w", err)
+	}
+	_, err = draft.Write(b)
+	if err == nil {
+		err = draft.Sync()
+	}
+	if err = errors.Join(err, draft.Close()); err == nil {
+		err = os.Rename(draft.Name(), u.options.StateFile)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("keep holes: %w", err), os.Remove(draft.Name()))
+	}
+	return nil
+}
