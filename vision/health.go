@@ -21,11 +21,11 @@ const (
 	matchLeast  = 0.45             // correlation: a tile looks as it did
 	deadShare   = 0.35             // of its edges are left: nothing is to be seen in the tile
 
-	coveredDead, coveredMatch = 0.65, 0.15 // share of the tiles
+	coveredDead, coveredMatch = 0.65, 0.35 // share of the tiles
 	blurred                   = 0.45       // of its sharpness is left
 	blurredMatch              = 0.4
-	movedMatch                = 0.15
-	settledMatch              = 0.8 // as a moment ago: nothing passes
+	movedMatch                = 0.2
+	settledMatch              = 0.6 // as a moment ago: nothing passes
 
 	coveredAfter  = 4 * time.Second
 	blurredAfter  = 5 * time.Second
@@ -81,7 +81,7 @@ func (p *inspector) look(m moment, v *View, tracks []*Track) []Fault {
 	p.looks++
 	p.measure(v)
 	j := p.judge(v)
-	frozen := p.still.look(m, v)
+	frozen, since := p.still.look(m, v)
 	if m.at-p.beforeAt >= time.Second {
 		p.before, p.beforeAt = p.edges, m.at
 	}
@@ -95,10 +95,10 @@ func (p *inspector) look(m moment, v *View, tracks []*Track) []Fault {
 	blur := able && !covered && j.match >= blurredMatch && j.sharp <= blurred
 	moved := able && !near && !covered && j.match <= movedMatch && j.settled >= settledMatch
 	out := p.tell(m, []finding{
-		{VideoCovered, covered, coveredAfter, fmt.Sprintf("nothing is to be seen in %.0f %% of the picture", 100*j.dead)},
-		{VideoDefocused, blur, blurredAfter, fmt.Sprintf("%.0f %% of its sharpness is left", 100*j.sharp)},
-		{VideoMoved, moved, movedAfter, fmt.Sprintf("%.0f %% of the view is as it was", 100*j.match)},
-		{VideoFrozen, frozen, 0, "the same picture comes again and again"},
+		{VideoCovered, covered, coveredAfter, m.captured, fmt.Sprintf("nothing is to be seen in %.0f %% of the picture", 100*j.dead)},
+		{VideoDefocused, blur, blurredAfter, m.captured, fmt.Sprintf("%.0f %% of its sharpness is left", 100*j.sharp)},
+		{VideoMoved, moved, movedAfter, m.captured, fmt.Sprintf("%.0f %% of the view is as it was", 100*j.match)},
+		{VideoFrozen, frozen && !covered, 0, since, "the same picture comes again and again"},
 	})
 	p.adapt(m, v, j, dt, covered || blur || j.match <= movedMatch && able)
 	return out
@@ -172,10 +172,10 @@ func (p *inspector) judge(v *View) judgement {
 		}
 		j.textured++
 		alike := p.correlate(&p.edges, &p.known, t)
-		switch {
-		case alike >= matchLeast:
+		if alike >= matchLeast {
 			match++
-		case now <= deadShare*was:
+		}
+		if now <= deadShare*was {
 			dead++
 		}
 		if now < textured/2 || p.correlate(&p.edges, &p.before, t) >= matchLeast {
@@ -234,6 +234,7 @@ type finding struct {
 	kind  string
 	is    bool
 	after time.Duration
+	from  time.Time
 	why   string
 }
 
@@ -250,7 +251,7 @@ func (p *inspector) tell(m moment, findings []finding) []Fault {
 		case v.is && !s.is:
 			s.is, s.clear = true, m.at
 			if !s.opened {
-				s.since, s.from = m.at, m.captured
+				s.since, s.from = m.at, v.from
 			}
 		case !v.is && s.is:
 			s.is, s.clear = false, m.at

@@ -22,11 +22,11 @@ type stillness struct {
 	frozen bool
 }
 
-// look tells whether the picture is frozen.
-func (s *stillness) look(m moment, v *View) bool {
+// look tells whether the picture is frozen, and since when it has been the same.
+func (s *stillness) look(m moment, v *View) (bool, time.Time) {
 	if len(s.ref) != len(v.Luma) {
-		*s = stillness{ref: append([]byte(nil), v.Luma...), since: m.at, at: m.at}
-		return false
+		*s = stillness{ref: append([]byte(nil), v.Luma...), since: m.at, at: m.at, from: m.captured}
+		return false, s.from
 	}
 	dt := m.at - s.at
 	s.at = m.at
@@ -39,8 +39,8 @@ func (s *stillness) look(m moment, v *View) bool {
 			}
 		}
 		copy(s.ref, v.Luma)
-		s.since, s.looks, s.frozen = m.at, 0, false
-		return false
+		s.since, s.from, s.looks, s.frozen = m.at, m.captured, 0, false
+		return false, s.from
 	}
 	if dt > 0 {
 		s.looks++
@@ -49,7 +49,7 @@ func (s *stillness) look(m moment, v *View) bool {
 	if usual && m.at-s.since >= frozenAfter && s.looks >= frozenLooks {
 		s.frozen = true
 	}
-	return s.frozen
+	return s.frozen, s.from
 }
 
 // changed tells whether any pixel differs from the stretch's first picture by
