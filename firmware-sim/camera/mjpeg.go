@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"image/jpeg"
+
+	"github.com/bluenviron/gortsplib/v4/pkg/format"
 )
 
 // parseMJPEG cuts a file of JPEGs. FF D8 FF cannot stand inside of one: in
@@ -32,5 +34,9 @@ func parseMJPEG(raw []byte) (*Footage, error) {
 		f.Duration++
 		raw = raw[end:]
 	}
-	return f, nil
+	pack, err := newPacker(&format.MJPEG{})
+	if err == nil {
+		_, err = pack(f.Frames[0].NALUs)
+	}
+	return f, err
 }

@@ -86,6 +86,7 @@ func TestGStreamerServer(t *testing.T) {
 		{"h264 and alaw", fmt.Sprintf(play, avc, "h264parse ! rtph264pay") + "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1", ingest.H264, ingest.LPCM},
 		{"h265", fmt.Sprintf(play, hevc, "h265parse ! rtph265pay"), ingest.H265, ""},
 		{"mjpeg", fmt.Sprintf("filesrc location=%s ! matroskademux ! queue ! jpegparse ! rtpjpegpay name=pay0", mjpeg), ingest.MJPEG, ""},
+		{"mjpeg 4:2:2", "videotestsrc is-live=true ! video/x-raw,format=Y42B,width=320,height=176,framerate=25/1 ! jpegenc ! rtpjpegpay name=pay0", ingest.MJPEG, ""},
 	} {
 		for _, transport := range []string{rtsp.TCP, rtsp.UDP} {
 			t.Run(c.name+" over "+transport, func(t *testing.T) {
