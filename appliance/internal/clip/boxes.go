@@ -3,26 +3,16 @@ package clip
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media/bmff"
 	"github.com/watchpost-edge/watchpost/ingest"
 )
 
-// The head of an ordinary MP4 file with one video track (ISO/IEC 14496-12):
+// The head of an ordinary MP4 file, pictures and sound (ISO/IEC 14496-12):
 // moov first, so that it plays while it is still being fetched. Movie and
 // media run in the same ticks, so that the edit list is exact.
-
-func ftypBox() []byte {
-	var w bmff.Buffer
-	w.Start("ftyp")
-	w.Put([]byte("isom"))
-	w.U32(0x200)
-	for _, brand := range []string{"isom", "iso2", "avc1", "mp41"} {
-		w.Put([]byte(brand))
-	}
-	w.End()
-	return w.Bytes()
-}
 
 func mdatHeader(data int64, large bool) []byte {
 	if !large {
@@ -32,49 +22,112 @@ func mdatHeader(data int64, large bool) []byte {
 	return binary.BigEndian.AppendUint64(b, uint64(data)+2*bmff.HeaderSize)
 }
 
-// moovBox describes the plan; base is the file offset of the first sample.
-func moovBox(p *plan, entries [][]byte, kinds []uint32, large bool, base int64) []byte {
+// chunk is a stretch of the file that belongs to one track: a GOP of pictures,
+// or the sound of about that time.
+type chunk struct {
+	sound bool
+	first int // sample of its track
+	n     int
+	kind  uint32 // sample description, from 1
+	at    int64  // in the file, counted from the first chunk
+}
+
+// chunks is how the file is laid out: sound stands behind the pictures that it
+// is heard with.
+func (p *plan) chunks(kinds []uint32) []chunk {
+	var list []chunk
+	var at int64
+	heard := 0
+	sound := func(before int64) {
+		if p.sound == nil {
+			return
+		}
+		c := chunk{sound: true, first: heard, kind: 1, at: at}
+		for heard < len(p.sound.samples) && p.soundTick(heard) < before {
+			at += int64(p.sound.samples[heard].Size)
+			heard++
+		}
+		if c.n = heard - c.first; c.n > 0 {
+			list = append(list, c)
+		}
+	}
+	for i := range p.samples {
+		if i == 0 || p.samples[i].Key || kinds[i] != kinds[i-1] {
+			if i > 0 {
+				sound(p.dts[i])
+			}
+			list = append(list, chunk{first: i, kind: kinds[i], at: at})
+		}
+		list[len(list)-1].n++
+		at += int64(p.samples[i].Size)
+	}
+	sound(1 << 62)
+	return list
+}
+
+// soundTick is when a stretch of sound is heard, in ticks of the clip.
+func (p *plan) soundTick(i int) int64 {
+	return p.start + (p.sound.at[i]-p.sound.skip)*ingest.ClockRate/int64(p.sound.params.SampleRate)
+}
+
+// moovBox describes the plan; base is the file offset of the first chunk.
+func moovBox(p *plan, entries [][]byte, soundEntry []byte, chunks []chunk, large bool, base int64) []byte {
 	w := &bmff.Buffer{}
+	presented := p.end - p.start
+	next := uint32(2)
+	if p.sound != nil {
+		next = 3
+	}
+	w.Start("moov")
+	bmff.MovieHeader(w, ingest.ClockRate, presented, next)
 	steps := p.steps()
+	pictures := bmff.Track{ID: 1, Clock: ingest.ClockRate, Width: p.samples[0].Params.Width, Height: p.samples[0].Params.Height}
+	begin := p.start - p.dts[0] // decoding time 0 is the first sample's
+	startTrack(w, &pictures, presented, begin, steps, entries)
+	timeTables(w, p, steps)
+	placeTables(w, p.samples, chunks, false, large, base)
+	endTrack(w)
+	if p.sound != nil {
+		steps := p.sound.steps()
+		sound := bmff.Track{ID: 2, Clock: uint32(p.sound.params.SampleRate), Sound: true}
+		startTrack(w, &sound, presented, p.sound.skip, steps, [][]byte{soundEntry})
+		runs(w, "stts", 0, len(steps), func(i int) uint32 { return steps[i] })
+		placeTables(w, p.sound.samples, chunks, true, large, base)
+		endTrack(w)
+	}
+	w.End()
+	return w.Bytes()
+}
+
+// startTrack opens a track up to its tables: what is presented (in ticks of
+// the movie) begins at begin (in ticks of the track).
+func startTrack(w *bmff.Buffer, t *bmff.Track, presented, begin int64, steps []uint32, entries [][]byte) {
 	var total int64
 	for _, s := range steps {
 		total += int64(s)
 	}
-	width, height := p.samples[0].Params.Width, p.samples[0].Params.Height
-	w.Start("moov")
-	movieHeader(w, p.end-p.start)
 	w.Start("trak")
-	trackHeader(w, p.end-p.start, width, height)
+	t.Header(w, presented)
 	w.Start("edts")
 	w.StartFull("elst", 1, 0)
 	w.U32(1)
-	w.U64(uint64(p.end - p.start))
-	w.U64(uint64(p.start - p.dts[0])) // decoding time 0 is the first sample's
+	w.U64(uint64(presented))
+	w.U64(uint64(begin))
 	w.U32(0x00010000)
 	w.End()
 	w.End()
 	w.Start("mdia")
-	mediaHeader(w, total)
+	t.MediaHeader(w, total)
 	w.Start("minf")
-	w.StartFull("vmhd", 0, 1)
-	w.U64(0)
-	w.End()
-	dataInfo(w)
+	t.MediaInfo(w)
 	w.Start("stbl")
-	w.StartFull("stsd", 0, 0)
-	w.U32(uint32(len(entries)))
-	for _, e := range entries {
-		w.Put(e)
+	bmff.Descriptions(w, entries...)
+}
+
+func endTrack(w *bmff.Buffer) {
+	for range 4 { // stbl, minf, mdia, trak
+		w.End()
 	}
-	w.End()
-	timeTables(w, p, steps)
-	placeTables(w, p, kinds, large, base)
-	w.End() // stbl
-	w.End() // minf
-	w.End() // mdia
-	w.End() // trak
-	w.End() // moov
-	return w.Bytes()
 }
 
 // steps is how long each sample lasts in decoding time. A pause stretches the
@@ -91,73 +144,6 @@ func (p *plan) steps() []uint32 {
 		steps[i] = uint32(min(d, math.MaxUint32))
 	}
 	return steps
-}
-
-var unity = [9]uint32{0x00010000, 0, 0, 0, 0x00010000, 0, 0, 0, 0x40000000}
-
-func movieHeader(w *bmff.Buffer, presented int64) {
-	w.StartFull("mvhd", 1, 0)
-	w.U64(0)
-	w.U64(0)
-	w.U32(ingest.ClockRate)
-	w.U64(uint64(presented))
-	w.U32(0x00010000) // rate 1
-	w.U16(0x0100)     // volume 1
-	w.U16(0)
-	w.U64(0)
-	for _, v := range unity {
-		w.U32(v)
-	}
-	for range 6 {
-		w.U32(0)
-	}
-	w.U32(2) // next track
-	w.End()
-}
-
-func trackHeader(w *bmff.Buffer, presented int64, width, height int) {
-	w.StartFull("tkhd", 1, 3) // enabled, in movie
-	w.U64(0)
-	w.U64(0)
-	w.U32(1)
-	w.U32(0)
-	w.U64(uint64(presented))
-	w.U64(0)
-	w.U64(0) // layer, group, volume
-	for _, v := range unity {
-		w.U32(v)
-	}
-	w.U32(uint32(width) << 16)
-	w.U32(uint32(height) << 16)
-	w.End()
-}
-
-func mediaHeader(w *bmff.Buffer, total int64) {
-	w.StartFull("mdhd", 1, 0)
-	w.U64(0)
-	w.U64(0)
-	w.U32(ingest.ClockRate)
-	w.U64(uint64(total))
-	w.U16(0x55c4) // und
-	w.U16(0)
-	w.End()
-	w.StartFull("hdlr", 0, 0)
-	w.U32(0)
-	w.Put([]byte("vide"))
-	w.U32(0)
-	w.U64(0)
-	w.Put([]byte("VideoHandler\x00"))
-	w.End()
-}
-
-func dataInfo(w *bmff.Buffer) {
-	w.Start("dinf")
-	w.StartFull("dref", 0, 0)
-	w.U32(1)
-	w.StartFull("url ", 0, 1) // in this file
-	w.End()
-	w.End()
-	w.End()
 }
 
 // timeTables are stts, ctts and stss.
@@ -206,21 +192,9 @@ func runs(w *bmff.Buffer, kind string, version uint8, n int, value func(int) uin
 	w.End()
 }
 
-// placeTables are stsc, stsz and stco or co64: a chunk is a GOP.
-func placeTables(w *bmff.Buffer, p *plan, kinds []uint32, large bool, base int64) {
-	type chunk struct {
-		at   int64
-		n    uint32
-		kind uint32
-	}
-	var chunks []chunk
-	for i := range p.samples {
-		if i == 0 || p.samples[i].Key || kinds[i] != kinds[i-1] {
-			chunks = append(chunks, chunk{at: base, kind: kinds[i]})
-		}
-		chunks[len(chunks)-1].n++
-		base += int64(p.samples[i].Size)
-	}
+// placeTables are stsc, stsz and stco or co64 of one track.
+func placeTables(w *bmff.Buffer, samples []media.Sample, all []chunk, sound, large bool, base int64) {
+	chunks := slices.DeleteFunc(slices.Clone(all), func(c chunk) bool { return c.sound != sound })
 	w.StartFull("stsc", 0, 0)
 	at, entries := w.Len(), uint32(0)
 	w.U32(0)
@@ -229,7 +203,7 @@ func placeTables(w *bmff.Buffer, p *plan, kinds []uint32, large bool, base int64
 			continue
 		}
 		w.U32(uint32(i + 1))
-		w.U32(c.n)
+		w.U32(uint32(c.n))
 		w.U32(c.kind)
 		entries++
 	}
@@ -237,9 +211,9 @@ func placeTables(w *bmff.Buffer, p *plan, kinds []uint32, large bool, base int64
 	w.End()
 	w.StartFull("stsz", 0, 0)
 	w.U32(0)
-	w.U32(uint32(len(p.samples)))
-	for i := range p.samples {
-		w.U32(uint32(p.samples[i].Size))
+	w.U32(uint32(len(samples)))
+	for i := range samples {
+		w.U32(uint32(samples[i].Size))
 	}
 	w.End()
 	if large {
@@ -250,9 +224,9 @@ func placeTables(w *bmff.Buffer, p *plan, kinds []uint32, large bool, base int64
 	w.U32(uint32(len(chunks)))
 	for _, c := range chunks {
 		if large {
-			w.U64(uint64(c.at))
+			w.U64(uint64(base + c.at))
 		} else {
-			w.U32(uint32(c.at))
+			w.U32(uint32(base + c.at))
 		}
 	}
 	w.End()

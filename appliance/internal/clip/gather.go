@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
@@ -59,7 +60,6 @@ func (c *Cutter) cut(camera, dir string, from, to time.Time) (*Movie, error) {
 	if err == nil {
 		var m *Movie
 		if m, err = newMovie(p, files); err == nil {
-			m.samples = p.samples
 			return m, nil
 		}
 	}
@@ -87,18 +87,22 @@ type sampleRow struct {
 	At     time.Time `json:"at"`
 	Unsure int64     `json:"u"`
 	Size   int       `json:"s"`
+	Sound  int       `json:"n,omitempty"` // samples of a stretch of sound
+	Silent bool      `json:"q,omitempty"`
 }
 
 func writeSamples(dir string, m *Movie) error {
 	t := sampleTable{Bytes: m.Size()}
-	for i := range m.samples {
-		s := &m.samples[i]
-		if n := len(t.Params); n == 0 || t.Params[n-1] != s.Params {
+	for _, s := range m.samples {
+		p := slices.Index(t.Params, s.Params)
+		if p < 0 {
+			p = len(t.Params)
 			t.Params = append(t.Params, s.Params)
 		}
 		t.Rows = append(t.Rows, sampleRow{
-			Params: len(t.Params) - 1, Boot: s.Boot, Run: s.Run, PTS: s.PTS, DTS: s.DTS, Key: s.Key, Lost: s.Lost,
+			Params: p, Boot: s.Boot, Run: s.Run, PTS: s.PTS, DTS: s.DTS, Key: s.Key, Lost: s.Lost,
 			At: s.Captured.UTC(), Unsure: int64(s.Uncertainty), Size: s.Size,
+			Sound: s.Samples, Silent: s.Silent,
 		})
 	}
 	return writeJSON(filepath.Join(dir, samplesFile), t)
@@ -146,9 +150,11 @@ func (t *sampleTable) in(f *os.File) ([]media.Sample, error) {
 		}
 		s := media.Sample{
 			Params: t.Params[r.Params], Boot: r.Boot, Run: r.Run, PTS: r.PTS, DTS: r.DTS, Key: r.Key, Lost: r.Lost,
-			Captured: r.At, Uncertainty: time.Duration(r.Unsure), Size: r.Size,
+			Captured: r.At, Uncertainty: time.Duration(r.Unsure), Size: r.Size, Samples: r.Sound,
 		}
-		out = append(out, s.At(f, off))
+		if !r.Silent {
+			out = append(out, s.At(f, off))
+		}
 		off += int64(r.Size)
 	}
 	return out, nil

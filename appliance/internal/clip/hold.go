@@ -215,9 +215,15 @@ func (w *writer) fromKey(samples []media.Sample) []media.Sample {
 
 // due is how many samples make the next fragment: up to a key unit, a change
 // of run or parameters, a step back, or fragmentLength; 0 when it is not full.
+// Sound goes with the pictures that it came with.
 func due(samples []media.Sample) int {
+	last := 0
 	for i := 1; i < len(samples); i++ {
-		s, before := &samples[i], &samples[i-1]
+		s, before := &samples[i], &samples[last]
+		if s.Sound() {
+			continue
+		}
+		last = i
 		if s.Key || s.DTS <= before.DTS || !sameRun(s, before) || !media.SameParams(s.Params, before.Params) ||
 			media.Duration(s.DTS-samples[0].DTS) >= fragmentLength {
 			return i

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media/bmff"
 	"github.com/watchpost-edge/watchpost/ingest"
 )
 
@@ -21,7 +22,7 @@ type Movie struct {
 	Gaps          []Gap
 	UncertaintyMS float64 // of From and To
 
-	samples []media.Sample
+	samples []*media.Sample // in the order of the file
 	head    []byte
 	spans   []span
 	size    int64
@@ -50,22 +51,47 @@ func newMovie(p *plan, files media.Files) (*Movie, error) {
 	if err != nil {
 		return nil, err
 	}
+	chunks := p.chunks(kinds)
+	m.samples = p.inFile(chunks)
 	var data int64
-	for i := range p.samples {
-		data += int64(p.samples[i].Size)
+	for _, s := range m.samples {
+		data += int64(s.Size)
+	}
+	var soundEntry []byte
+	if p.sound != nil {
+		if soundEntry, err = media.SampleEntry(p.sound.params); err != nil {
+			return nil, err
+		}
 	}
 	large := data > math.MaxUint32-(64<<20)
-	ftyp := ftypBox()
-	moov := moovBox(p, entries, kinds, large, 0)
+	w := &bmff.Buffer{}
+	bmff.FileType(w, "isom", "iso2", "avc1", "mp41")
+	ftyp := w.Bytes()
+	moov := moovBox(p, entries, soundEntry, chunks, large, 0)
 	mdat := mdatHeader(data, large)
 	base := int64(len(ftyp) + len(moov) + len(mdat))
-	moov = moovBox(p, entries, kinds, large, base) // offsets take the same room whatever they are
+	moov = moovBox(p, entries, soundEntry, chunks, large, base) // offsets take the same room whatever they are
 	m.head = append(append(ftyp, moov...), mdat...)
 	m.size = base
-	for i := range p.samples {
-		m.put(&p.samples[i])
+	for _, s := range m.samples {
+		m.put(s)
 	}
 	return m, nil
+}
+
+// inFile are all samples in the order of the file.
+func (p *plan) inFile(chunks []chunk) []*media.Sample {
+	var list []*media.Sample
+	for _, c := range chunks {
+		track := p.samples
+		if c.sound {
+			track = p.sound.samples
+		}
+		for i := c.first; i < c.first+c.n; i++ {
+			list = append(list, &track[i])
+		}
+	}
+	return list
 }
 
 func (m *Movie) put(s *media.Sample) {

@@ -45,6 +45,8 @@ type plan struct {
 	end     int64 // to here
 	gaps    []Gap
 	unsure  time.Duration
+	shifts  map[runKey]int64 // from a run's PTS to the clip's
+	sound   *soundPlan       // nil: there is none
 }
 
 // From is when the first presented picture was captured.
@@ -57,7 +59,8 @@ func (p *plan) To() time.Time { return p.zero.Add(media.Duration(p.end)) }
 // with the picture that stood at from (or the first after it) and ends with
 // the one that stood at to.
 func makePlan(gathered []media.Sample, from, to time.Time) (*plan, error) {
-	samples := order(gathered)
+	pictures, sounds := media.Split(gathered)
+	samples := order(pictures)
 	if len(samples) == 0 {
 		return nil, ErrNothing
 	}
@@ -67,6 +70,7 @@ func makePlan(gathered []media.Sample, from, to time.Time) (*plan, error) {
 		return nil, ErrNothing
 	}
 	p.findGaps(to)
+	p.sound = p.laySound(sounds)
 	return p, nil
 }
 
@@ -114,6 +118,7 @@ func order(in []media.Sample) []media.Sample {
 func (p *plan) lay() {
 	p.dts, p.pts = make([]int64, len(p.samples)), make([]int64, len(p.samples))
 	var shift int64 // from the run's PTS to the clip's
+	p.shifts = map[runKey]int64{}
 	for i := range p.samples {
 		s := &p.samples[i]
 		if i == 0 || !sameRun(s, &p.samples[i-1]) {
@@ -121,6 +126,7 @@ func (p *plan) lay() {
 			if i > 0 {
 				shift = max(shift, p.dts[i-1]+p.nominal-s.DTS)
 			}
+			p.shifts[runKey{s.Boot, s.Run}] = shift
 		}
 		p.pts[i], p.dts[i] = s.PTS+shift, s.DTS+shift
 		if i > 0 && p.dts[i] <= p.dts[i-1] {

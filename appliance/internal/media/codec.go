@@ -11,6 +11,9 @@ import (
 
 // SampleEntry is the entry of an MP4 file's stsd box for these parameters.
 func SampleEntry(p *ingest.Params) ([]byte, error) {
+	if p.Codec.Audio() {
+		return soundEntry(p)
+	}
 	codec, err := codecOf(p)
 	if err != nil {
 		return nil, err

@@ -33,12 +33,12 @@ func (s *Store) Samples(camera string, from, to time.Time) ([]Sample, Files, err
 	}
 	var out []Sample
 	for i, f := range files {
-		frags, params, _, err := scan(f, sizes[i], false)
+		frags, head, _, err := scan(f, sizes[i], false)
 		if err != nil {
 			s.opt.Log.Warn("segment cannot be read to its end", "path", f.Name(), "err", err)
 		}
 		for _, frag := range frags {
-			out = frag.appendTo(out, params, f)
+			out = frag.appendTo(out, head.pictures, head.sound, f)
 		}
 	}
 	return out, files, nil

@@ -1,11 +1,13 @@
 package media
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -24,6 +26,7 @@ type Recorder struct {
 	file   *os.File
 	item   *Item
 	params *ingest.Params
+	sound  *ingest.Params // nil: the segment has no track of sound
 	boot   uint64
 	run    uint32
 	base   int64 // DTS at which the segment began
@@ -38,12 +41,19 @@ func (s *Store) Recorder(class Class, camera string) *Recorder {
 	return &Recorder{store: s, class: class, camera: camera}
 }
 
-// Write appends samples, all of one run and one Params, as one fragment and
-// syncs it. next is the DTS of the unit that follows, 0 when it is not known.
-// After an error the segment is finished as it was before; the next Write
-// begins another.
-func (r *Recorder) Write(samples []Sample, next int64) error {
-	if r.file != nil && !r.continues(&samples[0]) {
+// Write appends samples, the pictures all of one run and one Params, as one
+// fragment and syncs it. next is the DTS of the picture that follows, 0 when it
+// is not known. Sound stands with the pictures that it came with; sound that
+// begins or changes within a segment is kept from the next segment on, which
+// begins at the next key unit. After an error the segment is finished as it
+// was before; the next Write begins another.
+func (r *Recorder) Write(all []Sample, next int64) error {
+	samples, sounds := Split(all)
+	if len(samples) == 0 {
+		return nil
+	}
+	sounds = oneSound(sounds, &samples[0])
+	if r.file != nil && !r.continues(&samples[0], sounds) {
 		if err := r.Close(); err != nil {
 			return err
 		}
@@ -52,14 +62,17 @@ func (r *Recorder) Write(samples []Sample, next int64) error {
 		if !samples[0].Key {
 			return fmt.Errorf("record %s: %w", r.camera, ErrNotKey)
 		}
-		if err := r.begin(&samples[0]); err != nil {
+		if err := r.begin(&samples[0], sounds); err != nil {
 			return err
 		}
 	}
 	if err := r.store.roomLeft(); err != nil {
 		return errors.Join(fmt.Errorf("record %s: %w", r.camera, err), r.Close())
 	}
-	b, err := encodeFragment(samples, next, r.base, r.number+1)
+	if r.sound == nil || len(sounds) > 0 && !SameParams(r.sound, sounds[0].Params) {
+		sounds = nil
+	}
+	b, err := encodeFragment(samples, sounds, next, r.base, r.number+1)
 	if err == nil {
 		err = r.append(b)
 	}
@@ -131,13 +144,27 @@ func end(from time.Time, ticks int64) time.Time {
 	return from.Add(Duration(ticks)).Truncate(time.Millisecond)
 }
 
+// oneSound is the sound of the pictures' run that has the parameters of the
+// first of it, in the order of time.
+func oneSound(sounds []Sample, picture *Sample) []Sample {
+	sounds = slices.DeleteFunc(sounds, func(s Sample) bool {
+		return s.Run != picture.Run || s.Boot != picture.Boot || s.Samples <= 0 || s.Samples > flacBlockMax
+	})
+	sounds = slices.DeleteFunc(sounds, func(s Sample) bool { return !SameParams(s.Params, sounds[0].Params) })
+	slices.SortStableFunc(sounds, func(a, b Sample) int { return cmp.Compare(a.PTS, b.PTS) })
+	return sounds
+}
+
 // continues tells whether a fragment belongs into the open segment.
-func (r *Recorder) continues(s *Sample) bool {
+func (r *Recorder) continues(s *Sample, sounds []Sample) bool {
 	if s.Boot != r.boot || s.Run != r.run || !SameParams(s.Params, r.params) || s.DTS < r.end-ingest.ClockRate/100 {
 		return false
 	}
 	if !s.Key { // a segment can only begin at a key unit
 		return true
+	}
+	if len(sounds) > 0 && (r.sound == nil || !SameParams(r.sound, sounds[0].Params)) {
+		return false
 	}
 	expected := r.item.From.Add(Duration(s.DTS - r.base))
 	if d := s.Captured.Add(-Duration(s.PTS - s.DTS)).Sub(expected); d > driftMax || d < -driftMax {
@@ -146,7 +173,7 @@ func (r *Recorder) continues(s *Sample) bool {
 	return Duration(s.DTS-r.base) < r.store.opt.Segment
 }
 
-func (r *Recorder) begin(s *Sample) error {
+func (r *Recorder) begin(s *Sample, sounds []Sample) error {
 	if err := r.store.roomLeft(); err != nil {
 		return fmt.Errorf("record %s: %w", r.camera, err)
 	}
@@ -154,7 +181,11 @@ func (r *Recorder) begin(s *Sample) error {
 	if err != nil {
 		return err
 	}
-	head, err := segmentHead(s.Params)
+	r.sound = nil
+	if len(sounds) > 0 {
+		r.sound = sounds[0].Params
+	}
+	head, err := segmentHead(s.Params, r.sound)
 	if err != nil {
 		return fmt.Errorf("record %s: %w", r.camera, err)
 	}
@@ -218,13 +249,18 @@ func (r *Recorder) Close() error {
 	return nil
 }
 
+// head is what a segment's head says.
+type head struct{ pictures, sound *ingest.Params }
+
 // scan reads all fragments of a segment: those before the first torn one, the
 // parameters, and the offset behind the last good one. With deep it reads the
 // pictures too.
-func scan(r io.ReaderAt, size int64, deep bool) ([]*fragment, *ingest.Params, int64, error) {
-	p, off, err := readHead(r, size)
-	if err != nil {
-		return nil, nil, 0, err
+func scan(r io.ReaderAt, size int64, deep bool) ([]*fragment, head, int64, error) {
+	var h head
+	var off int64
+	var err error
+	if h.pictures, h.sound, off, err = readHead(r, size); err != nil {
+		return nil, h, 0, err
 	}
 	var frags []*fragment
 	for off < size {
@@ -233,10 +269,10 @@ func scan(r io.ReaderAt, size int64, deep bool) ([]*fragment, *ingest.Params, in
 			err = f.verify(r)
 		}
 		if err != nil {
-			return frags, p, off, err
+			return frags, h, off, err
 		}
 		frags = append(frags, f)
 		off = f.end
 	}
-	return frags, p, off, nil
+	return frags, h, off, nil
 }

@@ -21,7 +21,9 @@ type Sample struct {
 	Lost        bool // units before this one were dropped on the box
 	Captured    time.Time
 	Uncertainty time.Duration
-	Size        int // bytes in the file
+	Size        int  // bytes in the file
+	Samples     int  // sound only: samples per channel
+	Silent      bool // sound that nobody sent: it fills a gap
 
 	unit   *ingest.Unit
 	src    io.ReaderAt
@@ -36,17 +38,47 @@ const nalLength = 4
 func FromUnit(u *ingest.Unit, boot uint64, lost bool) Sample {
 	s := Sample{
 		Params: u.Params, Boot: boot, Run: u.Run, PTS: u.PTS, DTS: u.DTS, Key: u.Key, Lost: lost,
-		Captured: u.Captured, Uncertainty: u.Uncertainty, unit: u,
+		Captured: u.Captured, Uncertainty: u.Uncertainty, Samples: u.Samples, unit: u,
+	}
+	if u.Params.Codec == ingest.LPCM {
+		s.Size = flacSize(u.Params, s.number(), u.Samples, len(u.NALs) == 0)
+		return s
 	}
 	for _, nal := range u.NALs {
 		if n := len(nal); n > 0 && keeps(u.Params, nal) {
 			s.Size += n
-			if u.Params.Codec != ingest.MJPEG {
+			if prefixed(u.Params.Codec) {
 				s.Size += nalLength
 			}
 		}
 	}
 	return s
+}
+
+// prefixed tells whether the file has a length before each NAL unit.
+func prefixed(c ingest.Codec) bool { return c == ingest.H264 || c == ingest.H265 }
+
+// Sound tells sound from pictures.
+func (s *Sample) Sound() bool { return s.Params.Codec.Audio() }
+
+// number is the place of a stretch of sound among all of its run.
+func (s *Sample) number() uint64 {
+	return uint64(max(0, s.PTS)) * uint64(s.Params.SampleRate) / ingest.ClockRate
+}
+
+// Split parts pictures from sound.
+func Split(samples []Sample) (pictures, sound []Sample) {
+	for i := range samples {
+		if samples[i].Sound() {
+			sound = append(sound, samples[i])
+		} else {
+			pictures = append(pictures, samples[i])
+		}
+	}
+	if sound == nil {
+		return samples, nil
+	}
+	return pictures, sound
 }
 
 // At makes a sample whose bytes lie in src.
@@ -69,11 +101,21 @@ func (s *Sample) Append(dst []byte) ([]byte, error) {
 		}
 		return dst, nil
 	}
+	if s.Params.Codec == ingest.LPCM {
+		var lpcm []byte
+		if len(s.unit.NALs) > 0 {
+			lpcm = s.unit.NALs[0]
+		}
+		if lpcm != nil && len(lpcm) < 2*s.Samples*s.Params.Channels {
+			return dst, fmt.Errorf("write sound: %d bytes for %d samples", len(lpcm), s.Samples)
+		}
+		return appendFLAC(dst, s.Params, s.number(), s.Samples, lpcm), nil
+	}
 	for _, nal := range s.unit.NALs {
 		if len(nal) == 0 || !keeps(s.Params, nal) {
 			continue
 		}
-		if s.Params.Codec != ingest.MJPEG {
+		if prefixed(s.Params.Codec) {
 			dst = binary.BigEndian.AppendUint32(dst, uint32(len(nal)))
 		}
 		dst = append(dst, nal...)
@@ -114,6 +156,7 @@ func keeps(p *ingest.Params, nal []byte) bool {
 // SameParams tells whether one decoder configuration serves both.
 func SameParams(a, b *ingest.Params) bool {
 	return a == b || a != nil && b != nil && a.Codec == b.Codec && a.Width == b.Width && a.Height == b.Height &&
+		a.SampleRate == b.SampleRate && a.Channels == b.Channels && bytes.Equal(a.Config, b.Config) &&
 		bytes.Equal(a.VPS, b.VPS) && bytes.Equal(a.SPS, b.SPS) && bytes.Equal(a.PPS, b.PPS)
 }
 
