@@ -39,6 +39,9 @@
 // picture before stands still, so that the clip's time stays wall time, and
 // Gaps says from when to when and why. After a loss a clip goes on at a key
 // unit. A change of parameters is another sample entry in the same file.
+// Sound, where the camera's is recorded, is a second track: AAC as it came,
+// LPCM as FLAC (package media says why), without a pause, since players take
+// no other in step: where none was sent it is silent.
 //
 // Interval does the same for any time, as a Movie: a file that does not exist,
 // which can be read and sought like one.

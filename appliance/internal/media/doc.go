@@ -19,6 +19,9 @@
 // and whenever the run, the parameters or the clock do not continue, so that
 // within a segment time is one straight line.
 //
+// Sound stands with the pictures that it came with: a second track of the
+// segment, AAC as it is, LPCM in FLAC's verbatim frames.
+//
 // Samples gives back what was recorded in an interval, as Sample: instants,
 // and where the bytes lie. No picture is copied before somebody writes it out.
 //
