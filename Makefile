@@ -79,7 +79,7 @@ bench: models web
 	go test -run '^$$' -bench . -benchtime 1s ./...
 
 soak: build
-	WATCHPOST_SOAK=20 $(GO_TEST) -count=1 -v -run 'Bounded|Retiring' ./bridge/journal
+	WATCHPOST_SOAK=20 $(GO_TEST) -count=1 -v -timeout 40m -run 'Bounded|Retiring|Killed|PowerCut' ./bridge/journal
 	WATCHPOST_SOAK=50 $(GO_TEST) -count=1 -v -run 'KilledWhileRecording' ./appliance/internal/media
 	WATCHPOST_FLAPS=1000 $(GO_TEST) -count=1 -v -run 'Flaps' ./ingest/rtsp
 	WATCHPOST_FAULTS=1 $(GO_TEST) -count=1 -v -run 'CameraFaults' ./appliance/bench

@@ -87,8 +87,9 @@ func (j *Journal) checkpoint(place uint64, state []byte) error {
 
 func (j *Journal) checkpointLanes(place uint64) (map[bridge.Lane]checkpointLaneHead, error) {
 	lanes := map[bridge.Lane]checkpointLaneHead{}
+	end := j.ends()
 	err := j.view(func(txn *badger.Txn) error {
-		at, err := j.headsAt(txn, place)
+		at, err := j.headsAt(txn, place, &end)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/dgraph-io/badger/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -60,4 +61,20 @@ func FuzzDecodeCheckpoint(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, _, _ = decodeCheckpoint(b) // must not panic
 	})
+}
+
+// A checkpoint that is written while others append reads no index that its
+// transaction does not see yet.
+func TestHeadsBesideAppends(t *testing.T) {
+	j := openTest(t, t.TempDir())
+	appendWait(t, j, draft("1", bridge.Clip))
+	end := j.ends()
+	require.NoError(t, j.view(func(txn *badger.Txn) error {
+		for n := range 3 {
+			appendWait(t, j, draft(fmt.Sprint(2+n), bridge.Clip))
+		}
+		at, err := j.headsAt(txn, 1, &end)
+		require.EqualValues(t, 1, at.lane(bridge.Clip).sequence)
+		return err
+	}))
 }

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 func crashChild(dir string) {
 	at := newKiller()
 	at.begins("open")
-	j, err := Open(Options{Dir: dir, Source: testSource})
+	j, err := Open(Options{Dir: dir, Source: testSource, Reserve: 16 << 20})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(3)
@@ -96,6 +96,7 @@ const killsADir = 10
 // once, in order, no step is torn, the chain is whole, cursors and checkpoints
 // are within it.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 1))

@@ -28,8 +28,9 @@ func (j *Journal) retirable(now time.Time, keep Keep) (Retirement, error) {
 		return Retirement{}, err
 	}
 	var r Retirement
+	end := j.ends()
 	err = j.view(func(txn *badger.Txn) error {
-		through, late, err := j.outdated(txn, from, now, keep)
+		through, late, err := j.outdated(txn, from, end.place, now, keep)
 		if err != nil {
 			return err
 		}
@@ -37,7 +38,7 @@ func (j *Journal) retirable(now time.Time, keep Keep) (Retirement, error) {
 		if through <= from || through-from < retireMin && !late {
 			return nil
 		}
-		ends, err := j.headsAt(txn, through)
+		ends, err := j.headsAt(txn, through, &end)
 		if err != nil {
 			return err
 		}
@@ -76,9 +77,8 @@ func (j *Journal) retireBound(keep Keep) (uint64, error) {
 			return 0, fmt.Errorf("checkpoint %d: %w", place, err)
 		}
 	}
-	low := j.lowest()
+	low, last := j.lowest(), j.LastSequence(bridge.Alarm)
 	err = j.view(func(txn *badger.Txn) error {
-		last := j.LastSequence(bridge.Alarm)
 		for _, name := range keep.Uplinks {
 			cursor, err := j.Cursor(name, bridge.Alarm)
 			if err != nil {
@@ -129,8 +129,8 @@ func (j *Journal) Waiting(uplink string) (Waiting, error) {
 		return w, err
 	}
 	w.Oldest = records[0].Event.RecordedTime.Time
+	from, last := records[0].Place-1, j.Last()
 	err = j.view(func(txn *badger.Txn) error {
-		from, last := records[0].Place-1, j.Last()
 		average, err := averageSize(txn, from, last)
 		w.Bytes = int64(last-from) * average
 		return err
@@ -143,8 +143,7 @@ func (j *Journal) Waiting(uplink string) (Waiting, error) {
 
 // outdated is the last place above the age or the budget. late says that the
 // oldest event is a day past its age.
-func (j *Journal) outdated(txn *badger.Txn, from uint64, now time.Time, keep Keep) (through uint64, late bool, err error) {
-	last := j.Last()
+func (j *Journal) outdated(txn *badger.Txn, from, last uint64, now time.Time, keep Keep) (through uint64, late bool, err error) {
 	through = from
 	if keep.MaxAge > 0 {
 		if through, err = j.before(txn, from, last, now.Add(-keep.MaxAge)); err != nil {

@@ -185,9 +185,9 @@ func (j *Journal) retire(r Retirement, said map[bridge.Lane]uint64) error {
 	if r.Through > bound {
 		return fmt.Errorf("the last but one checkpoint is at %d", bound)
 	}
-	next := now
+	next, end := now, j.ends()
 	err = j.view(func(txn *badger.Txn) (err error) {
-		next.heads, err = j.headsAt(txn, r.Through)
+		next.heads, err = j.headsAt(txn, r.Through, &end)
 		return err
 	})
 	if err != nil {

@@ -77,6 +77,7 @@ func retireChild(dir string) {
 // back: what is kept is whole, the mark only rises, and nothing above it is
 // missing.
 func TestKilledWhileRetiring(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Log("seed", seed)
 	random := rand.New(rand.NewPCG(seed, 2))

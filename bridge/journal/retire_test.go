@@ -238,6 +238,7 @@ func soakFactor(t testing.TB) int {
 // Years in which as much comes as goes: the store stays as large as what it
 // keeps. WATCHPOST_SOAK=20 runs 20 times as long.
 func TestStoreStaysBounded(t *testing.T) {
+	t.Parallel()
 	const kept, batch = 4000, 500
 	j := openTest(t, t.TempDir())
 	note := strings.Repeat("x", 100)

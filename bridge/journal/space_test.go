@@ -26,6 +26,7 @@ const fullDirEnv = "JOURNAL_FULL_DIR"
 // appends: never a SIGBUS, alarms longer than the rest, every acknowledged
 // event there after a start on the full disk and after room was made.
 func TestDiskFilledByAnotherProcess(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	child := exec.Command(os.Args[0], "-test.run=^$")
 	child.Env = append(os.Environ(), fullDirEnv+"="+dir)

@@ -34,10 +34,8 @@ type LaneEnd struct {
 // index entries. What is wrong is a *DamagedError that names the first place.
 func (j *Journal) Verify(ctx context.Context, from uint64) (Verified, error) {
 	seen := Verified{Epoch: j.epoch, Lanes: map[bridge.Lane]LaneEnd{}}
-	j.mu.Lock()
-	end := j.synced
-	from = max(from, j.low.place+1)
-	j.mu.Unlock()
+	end := j.ends()
+	from = max(from, j.Low()+1)
 	err := j.view(func(txn *badger.Txn) error {
 		w, err := j.walkFrom(txn, from, end)
 		if err != nil {
@@ -101,18 +99,26 @@ type walk struct {
 
 // walkFrom starts a walk before place: each lane as it ended there.
 func (j *Journal) walkFrom(txn *badger.Txn, place uint64, end heads) (*walk, error) {
-	before, err := j.headsAt(txn, place-1)
+	before, err := j.headsAt(txn, place-1, &end)
 	if err != nil {
 		return nil, err
 	}
 	return &walk{j: j, txn: txn, at: before, end: end}, nil
 }
 
-// headsAt is where the lanes ended as of a place.
-func (j *Journal) headsAt(txn *badger.Txn, place uint64) (heads, error) {
+// ends is where the journal ends on the disk. A read that goes by it takes it
+// before its transaction: one that began earlier does not see the end.
+func (j *Journal) ends() heads {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.synced
+}
+
+// headsAt is where the lanes ended as of a place, in a journal that ends so.
+func (j *Journal) headsAt(txn *badger.Txn, place uint64, end *heads) (heads, error) {
 	at := heads{place: place}
 	for _, lane := range bridge.Lanes() {
-		h, err := j.laneHeadAt(txn, lane, place)
+		h, err := j.laneHeadAt(txn, lane, place, end.lane(lane).sequence)
 		if err != nil {
 			return heads{}, err
 		}
@@ -122,10 +128,10 @@ func (j *Journal) headsAt(txn *badger.Txn, place uint64) (heads, error) {
 }
 
 // laneHeadAt searches the lane's index for its last event at or before place.
-func (j *Journal) laneHeadAt(txn *badger.Txn, lane bridge.Lane, place uint64) (head, error) {
+func (j *Journal) laneHeadAt(txn *badger.Txn, lane bridge.Lane, place, high uint64) (head, error) {
 	gone := j.lowest()
 	base := gone.lane(lane)
-	low, high := base.sequence, j.LastSequence(lane) // low is at or before place
+	low := base.sequence // at or before place
 	for low < high {
 		middle := low + (high-low+1)/2
 		value, err := getValue(txn, laneKey(lane, middle))
