@@ -8,6 +8,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
 	"github.com/watchpost-edge/watchpost/ingest"
 	"github.com/watchpost-edge/watchpost/ingest/feed"
 	"github.com/watchpost-edge/watchpost/ingest/rtsp"
@@ -134,4 +135,34 @@ func wallClock(c rtsp.Clock) *wall.CameraClock {
 		out.DriftPPM = &c.DriftPPM
 	}
 	return out
+}
+
+// Live gives a camera's video to a viewer (whep's source).
+func (s *Station) Live(id string, small bool) (whep.Video, bool) {
+	c := s.cameras[id]
+	if c == nil {
+		return whep.Video{}, false
+	}
+	if small && c.small != nil {
+		if video, ok := c.small.video(); ok {
+			return video, true
+		}
+	}
+	st := c.source.Stats()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.live || st.Params == nil {
+		return whep.Video{}, false
+	}
+	return whep.Video{Feed: c.feed, Params: st.Params, GOP: c.gop}, true
+}
+
+// video is what is in the feed now, whichever stream it is of.
+func (s *small) video() (whep.Video, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.gop) == 0 || time.Since(s.gop[len(s.gop)-1].Received) >= staleAfter {
+		return whep.Video{}, false
+	}
+	return whep.Video{Feed: s.feed, Params: s.gop[0].Params, GOP: s.gop}, true
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
-	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
 )
@@ -103,21 +102,6 @@ func (s wallDevices) Places() []wall.Place {
 		list = append(list, wall.Place{ID: p.ID, Name: p.Name, AddressCode: p.AddressCode, Beat: p.Beat, Polygon: append([][2]float64{}, p.Polygon...)})
 	}
 	return list
-}
-
-// Live gives a camera's video to a viewer (whep's source).
-func (s *Station) Live(id string) (whep.Video, bool) {
-	c := s.cameras[id]
-	if c == nil {
-		return whep.Video{}, false
-	}
-	st := c.source.Stats()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.live || st.Params == nil {
-		return whep.Video{}, false
-	}
-	return whep.Video{Feed: c.feed, Params: st.Params, GOP: c.gop}, true
 }
 
 // wallFiles are what the station keeps on disk.

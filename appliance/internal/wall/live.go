@@ -37,11 +37,15 @@ func (s *Server) whepOpen(c *fiber.Ctx, who caller) error {
 	if kind := bodyKind(c); kind != mimeSDP {
 		return badField(http.StatusUnsupportedMediaType, "header_invalid", "Content-Type", kind, mimeSDP)
 	}
+	stream := c.Query("stream", "main")
+	if stream != "main" && stream != "sub" {
+		return badField(http.StatusBadRequest, "field_invalid", "stream", stream, "main or sub")
+	}
 	var end func()
 	ctx, cancel := s.within()
 	defer cancel()
 	answer, err := s.live.Offer(ctx, whep.Request{
-		Camera: id, Owner: who.owner(), Offer: c.Body(),
+		Camera: id, Small: stream == "sub", Owner: who.owner(), Offer: c.Body(),
 		Began: func() { end = s.looks.begin(who, id, "live") },
 		Ended: func() { end() },
 		Valid: func() bool { return s.still(who) },

@@ -66,7 +66,7 @@ type deliveries interface {
 
 // video is the live video of a camera; false while it is not live.
 type video interface {
-	Live(camera string) (whep.Video, bool)
+	Live(camera string, small bool) (whep.Video, bool)
 }
 
 // files are what the station keeps on disk. What is not there is an error

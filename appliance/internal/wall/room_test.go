@@ -369,7 +369,7 @@ func (s *station) Places() []wall.Place {
 	return []wall.Place{{ID: "south", Name: "南口", Polygon: [][2]float64{{28.69, 115.99}}}}
 }
 
-func (s *station) Live(camera string) (whep.Video, bool) {
+func (s *station) Live(camera string, _ bool) (whep.Video, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return whep.Video{Feed: s.feed, Params: s.params, GOP: s.gop}, s.live && camera == "east"

@@ -50,7 +50,7 @@ type Video struct {
 
 // source gives the video of a camera; false while it is not live.
 type source interface {
-	Live(camera string) (Video, bool)
+	Live(camera string, small bool) (Video, bool)
 }
 
 // Options of a Server.
@@ -227,6 +227,7 @@ func (s *Server) Stats() Stats {
 // Request asks for a camera's video.
 type Request struct {
 	Camera string
+	Small  bool   // its sub stream, where it has one
 	Offer  []byte // SDP
 	Owner  string // only this owner may patch or end the session
 	Began  func() // called when the session is made
@@ -247,7 +248,7 @@ func (s *Server) Offer(ctx context.Context, r Request) (Answer, error) {
 	if len(r.Offer) > sdpMaxBytes {
 		return Answer{}, refuse(400, "offer_invalid", "the offer is larger than %d bytes", sdpMaxBytes)
 	}
-	video, err := s.video(r.Camera)
+	video, err := s.video(r.Camera, r.Small)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -275,8 +276,8 @@ func (s *Server) Offer(ctx context.Context, r Request) (Answer, error) {
 }
 
 // video refuses what cannot be passed through.
-func (s *Server) video(camera string) (Video, error) {
-	video, ok := s.o.Source.Live(camera)
+func (s *Server) video(camera string, small bool) (Video, error) {
+	video, ok := s.o.Source.Live(camera, small)
 	if !ok || video.Feed == nil || video.Params == nil {
 		e := refuse(409, "camera_not_live", "camera %s gives no picture now", camera)
 		e.RetryAfter = retryAfter

@@ -236,13 +236,13 @@ func (one *session) readRTCP(ended chan<- struct{}) {
 // play follows the camera's feed until it closes. The reader is there before
 // the GOP is asked for, so that no unit falls between them.
 func (one *session) play() error {
-	video, ok := one.server.o.Source.Live(one.r.Camera)
+	video, ok := one.server.o.Source.Live(one.r.Camera, one.r.Small)
 	if !ok || video.Feed == nil {
 		return one.pause(reopenInterval)
 	}
 	reader := video.Feed.Subscribe(unitsBuffered, nil)
 	defer reader.Close()
-	if again, ok := one.server.o.Source.Live(one.r.Camera); ok && again.Feed == video.Feed {
+	if again, ok := one.server.o.Source.Live(one.r.Camera, one.r.Small); ok && again.Feed == video.Feed {
 		video = again
 	}
 	if err := one.start(video.GOP); err != nil {

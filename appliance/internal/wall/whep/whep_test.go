@@ -48,7 +48,7 @@ func newCamera() *camera {
 	return c
 }
 
-func (c *camera) Live(id string) (whep.Video, bool) {
+func (c *camera) Live(id string, _ bool) (whep.Video, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return whep.Video{Feed: c.feed, Params: c.params, GOP: append([]*ingest.Unit(nil), c.gop...)}, c.live && id == "east"

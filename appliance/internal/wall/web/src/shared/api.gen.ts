@@ -2870,7 +2870,10 @@ export interface operations {
     };
     whepOpen: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description sub: the smaller picture, where the camera has one; its main one where it has not */
+                stream?: "main" | "sub";
+            };
             header?: never;
             path: {
                 /** @description camera */
