@@ -17,6 +17,8 @@ const (
 	restLeast     = 3.0              // seconds at rest, before a pixel is part of a thing
 	absorbedAfter = 15 * time.Minute // what stays for so long is backdrop
 	floodShare    = 0.35             // of the picture differs: the light changed, or the camera moved
+	agedLeast     = 10.0             // seconds: before, the backdrop itself may be who just left
+	agedUnder     = 3.0              // seconds: so new a backdrop under a track is the track
 	thingLeast    = 12               // pixels
 	thingMost     = 0.15             // share of the picture
 	shadeAlike    = 0.75             // correlation with the backdrop: light or shade on it
@@ -30,6 +32,7 @@ type backdrop struct {
 	quick  []float32 // average over about a second
 	rests  []float32 // seconds
 	known  []bool    // the backdrop has been seen here
+	aged   []float32 // seconds in which it was seen
 	at     time.Duration
 	labels []int
 	stack  []int
@@ -43,7 +46,7 @@ func (b *backdrop) look(m moment, v *View, tracks []*Track) []Change {
 	}
 	if b.w != v.W || b.h != v.H {
 		*b = backdrop{w: v.W, h: v.H, back: make([]float32, n), quick: make([]float32, n), rests: make([]float32, n),
-			known: make([]bool, n), labels: make([]int, n), at: m.at}
+			known: make([]bool, n), aged: make([]float32, n), labels: make([]int, n), at: m.at}
 		for i, p := range v.Luma {
 			b.quick[i] = float32(p)
 		}
@@ -92,6 +95,8 @@ func (b *backdrop) follow(v *View, dt float64, under []bool) float64 {
 		covered := under != nil && under[i]
 		switch off := abs32(now - b.back[i] - shift); {
 		case v.masked(i):
+		case covered && b.aged[i] < agedUnder:
+			b.known[i], b.aged[i] = false, 0
 		case !b.known[i]:
 			if !covered {
 				b.back[i], b.known[i] = now, true
@@ -100,6 +105,7 @@ func (b *backdrop) follow(v *View, dt float64, under []bool) float64 {
 			b.rests[i] = max(0, b.rests[i]-4*float32(dt))
 			if !covered {
 				b.back[i] += slowly * (now - b.back[i])
+				b.aged[i] += float32(dt)
 			}
 		default:
 			differs++
@@ -109,8 +115,8 @@ func (b *backdrop) follow(v *View, dt float64, under []bool) float64 {
 			case b.rests[i] < restLeast:
 				b.rests[i] = 0
 			}
-			if b.rests[i] > float32(absorbedAfter.Seconds()) {
-				b.back[i], b.rests[i] = now, 0
+			if b.rests[i] > float32(absorbedAfter.Seconds()) || b.aged[i] < agedLeast && b.rests[i] > 1 {
+				b.back[i], b.rests[i], b.aged[i] = now, 0, 0
 			}
 		}
 	}

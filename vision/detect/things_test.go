@@ -1,0 +1,63 @@
+package detect_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/vision"
+	"github.com/watchpost-edge/watchpost/vision/detect"
+	"github.com/watchpost-edge/watchpost/vision/internal/footage"
+)
+
+// TestWhatWasLeftAndWhatWasTaken draws a case onto real footage in which
+// people walk: put down at 14 s and taken again at 32 s, or there from the
+// beginning and taken at 14 s.
+func TestWhatWasLeftAndWhatWasTaken(t *testing.T) {
+	objects, _ := open(t, detect.Auto)
+	const thing = "drawbox=x=430:y=350:w=36:h=28:color=0x203060:t=fill:enable="
+	for name, c := range map[string]struct {
+		filter       string
+		kind         string
+		raised, ends float64 // seconds; ends 0: at the end of the footage
+	}{
+		"left":    {thing + "'between(t,14,32)'", vision.LeftObject, 20, 38},
+		"taken":   {thing + "'lt(t,14)'", vision.RemovedObject, 20, 0},
+		"nothing": {"eq=brightness=-0.2:enable='gt(t,15)'", "", 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := footage.File(t, footage.Pedestrians(t), []string{"-t", "42"}, "-vf", "fps=5,"+c.filter, "-preset", "ultrafast", "-crf", "20")
+			start := time.Unix(0, 0)
+			rec := &recorder{}
+			a, err := vision.NewAnalyzer(vision.Config{
+				Camera: "test", MaxLag: -1, Zones: map[string][]vision.Point{"all": rect(0, 0, 1, 1)},
+				Rules: []vision.Rule{
+					{Name: "left", Kind: vision.LeftObject, Zone: "all", Dwell: 5 * time.Second, MinArea: 0.0005},
+					{Name: "taken", Kind: vision.RemovedObject, Zone: "all", Dwell: 5 * time.Second, MinArea: 0.0005},
+				},
+			}, parts(objects, rec.take))
+			require.NoError(t, err)
+			require.NoError(t, a.Run(context.Background(), &list{footage.Units(t, path, 768, 576, 5, start)}))
+			raised, ended := rec.phase(vision.Raised), rec.phase(vision.Ended)
+			for _, s := range raised {
+				t.Logf("%s from %.1f, met %.1f at %+v", s.Kind, s.From.Sub(start).Seconds(), s.FrameAt.Sub(start).Seconds(), s.Box)
+			}
+			if c.kind == "" {
+				require.Empty(t, raised)
+				return
+			}
+			require.Len(t, raised, 1)
+			require.Equal(t, c.kind, raised[0].Kind)
+			require.InDelta(t, c.raised, raised[0].FrameAt.Sub(start).Seconds(), 2.5)
+			require.InDelta(t, 448.0/768, raised[0].Box.Centre().X, 0.02)
+			require.InDelta(t, 364.0/576, raised[0].Box.Centre().Y, 0.03)
+			require.NotEmpty(t, raised[0].Snapshot)
+			require.Len(t, ended, 1)
+			if c.ends > 0 {
+				require.InDelta(t, c.ends, ended[0].To.Sub(start).Seconds(), 7)
+			}
+		})
+	}
+}
