@@ -16,10 +16,7 @@ import (
 // HQ follows the receiving rules of contracts.md. Its fields are for WaitFor's
 // condition, which holds the lock.
 type HQ struct {
-	t testing.TB
-	// Lenient takes what comes after a gap too: set before the peer starts.
-	Lenient bool
-
+	t        testing.TB
 	mu       sync.Mutex
 	last     map[bridge.Lane]uint64
 	hash     map[bridge.Lane]string
@@ -64,12 +61,12 @@ func (h *HQ) lane(e bridge.Event) {
 		h.problems = append(h.problems, err)
 	case n <= h.last[e.Lane]:
 		h.Copies++
-	case n > h.last[e.Lane]+1 && !h.Lenient:
+	case n > h.last[e.Lane]+1:
 		h.Gaps++
 	case n > 1 && n == h.last[e.Lane]+1 && e.PrevHash != h.hash[e.Lane]:
 		h.problems = append(h.problems, fmt.Errorf("chain broken at %s %d", e.Lane, n))
-	case !json.Valid(e.Data):
-		h.problems = append(h.problems, fmt.Errorf("no data in %s %d", e.Lane, n))
+	case (len(e.Data) == 0) != (e.DataSalt == "") || len(e.Data) > 0 && !json.Valid(e.Data):
+		h.problems = append(h.problems, fmt.Errorf("half the data in %s %d", e.Lane, n))
 	default:
 		h.last[e.Lane], h.hash[e.Lane] = n, e.Hash()
 		h.Took = append(h.Took, e)
@@ -94,6 +91,19 @@ func (h *HQ) Check(count int) {
 	require.Empty(h.t, h.problems)
 	require.Zero(h.t, h.Gaps, "gaps")
 	require.Len(h.t, h.Took, count)
+}
+
+// Empty are the ids of what was taken without data, in order.
+func (h *HQ) Empty() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var ids []string
+	for i := range h.Took {
+		if len(h.Took[i].Data) == 0 {
+			ids = append(ids, h.Took[i].ID)
+		}
+	}
+	return ids
 }
 
 // Taken is what was taken, in order.

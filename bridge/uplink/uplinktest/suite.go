@@ -73,6 +73,8 @@ func (k Kind) config(t testing.TB, name, addr string) bridge.UplinkConfig {
 func Run(t *testing.T, k Kind) {
 	t.Run("outage", k.outage)
 	t.Run("now", k.now)
+	t.Run("now after an outage", k.nowAfterOutage)
+	t.Run("filter", k.filter)
 	t.Run("troubles", k.troubles)
 	t.Run("box", k.box)
 	if k.Refuses {
@@ -186,25 +188,101 @@ func (k Kind) box(t *testing.T) {
 	require.LessOrEqual(t, peer.HQ().copies(), 600)
 }
 
-// refused: one event is never taken; it is set aside and the lane goes on.
+// now after an outage: a P0 raised while the line was cut is there at once when
+// it is back, in front of all that waited before it.
+func (k Kind) nowAfterOutage(t *testing.T) {
+	peer := k.Peer(t)
+	peer.Start()
+	cable := NewCable(t, peer.Addr())
+	box := NewBox(t)
+	box.Append(bridge.Alarm, "P1", 1)
+	box.Run(k.config(t, "hq", cable.Addr()))
+	hq := peer.HQ()
+	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 1 }, "the line")
+	cable.Cut()
+	peer.Kill()
+	box.Append(bridge.Alarm, "P2", 3000) // a transport that says nothing by itself notices by that
+	box.waitFor(func() bool { return !box.Status(0).Connected }, "the outage")
+	id := box.Append(bridge.Alarm, "P0", 1)[0].Event.ID
+	box.Append(bridge.Alarm, "P2", 900)
+	cable.Slow(1 << 20)
+	peer.Start()
+	box.waitFor(func() bool { return box.Status(0).Connected }, "the line again")
+	back := time.Now()
+	hq.WaitFor(func(h *HQ) bool { return !h.Now[id].IsZero() }, "the P0")
+	require.LessOrEqual(t, hq.seen(id).Sub(back), nowMax)
+	cable.Slow(0)
+	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 3902 }, "the rest")
+	hq.Check(3902)
+}
+
+// filter: what an uplink did not ask for goes without data, and not by "now";
+// drills only where asked for. Numbers and chain are whole for each.
+func (k Kind) filter(t *testing.T) {
+	all, some := k.Peer(t), k.Peer(t)
+	all.Start()
+	some.Start()
+	whole, part := k.config(t, "all", all.Addr()), k.config(t, "some", some.Addr())
+	part.Drills, part.Types, part.Priorities = false, []string{"watchpost.test"}, []string{"P0", "P1"}
+	box := NewBox(t)
+	var empty, urgent []string
+	for _, row := range []struct {
+		typ, severity string
+		drill         bool
+	}{
+		{"watchpost.test", "P0", false}, {"watchpost.test", "P0", true}, {"watchpost.other", "P0", false},
+		{"watchpost.test", "P1", false}, {"watchpost.test", "P2", false}, {"watchpost.test", "P1", true},
+	} {
+		draft := box.draft(bridge.Alarm, row.severity, json.RawMessage(`{"schema":1}`))
+		draft.Type, draft.Drill = row.typ, row.drill
+		id := box.append([]bridge.Draft{draft})[0].Event.ID
+		if row.drill || row.typ != "watchpost.test" || row.severity > "P1" {
+			empty = append(empty, id)
+		} else if row.severity == "P0" {
+			urgent = append(urgent, id)
+		}
+	}
+	box.Run(whole, part)
+	box.WaitDrained()
+	for _, peer := range []Peer{all, some} {
+		peer.HQ().WaitFor(func(h *HQ) bool { return len(h.Took) == 6 }, "all numbers")
+		peer.HQ().Check(6)
+	}
+	require.Empty(t, all.HQ().Empty())
+	require.Equal(t, empty, some.HQ().Empty())
+	all.HQ().WaitFor(func(h *HQ) bool { return len(h.Now) == 3 }, "every P0, drills too")
+	some.HQ().WaitFor(func(h *HQ) bool { return len(h.Now) == 1 && !h.Now[urgent[0]].IsZero() }, "its P0")
+}
+
+// refused: one event is never taken; it is set aside and goes without its data
+// in its place. Sent again, it is whole where headquarters takes it by then.
 func (k Kind) refused(t *testing.T) {
 	peer := k.Peer(t)
-	peer.HQ().Lenient = true
 	peer.Start()
 	box := NewBox(t)
 	box.Append(bridge.Alarm, "P1", 40)
 	large, err := json.Marshal(map[string]string{"note": strings.Repeat("x", RefusedBytes)})
 	require.NoError(t, err)
-	id := box.AppendData(bridge.Alarm, "P1", large).Event.ID
+	record := box.AppendData(bridge.Alarm, "P1", large)
 	box.Append(bridge.Alarm, "P1", 60)
 	box.Run(k.config(t, "hq", peer.Addr()))
 	box.WaitDrained()
+	id := record.Event.ID
 	require.Equal(t, []string{"hq/" + id}, box.SetAside())
 	require.EqualValues(t, 1, box.Status(0).SetAside)
 	hq := peer.HQ()
-	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 100 }, "all others")
-	for _, e := range hq.Taken() {
-		require.NotEqual(t, id, e.ID)
+	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 101 }, "all numbers")
+	hq.Check(101)
+	require.Equal(t, []string{id}, hq.Empty())
+
+	var refused *bridge.EventError
+	require.ErrorAs(t, box.forwarder.Resend(t.Context(), "hq", record), &refused)
+	again := box.Append(bridge.Alarm, "P1", 1)[0]
+	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 102 }, "the next")
+	box.WaitDrained()
+	if k.Confirm == bridge.ByTransport {
+		require.NoError(t, box.forwarder.Resend(t.Context(), "hq", again))
+		hq.WaitFor(func(h *HQ) bool { return len(h.Replay) == 1 && len(h.Replay[0].Data) > 0 }, "sent again, beside the lane")
 	}
 }
 
