@@ -16,12 +16,17 @@ import (
 // all are broken, or their sender has changed.
 var errStalled = errors.New("the camera sends packets but no picture")
 
+// redirectsMax is how often a camera may point elsewhere in one attempt.
+const redirectsMax = 3
+
 // session is one connection to the camera.
 type session struct {
 	source *Source
 	client *gortsplib.Client
 	line   *line
 	offer  offer
+
+	redirects int // that gortsplib followed; it has no limit of its own
 
 	packets  atomic.Uint64 // of RTP
 	pictured atomic.Int64  // when the latest Unit came, nanoseconds of the source's epoch
@@ -86,6 +91,11 @@ func (one *session) run(u *base.URL) (silent bool, err error) {
 // answered sees each answer before gortsplib reads it.
 func (one *session) answered(res *base.Response) {
 	one.line.answered()
+	if res.StatusCode >= base.StatusMovedPermanently && res.StatusCode <= base.StatusUseProxy {
+		if one.redirects++; one.redirects > redirectsMax {
+			res.StatusCode, res.StatusMessage = base.StatusBadRequest, "redirected again and again"
+		}
+	}
 	if res.StatusCode != base.StatusOK || !isDescription(res) {
 		return
 	}
