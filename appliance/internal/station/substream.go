@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -89,8 +90,20 @@ func (s *Station) streamConfig(cfg *config.Camera, url string) rtsp.Config {
 
 // pullSub holds the sub stream; the camera has one.
 func (c *camera) pullSub(ctx context.Context) error {
-	ingest.Keep(ctx, c.station.log.With("camera", c.cfg.ID, "stream", "sub"), ingest.DefaultPace(), c.small.sub.Run)
+	ingest.Keep(ctx, c.station.log.With("camera", c.cfg.ID, "stream", "sub"), ingest.DefaultPace(), c.trySub)
 	return nil
+}
+
+var errMainFirst = errors.New("wait for the main stream: it is the one to find out whether the password is right")
+
+// trySub makes one attempt on the sub stream. Two streams must not ask with a
+// password that one of them knows to be wrong: cameras lock accounts.
+func (c *camera) trySub(ctx context.Context) error {
+	main := c.source.Stats()
+	if main.Refused || main.State == rtsp.Connecting && main.LastError == "" {
+		return errMainFirst
+	}
+	return c.small.sub.Run(ctx)
 }
 
 // smallFeed is what analysis and small tiles follow.

@@ -1,12 +1,20 @@
 package station
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/ingest"
 )
 
@@ -55,4 +63,67 @@ func TestSmallPictureFallsBackToTheMainStream(t *testing.T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	require.Len(t, s.gop, 1)
+}
+
+// A wrong password is tried once, not once for each stream.
+func TestOneStreamFindsOutAboutThePassword(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var asked atomic.Int64
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			open.Go(func() { refuse(conn, &asked) })
+		}
+	})
+	box := &Station{log: slog.New(slog.DiscardHandler)}
+	url := "rtsp://" + l.Addr().String()
+	c, err := box.newCamera(config.Camera{ID: "gate", Username: "viewer", Password: "wrong", Streams: config.Streams{Main: url + "/main", Sub: url + "/sub"}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var held sync.WaitGroup
+	held.Go(func() { _ = c.pull(ctx) })
+	held.Go(func() { _ = c.pullSub(ctx) })
+	require.Eventually(t, func() bool { return c.source.Stats().Refused }, 10*time.Second, time.Millisecond)
+	require.Never(t, func() bool { return asked.Load() > 1 }, 1500*time.Millisecond, 50*time.Millisecond)
+	require.EqualValues(t, 1, asked.Load())
+	require.ErrorIs(t, c.trySub(ctx), errMainFirst)
+	codes := []string{}
+	for _, f := range c.streamFindings() {
+		codes = append(codes, f.Code)
+	}
+	require.Contains(t, codes, "camera_refused")
+	cancel()
+	held.Wait()
+	require.NoError(t, l.Close())
+	open.Wait()
+}
+
+// refuse answers every request with 401, and counts those with a password.
+func refuse(conn net.Conn, asked *atomic.Int64) {
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	cseq, authorized := "", false
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		switch name, value, _ := strings.Cut(strings.TrimSpace(line), ": "); {
+		case name == "CSeq":
+			cseq = value
+		case name == "Authorization":
+			authorized = true
+		case name == "":
+			if authorized {
+				asked.Add(1)
+			}
+			authorized = false
+			_, _ = fmt.Fprintf(conn, "RTSP/1.0 401 Unauthorized\r\nCSeq: %s\r\nWWW-Authenticate: Basic realm=\"camera\"\r\n\r\n", cseq)
+		}
+	}
 }
