@@ -33,6 +33,7 @@ type camera struct {
 	source   *rtsp.Source
 	small    *small           // nil: the camera has no sub stream
 	analyzer *vision.Analyzer // nil: not analysed
+	faults   *faults
 
 	mu       sync.Mutex
 	gop      []*ingest.Unit // newest key unit and what followed
@@ -47,7 +48,7 @@ type camera struct {
 }
 
 func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
-	c := &camera{station: s, cfg: cfg, feed: feed.New[*ingest.Unit]()}
+	c := &camera{station: s, cfg: cfg, feed: feed.New[*ingest.Unit](), faults: newFaults()}
 	c.recorded = c.feed
 	main := s.streamConfig(&cfg, cfg.Streams.Main)
 	main.Deliver = c.deliver
@@ -65,7 +66,7 @@ func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
 	if cfg.Analyze.Enabled {
 		a, err := vision.NewAnalyzer(VisionConfig(s.cfg, &cfg), vision.Parts{
 			Decoder: s.leaves.Decoder, Keys: s.leaves.Keys, Budget: s.leaves.Budget, Motion: s.leaves.Motion, Objects: s.leaves.Objects, Stills: s.leaves.Stills,
-			Sink: c.sighting, Log: s.log,
+			Sink: c.sighting, Blind: c.blinded, Log: s.log,
 		})
 		if err != nil {
 			return nil, err

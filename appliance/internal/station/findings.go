@@ -52,6 +52,7 @@ func (s *Station) cameraFindings() []health.Finding {
 			list = append(list, health.Finding{Code: "camera_lost", Subject: cfg.ID, Text: state.Why})
 		}
 		list = append(list, c.streamFindings()...)
+		list = append(list, c.faultFindings()...)
 		c.mu.Lock()
 		recorder := c.recorder
 		c.mu.Unlock()

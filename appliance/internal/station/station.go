@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -105,7 +106,7 @@ type counts struct {
 func New(o Options) *Station {
 	return &Station{
 		cfg: o.Config, version: o.Version, log: o.Log, leaves: o.Leaves,
-		board: health.NewBoard(append(codes(), gateCodes()...)...), registry: prometheus.NewRegistry(),
+		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes())...), registry: prometheus.NewRegistry(),
 		cameras: map[string]*camera{}, evicted: newEvictions(),
 	}
 }
@@ -296,6 +297,7 @@ func (s *Station) Run(ctx context.Context) error {
 		stages = append(stages,
 			stage{"watch of camera " + cfg.ID, c.watch},
 			stage{"hold of camera " + cfg.ID, c.hold},
+			stage{"picture health of camera " + cfg.ID, c.tellFaults},
 			stage{"analysis of camera " + cfg.ID, c.analyze},
 			stage{"camera " + cfg.ID, c.pull},
 		)
