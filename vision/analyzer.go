@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -135,6 +136,8 @@ func (a *Analyzer) Run(ctx context.Context, units Units) error {
 	for _, w := range a.stats.Warnings {
 		a.log.Warn("rule cannot be met in full", "why", w)
 	}
+	runtime.LockOSThread() // processor time is counted by thread
+	defer runtime.UnlockOSThread()
 	defer func() { a.release() }()
 	a.motion = a.parts.Motion(a.cfg.Masks)
 	defer a.motion.Close()
@@ -209,13 +212,13 @@ func (a *Analyzer) look(ctx context.Context, f *Frame, m moment) {
 
 // compare looks at what moved.
 func (a *Analyzer) compare(f *Frame) (Motion, bool) {
-	began := time.Now()
+	began := cpuTime()
 	motion, err := a.motion.Look(f)
 	if err != nil {
 		a.trouble("motion failed", err)
 		return Motion{}, false
 	}
-	a.note(func(s *Stats) { s.MotionTime += time.Since(began) })
+	a.note(func(s *Stats) { s.MotionTime += cpuTime() - began })
 	return motion, true
 }
 
@@ -250,9 +253,11 @@ func (a *Analyzer) regions(at time.Duration, m Motion) []Box {
 // objects asks the detector, and keeps what the camera's rules are about. It
 // also returns how long that took on this box, as far as it matters.
 func (a *Analyzer) objects(ctx context.Context, f *Frame, regions []Box) ([]Detection, time.Duration, bool) {
-	began := time.Now()
+	began, spent := time.Now(), cpuTime()
 	dets, err := a.parts.Objects.Detect(ctx, f, Look{Masks: a.cfg.Masks, MinScore: scoreMaybe, Regions: regions})
 	took := time.Since(began)
+	spent = cpuTime() - spent
+	a.parts.Budget.Spend(spent)
 	switch {
 	case errors.Is(err, ErrBusy):
 		a.note(func(s *Stats) { s.Skipped++ })
@@ -269,7 +274,7 @@ func (a *Analyzer) objects(ctx context.Context, f *Frame, regions []Box) ([]Dete
 	ms := float64(took) / float64(time.Millisecond)
 	a.note(func(s *Stats) {
 		s.Detected++
-		s.DetectTime += took
+		s.DetectTime += spent
 		if s.DetectorMS == 0 {
 			s.DetectorMS = ms
 		}

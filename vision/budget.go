@@ -47,6 +47,18 @@ func (b *Budget) Grant(priority string) bool {
 	return float64(b.have) >= floor*float64(b.burst)
 }
 
+// Spare tells whether the box has so much left that it may look where nobody
+// expects anything.
+func (b *Budget) Spare() bool {
+	if b == nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refill()
+	return b.have >= b.burst*4/5
+}
+
 // Spend takes what decoding has cost. It may go below zero: who was granted a
 // picture finishes it.
 func (b *Budget) Spend(d time.Duration) {

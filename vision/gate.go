@@ -39,7 +39,7 @@ const (
 	keyEvery   = 2 * time.Second // between lone key pictures
 	keyRarely  = 6 * time.Second // once it has proven itself
 	keySlack   = 100 * time.Millisecond
-	proofFirst = 30 * time.Second // of quiet, before the first proof
+	proofFirst = 15 * time.Second // of quiet, before the first proof
 	proofEvery = 20 * time.Minute // in the long run
 	proofLasts = 4 * time.Second
 
@@ -90,6 +90,7 @@ type gate struct {
 	proven    int       // proofs since the last miss
 	quietFor  time.Time // in state quiet since
 	nextProof time.Duration
+	leisure   bool    // the box has time for a proof
 	moves     int     // looks with motion since it opened
 	peak      float64 // highest sum since it opened
 	last      slice.Picture
@@ -208,7 +209,7 @@ func (g *gate) quiet(u *ingest.Unit) verdict {
 		return g.open(GateBusy, becauseSlices)
 	case len(g.held) == 0 || g.now.Sub(g.key) > gopMax:
 		return g.open(GateFull, fmt.Sprintf("no key picture for %s", gopMax))
-	case quiet > g.nextProof:
+	case quiet > g.nextProof && g.leisure:
 		g.counts.Proofs++
 		return g.open(GateBusy, becauseProof)
 	case u.Key && g.now.Sub(g.looked) >= g.pause()-keySlack:

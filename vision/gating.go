@@ -46,6 +46,7 @@ func (a *Analyzer) take(ctx context.Context, u *ingest.Unit) {
 		return
 	}
 	was := a.gate.state
+	a.gate.leisure = a.cfg.MaxLag < 0 || a.parts.Budget.Spare()
 	a.carryOut(ctx, u, a.gate.take(u))
 	if a.gate.sleeping() && a.dec != nil && a.parts.Keys != nil && a.gate.now.Sub(a.gate.quietFor) > decoderKept {
 		a.release()
@@ -132,9 +133,9 @@ func (a *Analyzer) release() {
 // what lies between them is decoded too.
 func (a *Analyzer) alone(ctx context.Context, u *ingest.Unit) {
 	next := hold
-	began := time.Now()
+	began := cpuTime()
 	err := a.decodeKey(ctx, u, func(f *Frame) error {
-		a.spent(&began)
+		a.spent(began)
 		motion, ok := a.compare(f)
 		if !ok {
 			return nil
@@ -219,14 +220,14 @@ func (a *Analyzer) decoder() Decoder {
 
 // decode decodes one unit and looks at what comes out.
 func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
-	began := time.Now()
+	began := cpuTime()
 	err := a.decoder().Decode(u, func(f *Frame) error {
-		a.spent(&began)
+		a.spent(began)
 		a.picture(ctx, f)
-		began = time.Now()
+		began = cpuTime()
 		return nil
 	})
-	a.spent(&began)
+	a.spent(began)
 	if err != nil {
 		a.damaged(err)
 		return
@@ -238,9 +239,9 @@ func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
 	}
 }
 
-// spent counts the time since began as decoding.
-func (a *Analyzer) spent(began *time.Time) {
-	took := time.Since(*began)
+// spent counts the processor time since began as decoding.
+func (a *Analyzer) spent(began time.Duration) {
+	took := cpuTime() - began
 	a.parts.Budget.Spend(took)
 	a.note(func(s *Stats) { s.DecodeTime += took })
 }

@@ -2,6 +2,7 @@ package footage
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -45,11 +46,42 @@ func CBR(rate string, gop int) []string {
 		"-b:v", rate, "-minrate", rate, "-maxrate", rate, "-bufsize", rate, "-nal-hrd", "cbr"}
 }
 
+// Cached is a file in the repository's own cache, made when it is not there:
+// for footage that takes long to encode.
+func Cached(t testing.TB, name string, encode func(out string)) string {
+	t.Helper()
+	dir := filepath.Join(repository(), ".cache", "footage")
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	half := filepath.Join(dir, "half-"+name)
+	encode(half)
+	require.NoError(t, os.Rename(half, path))
+	return path
+}
+
+// Crowd encodes PETS09 itself as a 1080p25 stream: people all the time.
+func Crowd(t testing.TB, seconds int, encoder []string, out string) {
+	t.Helper()
+	args := []string{"-i", Pedestrians(t), "-vf", "scale=1920:1080,fps=25", "-t", fmt.Sprint(seconds), "-pix_fmt", "yuv420p", "-threads", "2"}
+	ffmpeg(t, append(append(args, encoder...), out)...)
+}
+
 // Make encodes the scene at 25 pictures a second and returns its path.
 func (s Scene) Make(t testing.TB) string {
 	t.Helper()
+	out := filepath.Join(t.TempDir(), "scene.mp4")
+	s.Encode(t, out)
+	return out
+}
+
+// Encode writes the scene at 25 pictures a second to a file.
+func (s Scene) Encode(t testing.TB, out string) {
+	t.Helper()
 	dir := t.TempDir()
-	ground, figure, out := filepath.Join(dir, "ground.png"), filepath.Join(dir, "figure.png"), filepath.Join(dir, "scene.mp4")
+	ground, figure := filepath.Join(dir, "ground.png"), filepath.Join(dir, "figure.png")
 	source := Pedestrians(t)
 	ffmpeg(t, "-i", source, "-vf", fmt.Sprintf("fps=1,tmedian=radius=35,scale=%d:%d", s.Width, s.Height), "-frames:v", "1", ground)
 	// The man at the crossing in the first picture.
@@ -74,7 +106,6 @@ func (s Scene) Make(t testing.TB) string {
 	graph = append(graph, fmt.Sprintf("[%s]%s[out]", last, post))
 	args = append(args, "-filter_complex", strings.Join(graph, ";"), "-map", "[out]", "-t", fmt.Sprint(s.Seconds), "-pix_fmt", "yuv420p", "-threads", "2")
 	ffmpeg(t, append(append(args, s.Encoder...), out)...)
-	return out
 }
 
 func ffmpeg(t testing.TB, args ...string) {
