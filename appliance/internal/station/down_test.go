@@ -132,34 +132,22 @@ func TestRefusedOrders(t *testing.T) {
 	require.Greater(t, c.counts.downRefused.Load(), uint64(200))
 }
 
-// fullJournal refuses appends while it is full.
-type fullJournal struct {
-	*journal.Journal
-	full func() error
-}
-
-func (j fullJournal) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket, error) {
-	if err := j.full(); err != nil {
-		return nil, nil, err
-	}
-	return j.Journal.Append(drafts)
-}
-
 // An order that the journal cannot take is not taken: it comes again, and is
 // there once when there is space.
 func TestOrderOnAFullDisk(t *testing.T) {
-	var full error
+	full := &fullDisk{}
 	c := newCommand(t, time.Minute, func(*above) {}, func(j *journal.Journal) bridge.Appender {
-		return fullJournal{j, func() error { return full }}
+		full.Appender = j
+		return full
 	})
 	eventually(t, func() bool { return c.forwarder.Status()[0].Connected })
 	order := []byte(`{"id":"T1","to":"wu","note":"去"}`)
-	full = journal.ErrFull
+	full.is.Store(true)
 	require.ErrorIs(t, c.hq.handler.Receive(context.Background(), bridge.KindTask, order), journal.ErrFull)
 	require.ErrorIs(t, c.hq.handler.Receive(context.Background(), bridge.KindTask, []byte(`{}`)), journal.ErrFull, "its refusal cannot be told either")
 	_, err := c.Down(t.Context(), "hq", bridge.KindTask, order)
 	require.ErrorIs(t, err, journal.ErrFull)
-	full = nil
+	full.is.Store(false)
 	said, err := c.Down(t.Context(), "hq", bridge.KindTask, order)
 	require.NoError(t, err)
 	require.Equal(t, "taken", said.Result)

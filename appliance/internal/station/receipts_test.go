@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -24,6 +25,7 @@ type above struct {
 	handler bridge.Handler
 	refuse  bool // events, for good
 	mute    bool
+	gone    bool     // refuses connections
 	again   []string // ids that came by replay
 	done    chan struct{}
 }
@@ -35,7 +37,11 @@ func (taken) Wait(context.Context) error { return nil }
 func (a *above) Connect(_ context.Context, h bridge.Handler) (bridge.Session, error) {
 	a.mu.Lock()
 	a.handler = h
+	gone := a.gone
 	a.mu.Unlock()
+	if gone {
+		return nil, errors.New("connection refused")
+	}
 	h.Presence(true)
 	return a, nil
 }
@@ -173,6 +179,21 @@ func TestNoReceiptInTime(t *testing.T) {
 	c.hq.handler.Presence(false)
 	c.hq.handler.Presence(true) // headquarters comes back: all goes again
 	eventually(t, func() bool { return c.receipts.lateOf("hq").count == 0 })
+}
+
+// The clock of a P0 runs while the line is cut: that nobody above knows of it is
+// the room's business whatever the cause. It is there once the line is back.
+func TestNoReceiptWhileTheLineIsCut(t *testing.T) {
+	c := newCommand(t, 200*time.Millisecond, func(a *above) { a.gone = true })
+	eventually(t, func() bool { return len(c.incident(t).Unreceived) == 1 })
+	require.Equal(t, []string{"hq"}, c.incident(t).Unreceived)
+	status := c.forwarder.Status()[0]
+	require.False(t, status.Connected)
+	require.False(t, status.OldestUnreceived.IsZero(), "the metric's age grows too")
+	require.NotZero(t, c.receipts.lateOf("hq").count)
+	c.hq.set(func() { c.hq.gone = false })
+	eventually(t, func() bool { return c.receipts.lateOf("hq").count == 0 })
+	require.True(t, c.forwarder.Status()[0].OldestUnreceived.IsZero())
 }
 
 // What is refused is known as such, also where the lane's cursor has passed

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -63,7 +62,7 @@ type fullDisk struct {
 
 func (f *fullDisk) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket, error) {
 	if f.is.Load() {
-		return nil, nil, errors.New("the disk is full")
+		return nil, nil, journal.ErrFull
 	}
 	return f.Appender.Append(drafts)
 }
