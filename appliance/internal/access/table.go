@@ -116,7 +116,7 @@ func rules() []Rule {
 	}
 	for _, path := range []string{
 		"/room", "/events", "/incidents", "/incidents/:id", "/alerts", "/cameras", "/pillars", "/drones", "/uplinks", "/health", "/blind",
-		"/cameras/:id/snapshot.jpg", "/cameras/:id/clip.mp4", "/cameras/:id/recordings", "/snapshots/:sha256.jpg", "/clips/:id/:part.mp4", "/drones/:id/track",
+		"/cameras/:id/snapshot.jpg", "/cameras/:id/clip.mp4", "/cameras/:id/clip.json", "/cameras/:id/recordings", "/snapshots/:sha256.jpg", "/clips/:id/:part.mp4", "/drones/:id/track",
 	} {
 		rows = append(rows, Rule{Method: "GET", Path: v + path, Roles: viewers})
 	}

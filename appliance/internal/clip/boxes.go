@@ -79,7 +79,7 @@ func moovBox(p *plan, entries [][]byte, soundEntry []byte, chunks []chunk, large
 		next = 3
 	}
 	w.Start("moov")
-	bmff.MovieHeader(w, ingest.ClockRate, presented, next)
+	bmff.MovieHeader(w, p.From(), ingest.ClockRate, presented, next)
 	steps := p.steps()
 	pictures := bmff.Track{ID: 1, Clock: ingest.ClockRate, Width: p.samples[0].Params.Width, Height: p.samples[0].Params.Height}
 	begin := p.start - p.dts[0] // decoding time 0 is the first sample's
@@ -95,6 +95,10 @@ func moovBox(p *plan, entries [][]byte, soundEntry []byte, chunks []chunk, large
 		placeTables(w, p.sound.samples, chunks, true, large, base)
 		endTrack(w)
 	}
+	w.Start("uuid")
+	w.Put(stampID())
+	w.Put(p.stamp)
+	w.End()
 	w.End()
 	return w.Bytes()
 }

@@ -321,7 +321,7 @@ func (c *Cutter) Interval(camera string, from, to time.Time) (*Movie, error) {
 	if err := possible(from, to, time.Now()); err != nil {
 		return nil, fmt.Errorf("cut %s: %w", camera, err)
 	}
-	m, err := c.cut(camera, "", from, to)
+	m, err := c.cut(camera, "", from, to, nil)
 	if err != nil {
 		return nil, fmt.Errorf("cut %s: %w", camera, err)
 	}

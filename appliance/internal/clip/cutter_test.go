@@ -537,6 +537,11 @@ func TestInterval(t *testing.T) {
 			got, _ := m.ReadAt(part, off)
 			require.Equal(t, whole[off:off+int64(got)], part[:got])
 		}
+		again, err := b.cutter.Interval("gate", began.Add(5*time.Second), began.Add(25*time.Second))
+		require.NoError(t, err)
+		require.Equal(t, m.ETag(), again.ETag())
+		require.NoError(t, again.Close())
+		require.Contains(t, string(whole), `{"camera":"gate","from":"`+m.From.Format(time.RFC3339Nano)+`"`, "it says when it was")
 		require.NoError(t, m.Close())
 		require.NoError(t, file.Close())
 		for _, bad := range [][2]time.Duration{{10, 5}, {-7200, 10}, {0, 100}} {

@@ -33,7 +33,7 @@ func possible(from, to, now time.Time) error {
 
 // cut gathers what there is of an interval, on disk, in part 1 of the clip in
 // dir (if any) and in the ring, and plans the cut.
-func (c *Cutter) cut(camera, dir string, from, to time.Time) (*Movie, error) {
+func (c *Cutter) cut(camera, dir string, from, to time.Time, clock *Clock) (*Movie, error) {
 	// A segment begins with a key unit, but the one before from may stand in
 	// the segment before; and the last picture ends where the next one begins.
 	samples, files, err := c.opt.Store.Samples(camera, from.Add(-gopMax), to.Add(time.Second))
@@ -59,7 +59,7 @@ func (c *Cutter) cut(camera, dir string, from, to time.Time) (*Movie, error) {
 	p, err := makePlan(samples, from, to)
 	if err == nil {
 		var m *Movie
-		if m, err = newMovie(p, files); err == nil {
+		if m, err = newMovie(p, files, camera, clock); err == nil {
 			return m, nil
 		}
 	}

@@ -157,18 +157,14 @@ func (c *Cutter) make(s *state, part string) error {
 	if _, ok := written(dir, part); ok && part == Part1 {
 		return nil // finished just before a stop: it is not made again
 	}
-	m, err := c.cut(s.Camera, dir, s.From, to)
+	m, err := c.cut(s.Camera, dir, s.From, to, c.clock(s.Camera))
 	if err != nil {
 		return err
 	}
 	defer m.Close()
 	r := Ready{
 		ID: s.ID, Part: part, Incident: s.Incident, Camera: s.Camera, From: m.From.UTC(), To: m.To.UTC(),
-		WantedFrom: s.From, WantedTo: to, Gaps: m.Gaps, UncertaintyMS: m.UncertaintyMS, Bytes: m.Size(),
-	}
-	if c.opt.Clock != nil {
-		offset, unsure := c.opt.Clock(s.Camera)
-		r.OffsetMS, r.UncertaintyMS = float64(offset)/1e6, max(r.UncertaintyMS, float64(unsure)/1e6)
+		WantedFrom: s.From, WantedTo: to, Gaps: m.Gaps, OffsetMS: m.OffsetMS, UncertaintyMS: m.UncertaintyMS, Bytes: m.Size(),
 	}
 	h := sha256.New()
 	err = media.WriteFile(filepath.Join(dir, part+".mp4"), func(w io.Writer) error {

@@ -20,6 +20,7 @@ import (
 type Movie struct {
 	From, To      time.Time // presented
 	Gaps          []Gap
+	OffsetMS      float64 // how far the camera's clock was ahead of the box's
 	UncertaintyMS float64 // of From and To
 
 	samples []*media.Sample // in the order of the file
@@ -44,9 +45,17 @@ func (m *Movie) Size() int64 { return m.size }
 // Close releases the files that the pictures lie in.
 func (m *Movie) Close() error { return m.files.Close() }
 
-// newMovie lays out the file of a plan; it takes over the files.
-func newMovie(p *plan, files media.Files) (*Movie, error) {
-	m := &Movie{From: p.From(), To: p.To(), Gaps: p.gaps, UncertaintyMS: float64(p.unsure) / 1e6, files: files, cached: -1}
+// newMovie lays out the file of a plan; it takes over the files. clock may be
+// nil: an interval that was asked for must be the same file each time.
+func newMovie(p *plan, files media.Files, camera string, clock *Clock) (*Movie, error) {
+	m := &Movie{From: p.From().UTC(), To: p.To().UTC(), Gaps: p.gaps, UncertaintyMS: float64(p.unsure) / 1e6, files: files, cached: -1}
+	if clock != nil {
+		m.OffsetMS, m.UncertaintyMS = float64(clock.Offset)/1e6, max(m.UncertaintyMS, float64(clock.Uncertainty)/1e6)
+	}
+	var err error
+	if p.stamp, err = m.stamp(camera, clock); err != nil {
+		return nil, err
+	}
 	entries, kinds, err := sampleEntries(p.samples)
 	if err != nil {
 		return nil, err

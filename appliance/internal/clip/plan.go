@@ -47,6 +47,7 @@ type plan struct {
 	unsure  time.Duration
 	shifts  map[runKey]int64 // from a run's PTS to the clip's
 	sound   *soundPlan       // nil: there is none
+	stamp   []byte           // what the file says of itself
 }
 
 // From is when the first presented picture was captured.

@@ -15,7 +15,8 @@ import (
 // acts are what needs two leads, besides what the wall knows itself.
 func (s *Station) acts() map[string]wall.Act {
 	return map[string]wall.Act{
-		wall.ActErase: {Check: s.erasable, Do: s.eraseByLaw},
+		wall.ActErase:       {Check: s.erasable, Do: s.eraseByLaw},
+		wall.ActReleaseHold: {Check: s.releasable, Do: s.releaseHold},
 	}
 }
 

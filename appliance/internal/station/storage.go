@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
@@ -157,4 +159,26 @@ func diskTrouble(err error) string {
 		return "the disk cannot be written: " + err.Error() + "; replace it"
 	}
 	return ""
+}
+
+// releasable finds the hold that is meant.
+func (s *Station) releasable(ctx context.Context, id string) error {
+	known := false
+	if _, err := s.desk.View(ctx, func(state *desk.State) {
+		known = slices.ContainsFunc(state.Holds(), func(h desk.Hold) bool { return h.ID == id })
+	}); err != nil {
+		return err
+	}
+	if !known {
+		return &desk.NotFoundError{What: "hold", ID: id}
+	}
+	return nil
+}
+
+// releaseHold is done when a second lead has approved it.
+func (s *Station) releaseHold(ctx context.Context, a access.Approval) error {
+	_, err := s.desk.Handle(ctx, desk.ReleaseIn{
+		Hold: a.Subject, Reason: a.Reason, By: desk.Actor{Name: a.By, Role: string(access.Lead)}, Second: a.Second, Idempotency: "release-" + a.ID,
+	})
+	return err
 }

@@ -2,10 +2,13 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -140,15 +143,28 @@ func (s wallFiles) Original(id, part string) (wall.File, error) {
 }
 
 // Cut implements wall's files.
-func (s wallFiles) Cut(_ context.Context, id string, from, to time.Time) (wall.File, error) {
+func (s wallFiles) Cut(_ context.Context, id string, from, to time.Time) (wall.Cut, error) {
 	if s.cameras[id] == nil {
-		return wall.File{}, fmt.Errorf("cut %s: %w", id, media.ErrNotFound)
+		return wall.Cut{}, fmt.Errorf("cut %s: %w", id, media.ErrNotFound)
 	}
 	m, err := s.cutter.Interval(id, from, to)
-	if err != nil {
-		return wall.File{}, err
+	switch {
+	case errors.Is(err, clip.ErrNothing):
+		return wall.Cut{}, errors.Join(err, media.ErrNotFound)
+	case errors.Is(err, clip.ErrRefused):
+		return wall.Cut{}, &desk.InvalidError{Field: "to", Value: bridge.At(to).String(), Remedy: "an interval that can be true: " + err.Error()}
+	case err != nil:
+		return wall.Cut{}, err
 	}
-	return wall.File{Body: m, Size: m.Size()}, nil
+	offset, _ := s.clockOf(id)
+	cut := wall.Cut{
+		File: wall.File{Body: m, Size: m.Size(), ETag: m.ETag()}, From: m.From, To: m.To,
+		OffsetMS: float64(offset) / 1e6, UncertaintyMS: m.UncertaintyMS,
+	}
+	for _, g := range m.Gaps {
+		cut.Gaps = append(cut.Gaps, desk.Interval{From: bridge.At(g.From), To: bridge.At(g.To), Why: g.Why})
+	}
+	return cut, nil
 }
 
 // Recorded implements wall's files.

@@ -403,6 +403,8 @@ func TestPicturesAndRecordings(t *testing.T) {
 		require.Equal(t, want, string(text), path)
 	}
 	require.Len(t, b.seen("look_opened"), 3)
+	c.get("/api/v1/cameras/east/clip.json?from=2026-01-01T00:00:00Z&to=2026-01-01T00:10:00Z", "Cut")
+	require.Equal(t, 422, first(c.do("GET", "/api/v1/cameras/east/clip.mp4?from=2126-01-01T00:00:00Z&to=2126-01-01T00:10:00Z", nil)))
 	require.Equal(t, 404, first(c.do("GET", "/api/v1/cameras/east/clip.mp4?from=2020-01-01T00:00:00Z&to=2020-01-01T00:10:00Z", nil)))
 	for _, query := range []string{"", "?from=2026-01-01T00:00:00Z", "?from=x&to=y", "?from=2026-01-01T01:00:00Z&to=2026-01-01T00:00:00Z", "?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z"} {
 		require.GreaterOrEqual(t, first(c.do("GET", "/api/v1/cameras/east/clip.mp4"+query, nil)), 400, query)

@@ -20,9 +20,7 @@ import (
 
 // Limits of what is cut or read at a time.
 const (
-	cutMax    = time.Hour
-	trackMax  = 24 * time.Hour
-	cutWithin = time.Minute
+	trackMax = 24 * time.Hour
 )
 
 // picture is the newest picture of a camera.
@@ -106,28 +104,6 @@ func (s *Server) clip(c *fiber.Ctx, who caller) error {
 		c.Set(fiber.HeaderCacheControl, "private, max-age=86400")
 	}
 	return sendFile(c, file, end)
-}
-
-// cut is a piece of a camera's recording.
-func (s *Server) cut(c *fiber.Ctx, who caller) error {
-	id, err := s.cameraOf(c)
-	if err != nil {
-		return err
-	}
-	from, to, err := interval(c, time.Time{}, time.Time{}, cutMax)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := contextWithin(s.ctx, cutWithin)
-	defer cancel()
-	file, err := s.o.Files.Cut(ctx, id, from, to)
-	if absent(err) {
-		return fault(http.StatusNotFound, "recording_missing", "choose another time; blind intervals say why", "camera %s has no recording from %s to %s", id, bridge.At(from), bridge.At(to))
-	}
-	if err != nil {
-		return fmt.Errorf("cut recording of camera %s: %w", id, err)
-	}
-	return sendFile(c, file, s.looks.begin(who, id, "recording "+bridge.At(from).String()+"/"+bridge.At(to).String()))
 }
 
 // track is where a drone was.

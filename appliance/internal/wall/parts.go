@@ -81,7 +81,7 @@ type files interface {
 	// Original opens a part as it was before masks were burnt in.
 	Original(id, part string) (File, error)
 	// Cut makes a clip of a camera's recording.
-	Cut(ctx context.Context, camera string, from, to time.Time) (File, error)
+	Cut(ctx context.Context, camera string, from, to time.Time) (Cut, error)
 	// Recorded is where a camera's recordings lie within an interval.
 	Recorded(camera string, from, to time.Time) []media.Span
 	// Settle returns when what is under a legal hold by now cannot go any more.
@@ -95,6 +95,15 @@ type File struct {
 	Body io.ReadSeekCloser
 	Size int64  // bytes
 	ETag string // without quotes; empty: none
+}
+
+// Cut is a piece of a recording, and what is to be known of it.
+type Cut struct {
+	File
+	From, To      time.Time // presented
+	Gaps          []desk.Interval
+	OffsetMS      float64 // how far the camera's clock is ahead of the box's
+	UncertaintyMS float64 // of From and To
 }
 
 // blindness are the blind intervals that were closed.

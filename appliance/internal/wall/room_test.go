@@ -406,11 +406,11 @@ func (s *station) Original(string, string) (wall.File, error) {
 	return wall.File{Body: body{bytes.NewReader([]byte("unmasked"))}, Size: 8}, nil
 }
 
-func (s *station) Cut(_ context.Context, _ string, from, _ time.Time) (wall.File, error) {
+func (s *station) Cut(_ context.Context, _ string, from, to time.Time) (wall.Cut, error) {
 	if from.Year() < 2026 {
-		return wall.File{}, fs.ErrNotExist
+		return wall.Cut{}, fs.ErrNotExist
 	}
-	return wall.File{Body: body{bytes.NewReader(s.clip)}, Size: int64(len(s.clip))}, nil
+	return wall.Cut{File: wall.File{Body: body{bytes.NewReader(s.clip)}, Size: int64(len(s.clip)), ETag: "cut"}, From: from, To: to}, nil
 }
 
 func (s *station) Track(drone string, _, _ time.Time) ([]ingest.Telemetry, error) {

@@ -221,6 +221,7 @@ func (s *Server) routes(app *fiber.App) {
 
 	get(v+"/cameras/:id/snapshot.jpg", s.picture)
 	get(v+"/cameras/:id/clip.mp4", s.cut)
+	get(v+"/cameras/:id/clip.json", s.cutFacts)
 	get(v+"/cameras/:id/recordings", s.recordings)
 	get(v+"/snapshots/:sha256.jpg", s.snapshot)
 	get(v+"/clips/:id/:part.mp4", s.clip)

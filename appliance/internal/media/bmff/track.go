@@ -1,5 +1,7 @@
 package bmff
 
+import "time"
+
 // The boxes around a track's sample tables (ISO/IEC 14496-12, clause 8), for
 // ordinary and for fragmented files alike.
 
@@ -25,12 +27,19 @@ func FileType(w *Buffer, brands ...string) {
 
 func unity() [9]uint32 { return [9]uint32{0x00010000, 0, 0, 0, 0x00010000, 0, 0, 0, 0x40000000} }
 
-// MovieHeader writes mvhd: ticks a second, how long is presented, and the id
-// after the last track's.
-func MovieHeader(w *Buffer, clock uint32, presented int64, next uint32) {
+// epoch is when times in MP4 begin: 1904-01-01, in Unix time.
+const epoch = -2082844800
+
+// MovieHeader writes mvhd: when it was made (zero: not said), ticks a second,
+// how long is presented, and the id after the last track's.
+func MovieHeader(w *Buffer, made time.Time, clock uint32, presented int64, next uint32) {
+	var at uint64
+	if !made.IsZero() {
+		at = uint64(max(0, made.Unix()-epoch))
+	}
 	w.StartFull("mvhd", 1, 0)
-	w.U64(0)
-	w.U64(0)
+	w.U64(at)
+	w.U64(at)
 	w.U32(clock)
 	w.U64(uint64(presented))
 	w.U32(0x00010000) // rate 1
@@ -127,7 +136,7 @@ func Head(tracks ...Track) []byte {
 	w := &Buffer{}
 	FileType(w, "mp42", "isom", "iso6", "mp41")
 	w.Start("moov")
-	MovieHeader(w, tracks[0].Clock, 0, uint32(len(tracks)+1))
+	MovieHeader(w, time.Time{}, tracks[0].Clock, 0, uint32(len(tracks)+1))
 	for i := range tracks {
 		t := &tracks[i]
 		w.Start("trak")

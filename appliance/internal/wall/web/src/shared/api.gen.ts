@@ -1119,6 +1119,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras/{id}/clip.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is to be known of clip.mp4 of the same time: what is presented, its gaps, the clocks */
+        get: operations["cutFacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2036,6 +2053,8 @@ export interface components {
         };
         Trust: {
             as_of: components["schemas"]["AsOf"];
+            /** @description by which other machines open the wall */
+            wall: string;
             /** @description of the CA; empty: the box has certificates of others */
             url: string;
             /** @description SHA-256 of the CA, as devices show it */
@@ -2098,6 +2117,19 @@ export interface components {
             as_of: components["schemas"]["AsOf"];
             items: components["schemas"]["AuditLine"][];
             cursor?: string;
+        };
+        Cut: {
+            as_of: components["schemas"]["AsOf"];
+            camera: string;
+            from: components["schemas"]["Stamp"];
+            to: components["schemas"]["Stamp"];
+            /** @description without pictures: the one before stands still */
+            gaps: components["schemas"]["Interval"][];
+            /** @description how far the camera's clock is ahead of the box's now */
+            offset_ms: number;
+            /** @description of from and to */
+            uncertainty_ms: number;
+            bytes: number;
         };
     };
     responses: {
@@ -4300,6 +4332,37 @@ export interface operations {
                 };
                 content: {
                     "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cutFacts: {
+        parameters: {
+            query: {
+                /** @description RFC 3339 */
+                from: string;
+                /** @description RFC 3339, past, at most an hour after from */
+                to: string;
+            };
+            header?: never;
+            path: {
+                /** @description camera */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cut"];
                 };
             };
             default: components["responses"]["Problem"];
