@@ -3,6 +3,7 @@ package rtsp
 import (
 	"bufio"
 	"context"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -69,6 +70,20 @@ type lineConn struct {
 }
 
 func (c *lineConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+// Close reads on until the camera has closed too, for as long as a goodbye may
+// take: a connection that is closed with video unread is reset, and a reset
+// overtakes the TEARDOWN that was written before it.
+func (c *lineConn) Close() error {
+	c.line.mu.Lock()
+	spoken := c.line.spoken
+	c.line.mu.Unlock()
+	half, can := c.Conn.(interface{ CloseWrite() error })
+	if spoken && can && half.CloseWrite() == nil && c.Conn.SetReadDeadline(time.Now().Add(goodbyeWithin)) == nil {
+		_, _ = io.Copy(io.Discard, c.Conn) // its end, or the deadline
+	}
+	return c.Conn.Close()
+}
 
 func (c *lineConn) SetWriteDeadline(t time.Time) error {
 	c.line.mu.Lock()

@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// TestMain lets all tests run at once: they wait for cameras, not for a
+// TestMain lets many tests run at once: they wait for cameras, not for a
 // processor.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.Lookup("test.fuzz").Value.String() == "" {
-		if err := flag.Set("test.parallel", "24"); err != nil {
+		if err := flag.Set("test.parallel", "12"); err != nil {
 			panic(err)
 		}
 	}
