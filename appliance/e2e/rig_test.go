@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -56,6 +57,7 @@ type simAddresses struct {
 
 type boxAddresses struct {
 	HTTP   string            `json:"http"`
+	HTTPS  string            `json:"https"`
 	MQTT   string            `json:"mqtt"`
 	WebRTC map[string]int    `json:"webrtc"`
 	Drones map[string]string `json:"drones"`
@@ -101,7 +103,11 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-func (r *rig) bin(name string) string     { return filepath.Join(r.root, "bin", name) }
+// bin is a built program: in bin, or where WATCHPOST_BIN says.
+func (r *rig) bin(name string) string {
+	return filepath.Join(cmp.Or(os.Getenv("WATCHPOST_BIN"), filepath.Join(r.root, "bin")), name)
+}
+
 func (r *rig) path(name string) string    { return filepath.Join(r.dir, name) }
 func (r *rig) write(name, content string) { writeFile(r.t, r.path(name), content) }
 
@@ -166,8 +172,10 @@ func (r *rig) killBox() {
 }
 
 // login keeps a session of this test's own.
-func (r *rig) login() {
-	body := fmt.Sprintf(`{"name":%q,"password":%q}`, user, password)
+func (r *rig) login() { r.loginAs(user) }
+
+func (r *rig) loginAs(name string) {
+	body := fmt.Sprintf(`{"name":%q,"password":%q}`, name, password)
 	req, err := http.NewRequest("POST", r.url("/api/v1/session"), strings.NewReader(body))
 	require.NoError(r.t, err)
 	req.Header.Set("Content-Type", "application/json")

@@ -18,13 +18,14 @@ import (
 
 type trustAnswer struct {
 	AsOf        string `json:"as_of"`
+	Wall        string `json:"wall"`        // by which other machines open it
 	URL         string `json:"url"`         // of the CA; empty: the box has certificates of others
 	Fingerprint string `json:"fingerprint"` // SHA-256 of the CA, as devices show it
 }
 
 func (s *Server) trust(c *fiber.Ctx, _ caller) error {
 	place := s.o.Journal.Last()
-	body := trustAnswer{AsOf: s.asOf(place)}
+	body := trustAnswer{AsOf: s.asOf(place), Wall: s.URL()}
 	if block, _ := pem.Decode(s.o.CA); block != nil {
 		sum := sha256.Sum256(block.Bytes)
 		body.URL, body.Fingerprint = s.caURL(c), strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
