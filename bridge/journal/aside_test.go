@@ -198,6 +198,7 @@ func TestDamageSeenWhileRunning(t *testing.T) {
 	}
 	broken := func(value []byte) {
 		require.NoError(t, j.db.Update(func(txn *badger.Txn) error { return txn.Set(eventKey(7), value) }))
+		j.committed.renew(j.db)
 	}
 	var whole []byte
 	require.NoError(t, j.db.View(func(txn *badger.Txn) (err error) { whole, err = getValue(txn, eventKey(7)); return err }))

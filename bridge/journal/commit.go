@@ -152,6 +152,7 @@ func (j *Journal) commit(g *group) bool {
 		j.fail(g, fmt.Errorf("write journal %s: %w", j.path, err))
 		return false
 	}
+	j.committed.renew(j.db)
 	if g == nil {
 		return true
 	}

@@ -136,6 +136,7 @@ type Journal struct {
 
 	checkpoints sync.Mutex
 	reading     sync.RWMutex // held for the length of a read
+	committed   snapshot     // what reads see
 	ended       bool         // the store is closed
 }
 
@@ -260,6 +261,7 @@ func openEpoch(options Options, epoch string, lock *dirLock, space *space, readO
 		closing: make(chan struct{}), finished: make(chan struct{}), watched: make(chan struct{}),
 	}
 	j.room = sync.NewCond(&j.mu)
+	j.committed.renew(db)
 	if readOnly {
 		j.err = ErrReadOnly
 		close(j.finished)
@@ -358,6 +360,7 @@ func (j *Journal) Close() error {
 		j.reading.Lock()
 		defer j.reading.Unlock()
 		j.ended = true
+		j.committed.end()
 		if !j.space.closes() {
 			// Flushing would end in SIGBUS. The log is synced: the next start
 			// finds all of it, as after a kill.

@@ -367,6 +367,7 @@ func TestDamageIsNamed(t *testing.T) {
 			}
 			return txn.Set(key, value)
 		}))
+		j.committed.renew(j.db)
 	}
 	for name, c := range map[string]struct {
 		key   []byte

@@ -29,7 +29,9 @@ func (j *Journal) view(read func(txn *badger.Txn) error) error {
 			panic(r)
 		}
 	}()
-	return j.db.View(read)
+	now := j.committed.take()
+	defer j.committed.leave(now)
+	return read(now.txn)
 }
 
 // Epoch implements bridge.Reader.

@@ -245,6 +245,7 @@ func (j *Journal) work(one job) bool {
 		j.fail(nil, err)
 		return false
 	}
+	j.committed.renew(j.db)
 	j.mu.Lock()
 	one.after()
 	j.mu.Unlock()
@@ -272,6 +273,7 @@ func (j *Journal) sweep() (more, ok bool) {
 		j.fail(nil, fmt.Errorf("write journal %s: %w", j.path, err))
 		return false, false
 	}
+	j.committed.renew(j.db)
 	j.swept = last
 	return last < to, true
 }
