@@ -32,6 +32,7 @@ func codes() []health.Code {
 		{ID: "uplink_down", Title: "no line to headquarters", Severity: health.Bad, After: 5 * time.Second},
 		{ID: "uplink_unheard", Title: "headquarters does not listen", Severity: health.Bad, After: 5 * time.Second},
 		{ID: "uplink_overdue", Title: "headquarters has not confirmed alarms in time", Severity: health.Bad},
+		{ID: "uplink_suspended", Title: "headquarters is too far behind: its oldest events may go", Severity: health.Bad},
 		{ID: "uplink_set_aside", Title: "headquarters refused events", Severity: health.Bad},
 		{ID: "upload_failing", Title: "clips cannot be sent", Severity: health.Bad, After: 10 * time.Second},
 		{ID: "upload_refused", Title: "headquarters refused a clip", Severity: health.Bad},
@@ -151,6 +152,9 @@ func (s *Station) uplinkFindings() []health.Finding {
 		if late := s.receipts.lateOf(st.Name); late.count > 0 {
 			list = append(list, health.Finding{Code: "uplink_overdue", Subject: st.Name, Text: fmt.Sprintf(
 				"%d alarms, the oldest for %s; telephone if a life is in danger", late.count, time.Since(late.oldest.Time).Round(time.Second))})
+		}
+		if s.receipts.isSuspended(st.Name) {
+			list = append(list, health.Finding{Code: "uplink_suspended", Subject: st.Name, Text: "it is beyond its max_backlog: the journal may retire what it lacks, and says so in its lane"})
 		}
 		if n := s.receipts.asideCount(st.Name); n > 0 {
 			list = append(list, health.Finding{Code: "uplink_set_aside", Subject: st.Name, Text: fmt.Sprintf("%d events; a lead can send each again", n)})

@@ -94,6 +94,12 @@ func (c *collector) uplinks(g gatherer) {
 		for lane, n := range st.Lag {
 			g.add(prometheus.GaugeValue, "uplink_lag_events", "Events that are not confirmed.", float64(n), "uplink", st.Name, "lane", string(lane))
 		}
+		suspended := 0.0
+		if c.s.receipts.isSuspended(st.Name) {
+			suspended = 1
+		}
+		g.add(prometheus.GaugeValue, "uplink_suspended", "1 while it is beyond its max_backlog.", suspended, "uplink", st.Name)
+		g.add(prometheus.GaugeValue, "uplink_overdue_alarms", "Alarms without a receipt beyond receipt_within.", float64(c.s.receipts.lateOf(st.Name).count), "uplink", st.Name)
 		age := 0.0
 		if !st.OldestUnreceived.IsZero() {
 			age = time.Since(st.OldestUnreceived.Time).Seconds()

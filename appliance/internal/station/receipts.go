@@ -39,11 +39,12 @@ type receipts struct {
 	alarms  map[string]*incidentAlarms
 	scanned map[string]uint64 // by uplink: alarms up to here were overdue or received
 
-	mu      sync.Mutex
-	open    []wall.IncidentDelivery
-	aside   []desk.SetAside // newest first
-	without map[string]bool // {uplink}/{id} of these
-	late    map[string]lateAlarms
+	mu        sync.Mutex
+	open      []wall.IncidentDelivery
+	aside     []desk.SetAside // newest first
+	without   map[string]bool // {uplink}/{id} of these
+	suspended map[string]bool // uplinks beyond their max_backlog
+	late      map[string]lateAlarms
 }
 
 // incidentAlarms are an incident's events in lane alarm, without their data.
@@ -89,9 +90,13 @@ func (r *receipts) watch(ctx context.Context) error {
 func (r *receipts) look(ctx context.Context) error {
 	var open []*desk.Incident
 	var aside []desk.SetAside
+	suspended := map[string]bool{}
 	if _, err := r.desk.View(ctx, func(state *desk.State) {
 		open = state.OpenIncidents()
 		aside = state.SetAside()
+		for name := range r.within {
+			suspended[name] = state.Suspended(name)
+		}
 	}); err != nil {
 		return fmt.Errorf("look at open incidents: %w", err)
 	}
@@ -102,7 +107,7 @@ func (r *receipts) look(ctx context.Context) error {
 		without[newest[i].Uplink+"/"+newest[i].ID] = true
 	}
 	r.mu.Lock()
-	r.aside, r.without = newest, without
+	r.aside, r.without, r.suspended = newest, without, suspended
 	r.mu.Unlock()
 	open = open[:min(len(open), receiptsMax)]
 	sums := make([]wall.IncidentDelivery, 0, len(open))
@@ -321,6 +326,13 @@ func (r *receipts) withheld(uplink, id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.without[uplink+"/"+id]
+}
+
+// isSuspended reports whether the journal waits for the uplink no more.
+func (r *receipts) isSuspended(uplink string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.suspended[uplink]
 }
 
 // asideCount is how many there are.

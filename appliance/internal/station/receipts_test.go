@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -191,6 +192,16 @@ func TestNoReceiptWhileTheLineIsCut(t *testing.T) {
 	require.False(t, status.Connected)
 	require.False(t, status.OldestUnreceived.IsZero(), "the metric's age grows too")
 	require.NotZero(t, c.receipts.lateOf("hq").count)
+	codes := func() (codes []string) {
+		for _, f := range c.uplinkFindings() {
+			codes = append(codes, f.Code)
+		}
+		return codes
+	}
+	require.Equal(t, []string{"uplink_down", "uplink_overdue"}, codes())
+	_, err := c.desk.Handle(t.Context(), desk.SuspendedIn{Uplink: "hq", From: 1, To: 2, Why: "test"})
+	require.NoError(t, err)
+	eventually(t, func() bool { return slices.Contains(codes(), "uplink_suspended") })
 	c.hq.set(func() { c.hq.gone = false })
 	eventually(t, func() bool { return c.receipts.lateOf("hq").count == 0 })
 	require.True(t, c.forwarder.Status()[0].OldestUnreceived.IsZero())
