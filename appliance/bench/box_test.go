@@ -30,9 +30,17 @@ const (
 	boxBrokerEnv = "WATCHPOST_BENCH_BROKER" // host:port of its headquarters' broker; empty: no uplink
 )
 
+// TestMain is a part of a show when this binary has executed itself.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(boxDirEnv); dir != "" {
 		if err := serveBox(dir, os.Getenv(boxBrokerEnv)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if file := os.Getenv(stationEnv); file != "" {
+		if err := serveStation(file); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
