@@ -188,6 +188,28 @@ func TestCameraComesBack(t *testing.T) {
 	require.Zero(t, s.Stats().LastError)
 }
 
+// A camera that was set to another codec hangs up; what follows is a Run of
+// its own.
+func TestCameraChangesItsCodec(t *testing.T) {
+	t.Parallel()
+	hevc, err := film("libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:aud=1:repeat-headers=1:scenecut=0:bframes=0:keyint=25:min-keyint=25:open-gop=0")
+	require.NoError(t, err)
+	c := &camera{t: t, film: plainFilm(t)}
+	c.start()
+	defer c.close()
+	_, w, _ := hold(t, rtsp.Config{URL: c.url()})
+	w.wait(t, 5)
+	c.close()
+	c.film = hevc
+	c.start()
+	require.Eventually(t, func() bool { all := w.all(); return all[len(all)-1].Params.Codec == ingest.H265 }, soon, 5*time.Millisecond)
+	units := w.all()
+	check(t, units)
+	for i := 1; i < len(units); i++ {
+		require.Equal(t, units[i].Params.Codec != units[i-1].Params.Codec, units[i].Run != units[i-1].Run)
+	}
+}
+
 func TestWrongPasswordIsTriedOnce(t *testing.T) {
 	t.Parallel()
 	c := &camera{t: t, film: plainFilm(t), password: "right"}

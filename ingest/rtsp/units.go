@@ -91,6 +91,7 @@ type assembler struct {
 
 	run      uint32
 	began    bool // a Unit of this session was made
+	idr      bool // it came with instantaneous refresh: recovery points are no keys
 	bridged  bool // a jump amid a group: PTS goes on by arrival until its end
 	jumps    uint32
 	base     int64
@@ -104,7 +105,7 @@ type assembler struct {
 // session begins a new connection: timestamps do not continue. What the
 // description says of parameter sets may be empty.
 func (a *assembler) session(codec ingest.Codec, vps, sps, pps []byte) error {
-	a.began = false
+	a.began, a.idr = false, false
 	if codec != a.codec {
 		a.codec, a.learned, a.params, a.vps, a.sps, a.pps = codec, nil, nil, nil, nil, nil
 	}
@@ -215,7 +216,7 @@ func (a *assembler) sort(au [][]byte) (nals [][]byte, key bool, err error) {
 		return a.sortJPEG(au)
 	}
 	var vps, sps, pps []byte
-	picture := false
+	picture, recovers := false, false
 	nals = make([][]byte, 0, len(au))
 	for _, nal := range au {
 		if len(nal) == 0 || a.codec == ingest.H265 && len(nal) < 2 {
@@ -243,9 +244,15 @@ func (a *assembler) sort(au [][]byte) (nals [][]byte, key bool, err error) {
 			key, picture = true, true
 		case rolePicture:
 			picture = true
+		case roleOther:
+			recovers = recovers || a.codec == ingest.H264 && recoveryPoint(nal)
 		}
 		nals = append(nals, nal)
 	}
+	// A stream of which we have seen no IDR picture may never have one: then
+	// its recovery points are where decoding can start.
+	a.idr = a.idr || key
+	key = key || recovers && picture && !a.idr
 	if picture && !key && pps != nil && !bytes.Equal(pps, a.pps) {
 		nals, pps = slices.Insert(nals, 0, pps), nil // for this picture, not for those after the next key
 	}

@@ -129,10 +129,36 @@ func TestARunBeginsWithAKeyUnit(t *testing.T) {
 	require.Zero(t, u.PTS)
 }
 
+// Some encoders never send an IDR picture after their first: who comes later
+// begins at a recovery point.
+func TestRecoveryPointsWhereThereIsNoIDR(t *testing.T) {
+	recovery := []byte{0x06, 0x05, 0x02, 0x11, 0x22, 0x06, 0x01, 0xC4, 0x80} // behind user data
+	gradual := []byte{0x06, 0x06, 0x01, 0x20, 0x80}
+	a := assemble(t)
+	for _, au := range [][][]byte{{slice}, {sei, slice}, {gradual, slice}} {
+		_, err := a.at(au, 0, 0)
+		require.ErrorIs(t, err, errNoKey)
+	}
+	u, err := a.at([][]byte{recovery, slice}, 3600, frame)
+	require.NoError(t, err)
+	require.True(t, u.Key)
+	u, err = a.at([][]byte{recovery, slice}, 7200, 2*frame)
+	require.NoError(t, err)
+	require.True(t, u.Key)
+	_, err = a.at([][]byte{idr}, 10800, 3*frame)
+	require.NoError(t, err)
+	u, err = a.at([][]byte{recovery, slice}, 14400, 4*frame)
+	require.NoError(t, err)
+	require.False(t, u.Key, "a stream with IDR pictures begins there")
+	for _, cut := range [][]byte{{6}, {6, 6}, {6, 0xFF, 0xFF}, {6, 6, 9, 0x80}, {6, 6, 0}, {5, 6, 1, 0x80}} {
+		require.False(t, recoveryPoint(cut), "%x", cut)
+	}
+}
+
 // FuzzAssembler feeds access units cut from data: each byte group is
 // length, time step in pictures, payload.
 func FuzzAssembler(f *testing.F) {
-	for _, nals := range [][][]byte{{sps1080, pps1, idr}, {slice}, {sei, slice}, {filler}, {{}}, {{0x67}}} {
+	for _, nals := range [][][]byte{{sps1080, pps1, idr}, {slice}, {sei, slice}, {{6, 6, 1, 0xC4, 0x80}, slice}, {filler}, {{}}, {{0x67}}} {
 		data := []byte{}
 		for _, nal := range nals {
 			data = append(append(data, byte(len(nal)), 1), nal...)
