@@ -27,6 +27,7 @@ const usage = `watchpost: the edge appliance of a command room
   watchpost analyze  -config FILE -camera ID -video FILE|rtsp://…  [-mot FILE] [-events FILE] [-preview FILE.mp4] [-live]
                                               the camera's rules over footage: tuning and back-testing
   watchpost user     add|passwd|list|disable  -config FILE [-role ROLE] [-password-file FILE] [NAME]
+  watchpost certificate  -config FILE [-out DIR] PILLAR   a pillar's client certificate: it then needs no password
   watchpost journal  tail|export|verify|salvage  -config FILE [-after PLACE] [-n COUNT] [-from DIR]
   watchpost verify   BUNDLE [-key FILE]       is this evidence as it left the box?
   watchpost version
@@ -60,6 +61,8 @@ func command(args []string, out, errs io.Writer) error {
 		return analyze(args[1:], out, errs)
 	case "user":
 		return user(args[1:], out, errs)
+	case "certificate":
+		return certificate(args[1:], out, errs)
 	case "journal":
 		return journalCommand(args[1:], out, errs)
 	case "verify":

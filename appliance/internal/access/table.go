@@ -61,7 +61,7 @@ func rules() []Rule {
 		{Method: "GET", Path: "/healthz", Public: true},
 		{Method: "GET", Path: "/readyz", Public: true},
 		{Method: "GET", Path: "/metrics", Roles: []Role{Wall, Lead, Admin}}, // wall: a subscribing system's token
-		{Method: "GET", Path: "/ca.crt", Public: true}, // phones and kiosks begin to trust with it
+		{Method: "GET", Path: "/ca.crt", Public: true},                      // phones and kiosks begin to trust with it
 		{Method: "GET", Path: "/ca.svg", Public: true},
 		{Method: "GET", Path: "/api/openapi.json", Public: true},
 		{Method: "POST", Path: v + "/session", Public: true},

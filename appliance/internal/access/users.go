@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -48,6 +49,9 @@ type Users struct {
 	params *argon2id.Params
 	dummy  string        // compared with for an unknown name, so that both take the same time
 	slots  chan struct{} // hashes at the same time: each takes 64 MiB
+
+	mu   sync.Mutex
+	ours map[string]uint64 // by name: the serial of the newest change of this process
 }
 
 // Option changes how Users works.
@@ -62,6 +66,7 @@ func OpenUsers(dir string, options ...Option) (*Users, error) {
 		// RFC 9106, section 4, second recommended option.
 		params: &argon2id.Params{Memory: 64 * 1024, Iterations: 3, Parallelism: 4, SaltLength: 16, KeyLength: 32},
 		slots:  make(chan struct{}, 2),
+		ours:   make(map[string]uint64),
 	}
 	for _, option := range options {
 		option(u)
@@ -140,6 +145,7 @@ func (u *Users) add(name, password string, role Role, scope Scope, may func([]Us
 		if len(list) >= usersMax {
 			return nil, fmt.Errorf("add user %s: there are %d users already", name, usersMax)
 		}
+		u.claim(name, 1)
 		list = append(list, User{
 			Name: name, Role: role, Hash: hash, Scope: scope.clone(), CreatedAt: time.Now().UTC().Truncate(time.Second), Serial: 1,
 		})
@@ -267,8 +273,22 @@ func (u *Users) changeUser(name string, edit func(*User), may func(list []User) 
 				return nil, fmt.Errorf("change user %s: %w", name, err)
 			}
 		}
+		u.claim(name, list[i].Serial)
 		return list, nil
 	})
+}
+
+func (u *Users) claim(name string, serial uint64) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.ours[name] = serial
+}
+
+// own reports whether this process made the user's newest change.
+func (u *Users) own(name string, serial uint64) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.ours[name] == serial
 }
 
 // keepAdmin refuses to lock everybody out of the users page.

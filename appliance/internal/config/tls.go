@@ -25,6 +25,15 @@ func (c *Config) completeTLS(abs func(*string)) {
 	}
 }
 
+// PublicHost is the host of PublicURL; empty when there is none.
+func (h HTTP) PublicHost() string {
+	u, err := url.Parse(h.PublicURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
 func onLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	ip := net.ParseIP(host)

@@ -3,7 +3,6 @@ package station
 import (
 	"crypto/tls"
 	"fmt"
-	"net/url"
 	"path/filepath"
 	"time"
 
@@ -20,10 +19,7 @@ type certificates struct {
 
 func (s *Station) openCertificates() error {
 	dir := filepath.Join(s.cfg.Data.Dir, "tls")
-	public := ""
-	if u, err := url.Parse(s.cfg.HTTP.PublicURL); err == nil {
-		public = u.Hostname()
-	}
+	public := s.cfg.HTTP.PublicHost()
 	ca, err := certs.OpenCA(dir, s.cfg.Station.ID+"-"+s.cfg.Station.Box, certs.Names(public))
 	if err != nil {
 		return err

@@ -84,6 +84,7 @@ type Station struct {
 	certs     certificates
 	sessions  *access.Sessions
 	setup     *access.Setup
+	told      *access.Told
 	wall      *wall.Server
 	board     *health.Board
 	registry  *prometheus.Registry
@@ -273,6 +274,7 @@ func (s *Station) Run(ctx context.Context) error {
 		{"blind log", s.blindLog.run},
 		{"blind intervals", s.blindness.run},
 		{"sessions", s.sessions.Run},
+		{"watch of users", s.tellUsers},
 		{"certificate of the wall", s.certs.http.Run},
 		{"certificate of the broker", s.certs.mqtt.Run},
 		{"broker", s.pillars.broker.Run},

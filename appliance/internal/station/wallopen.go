@@ -22,6 +22,9 @@ func (s *Station) openWall() error {
 	if s.sessions, err = access.OpenSessions(s.cfg.Data.Dir, users, tokens, time.Now); err != nil {
 		return err
 	}
+	if s.told, err = access.OpenTold(s.cfg.Data.Dir, users); err != nil {
+		return err
+	}
 	s.setup = access.NewSetup(users)
 	st := s.cfg.Station
 	s.wall, err = wall.New(wall.Options{
