@@ -94,24 +94,11 @@ func (w *Writer) open() error {
 // Write adds a picture (planar YUV 4:2:0 without gaps) at pts, in ticks of
 // ingest.ClockRate. One that does not come after the last is left out.
 func (w *Writer) Write(i420 []byte, pts int64) error {
-	cw, ch := w.width/2, w.height/2
-	if len(i420) < w.width*w.height+2*cw*ch {
-		return fmt.Errorf("write picture: %d bytes are no %d×%d", len(i420), w.width, w.height)
-	}
 	if w.begun && pts <= w.last {
 		return nil
 	}
-	if code := C.av_frame_make_writable(w.frame); code < 0 {
-		return fmt.Errorf("write picture: %w", lavError(code))
-	}
-	rest := i420
-	for i, size := range [3][2]int{{w.width, w.height}, {cw, ch}, {cw, ch}} {
-		stride := int(w.frame.linesize[i])
-		dst := unsafe.Slice((*byte)(unsafe.Pointer(w.frame.data[i])), stride*size[1])
-		for y := range size[1] {
-			copy(dst[y*stride:y*stride+size[0]], rest[:size[0]])
-			rest = rest[size[0]:]
-		}
+	if err := fillFrame(w.frame, i420, w.width, w.height); err != nil {
+		return err
 	}
 	w.frame.pts, w.last, w.begun = C.int64_t(pts), pts, true
 	return w.encode(w.frame)

@@ -26,11 +26,12 @@ var allowed = map[string][]string{
 	"ingest/mqtt":                       {},
 	"ingest/pillar":                     {"ingest"},
 	"ingest/drone":                      {"ingest"},
-	"vision":                       {"ingest", "ingest/feed", "vision/internal/assign", "vision/internal/slice"},
+	"vision":                            {"ingest", "ingest/feed", "vision/internal/assign", "vision/internal/slice"},
 	"vision/internal/assign":            {},
 	"vision/internal/clearmot":          {"vision/internal/assign"}, // for tests
 	"vision/avcodec":                    {"vision", "ingest"},
 	"vision/detect":                     {"vision"},
+	"vision/render":                     {"vision", "ingest", "ingest/feed"},
 	"vision/internal/footage":           {"ingest"}, // for tests
 	"vision/internal/slice":             {"ingest"},
 	"bridge":                            {},
@@ -52,7 +53,7 @@ var allowed = map[string][]string{
 	"appliance/internal/health":         {},
 	"appliance/internal/wall":           {"ingest", "ingest/feed", "bridge", "appliance/internal/desk", "appliance/internal/access", "appliance/internal/media", "appliance/internal/health", "appliance/internal/wall/*"},
 	"appliance/internal/wall/*":         {"ingest", "ingest/feed"},
-	"appliance/internal/station":        {"ingest", "ingest/*", "vision", "bridge", "bridge/*", "appliance/internal/*"},
+	"appliance/internal/station":        {"ingest", "ingest/*", "vision", "vision/render", "bridge", "bridge/*", "appliance/internal/*"},
 	"appliance/internal/station/*":      {},
 	"appliance/bench":                   {}, // for tests
 	"appliance/e2e":                     {},
