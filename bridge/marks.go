@@ -17,8 +17,9 @@ const (
 	MarkSetAside Mark = "set_aside"
 )
 
-// Delivery is the way of one event on one uplink. Times are the box's and
-// known for recent events only; the mark itself also follows from the cursor.
+// Delivery is the way of one event on one uplink. Times are the box's, of older
+// events to within a quarter of a second, and zero when they are not known
+// (trail.go); the mark itself also follows from the cursor.
 type Delivery struct {
 	Uplink   string `json:"uplink"`
 	Mark     Mark   `json:"mark"`
