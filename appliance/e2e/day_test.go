@@ -26,6 +26,7 @@ func TestDay(t *testing.T) {
 		{"ADroneIsOnTheMapAndFallsSilent", droneSilence},
 		{"TheClipIsWholeInTime", wholeClip},
 		{"ACameraGoesAndComesBack", cameraReturns},
+		{"OrdersComeFromAbove", ordersFromAbove},
 		{"TheLineIsCutAndThePowerTwice", outage},
 		{"KilledItStandsAsItWas", killed},
 	} {
