@@ -152,7 +152,8 @@ func interval(c *fiber.Ctx, from, to time.Time, longest time.Duration) (time.Tim
 // sendFile sends an MP4 or the one range of it that was asked for. end is
 // called when the last byte was taken.
 func sendFile(c *fiber.Ctx, file File, end func()) error {
-	body := &ranged{file: file, left: file.Size, end: end}
+	body := &ranged{file: file, left: file.Size, end: end, asked: time.Now()}
+	body.still, _ = c.Locals(stillKey).(func() bool)
 	c.Set(fiber.HeaderContentType, "video/mp4")
 	c.Set(fiber.HeaderAcceptRanges, "bytes")
 	tag := ""
@@ -193,14 +194,24 @@ func singleRange(header string) bool {
 
 // ranged is a part of a file as an answer's body; the server closes it.
 type ranged struct {
-	file File
-	left int64
-	end  func()
+	file  File
+	left  int64
+	end   func()
+	still func() bool // whether the login stands; nil: nobody is logged in
+	asked time.Time
 }
+
+// stillEvery is how often a download asks whether it may go on.
+const stillEvery = time.Second
 
 func (r *ranged) Read(b []byte) (int, error) {
 	if r.left <= 0 {
 		return 0, io.EOF
+	}
+	if r.still != nil && time.Since(r.asked) >= stillEvery {
+		if r.asked = time.Now(); !r.still() {
+			return 0, errLoginEnded // and the connection breaks: it is not the whole
+		}
 	}
 	n, err := r.file.Body.Read(b[:min(int64(len(b)), r.left)])
 	r.left -= int64(n)

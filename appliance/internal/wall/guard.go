@@ -40,8 +40,12 @@ func (c caller) owner() string {
 	return "anonymous"
 }
 
-// callerKey is where a request keeps its caller.
-const callerKey = "watchpost.caller"
+// callerKey and stillKey are where a request keeps its caller, and the question
+// whether his login stands.
+const (
+	callerKey = "watchpost.caller"
+	stillKey  = "watchpost.still"
+)
 
 // callerOf is who asks, for what has only the request.
 func callerOf(c *fiber.Ctx) caller {
@@ -67,6 +71,7 @@ func (s *Server) route(app *fiber.App, method, path string, h handler) {
 			return s.refuse(c, who, err)
 		}
 		c.Locals(callerKey, who)
+		c.Locals(stillKey, func() bool { return s.still(who) })
 		return h(c, who)
 	}
 	app.Add(method, path, guarded)

@@ -1,7 +1,9 @@
 package wall_test
 
 import (
+	"io"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -96,4 +98,25 @@ func TestSetupLinkMakesTheFirstAdminOnce(t *testing.T) {
 	require.Equal(t, 409, status)
 	require.Equal(t, "setup_done", problem["code"])
 	require.Equal(t, false, c.get("/api/v1/setup", "SetupNeeded")["needed"])
+}
+
+func TestDisabledUserLosesHisDownloadAtOnce(t *testing.T) {
+	b := newBox(t, func(o *wall.Options) { o.Limits = wall.DefaultLimits() })
+	b.station.set(func(s *station) { s.clip = make([]byte, 256<<20) }) // more than any socket buffer
+	c := b.as(t, "operator")
+	answer := c.raw("GET", "/api/v1/cameras/east/clip.mp4?from=2026-01-01T00:00:00Z&to=2026-01-01T00:10:00Z", nil)
+	defer answer.Body.Close()
+	require.NoError(t, b.users.Disable("operator"))
+	tick := time.NewTicker(20 * time.Millisecond) // slower than loopback, so that it lasts
+	defer tick.Stop()
+	taken, piece := 0, make([]byte, 1<<20)
+	var err error
+	for err == nil {
+		var n int
+		n, err = io.ReadFull(answer.Body, piece)
+		taken += n
+		<-tick.C
+	}
+	require.Less(t, taken, 256<<20)
+	require.NotErrorIs(t, err, io.EOF, "the connection breaks: it is not the whole")
 }
