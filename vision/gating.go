@@ -57,7 +57,7 @@ func (a *Analyzer) take(ctx context.Context, u *ingest.Unit) {
 		now.Opened = maps.Clone(now.Opened)
 		a.note(func(s *Stats) { s.Gate = now })
 		if g.state != was {
-			a.log.Debug("gate", "state", g.state, "was", was, "why", g.reason)
+			a.log.Debug("gate", "state", g.state, "was", was, "why", g.reason, "at", u.Captured)
 		}
 	}
 }
