@@ -10,6 +10,7 @@ import (
 	"github.com/watchpost-edge/watchpost/vision"
 	"github.com/watchpost-edge/watchpost/vision/avcodec"
 	"github.com/watchpost-edge/watchpost/vision/detect"
+	"github.com/watchpost-edge/watchpost/vision/render"
 )
 
 // decodeShare is how much of the box's processors analysis may take: alarms,
@@ -39,6 +40,7 @@ func openLeaves(cfg *config.Config, log *slog.Logger) (station.Leaves, func(), e
 		Motion:   func(masks [][]vision.Point) vision.MotionDetector { return detect.NewMotion(masks) },
 		Objects:  detector,
 		Stills:   detect.Stills{},
+		Encoder:  func(w, h int, fps float64) (render.Encoder, error) { return avcodec.NewEncoder(w, h, fps) },
 		Detector: station.Detector{Backend: info.Backend, Why: info.Why},
 	}, closeAll, nil
 }

@@ -14,20 +14,23 @@ import (
 // Config is the whole configuration. Relative paths have been resolved against
 // the file's folder.
 type Config struct {
-	Station  Station          `yaml:"station"`
-	Data     Data             `yaml:"data"`
-	HTTP     HTTP             `yaml:"http"`
-	WebRTC   WebRTC           `yaml:"webrtc"`
-	Detector Detector         `yaml:"detector"`
-	MQTT     MQTT             `yaml:"mqtt"`
-	Auth     Auth             `yaml:"auth"`
-	Cameras  []Camera         `yaml:"cameras"`
-	Pillars  []Pillar         `yaml:"pillars"`
-	Drones   []Drone          `yaml:"drones"`
-	Uplinks  []Uplink         `yaml:"uplinks"`
-	Upload   Upload           `yaml:"upload"`
-	Places   []Place          `yaml:"places"`
-	Limits   map[string]Limit `yaml:"limits"` // by priority
+	Station  Station  `yaml:"station"`
+	Data     Data     `yaml:"data"`
+	HTTP     HTTP     `yaml:"http"`
+	WebRTC   WebRTC   `yaml:"webrtc"`
+	Detector Detector `yaml:"detector"`
+	MQTT     MQTT     `yaml:"mqtt"`
+	Auth     Auth     `yaml:"auth"`
+	Cameras  []Camera `yaml:"cameras"`
+	// RenditionsMax is how many cameras with masks are shown as video; 0: as
+	// many as the box has the cores for. The others are stills.
+	RenditionsMax int              `yaml:"renditions_max"`
+	Pillars       []Pillar         `yaml:"pillars"`
+	Drones        []Drone          `yaml:"drones"`
+	Uplinks       []Uplink         `yaml:"uplinks"`
+	Upload        Upload           `yaml:"upload"`
+	Places        []Place          `yaml:"places"`
+	Limits        map[string]Limit `yaml:"limits"` // by priority
 
 	location *time.Location
 	digest   string
@@ -146,10 +149,12 @@ type Camera struct {
 	TLS          CameraTLS          `yaml:"tls"`
 	Audio        bool               `yaml:"audio"`
 	Position     View               `yaml:"position"`
+	Groups       []string           `yaml:"groups"` // of the station's own making: who may see it, how it is found
 	Record       string             `yaml:"record"`
 	PreRoll      Duration           `yaml:"pre_roll"`
 	PostRoll     Duration           `yaml:"post_roll"`
 	Analyze      Analyze            `yaml:"analyze"`
+	Masks        [][]Point          `yaml:"masks"`
 	Zones        map[string][]Point `yaml:"zones"`
 	Lines        map[string]Line    `yaml:"lines"`
 	Rules        []Rule             `yaml:"rules"`

@@ -21,6 +21,7 @@ const span = `([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-4]):[0-5]\d`
 const idRule = "write 1 to 64 letters, digits, dots, dashes or underscores, beginning with a letter or digit"
 
 func (c *Config) validate(can Supported, ps *Problems) {
+	between("renditions_max", float64(c.RenditionsMax), 0, 1000, ps)
 	c.validateStation(ps)
 	c.validateListeners(ps)
 	cameras := map[string]bool{}
@@ -106,6 +107,11 @@ func (c *Config) validateListeners(ps *Problems) {
 func (cam *Camera) validate(key string, can Supported, ps *Problems) {
 	cam.validateStreams(key, ps)
 	oneOf(key+".transport", cam.Transport, []string{"auto", "tcp", "udp"}, ps)
+	for i, g := range cam.Groups {
+		if strings.TrimSpace(g) != g || g == "" || len(g) > 64 || strings.ContainsAny(g, ",;\n") {
+			ps.add(fmt.Sprintf("%s.groups[%d]", key, i), "%q; write 1 to 64 bytes without comma or semicolon", g)
+		}
+	}
 	oneOf(key+".record", cam.Record, []string{"continuous", "incidents", "off"}, ps)
 	validatePosition(key+".position", cam.Position.Lat, cam.Position.Lon, ps)
 	between(key+".position.bearing", cam.Position.Bearing, 0, 360, ps)
@@ -114,6 +120,9 @@ func (cam *Camera) validate(key string, can Supported, ps *Problems) {
 	between(key+".pre_roll", time.Duration(cam.PreRoll).Seconds(), 1, 300, ps)
 	between(key+".post_roll", time.Duration(cam.PostRoll).Seconds(), 1, 600, ps)
 	between(key+".analyze.fps", cam.Analyze.FPS, 0.5, 25, ps)
+	for i, mask := range cam.Masks {
+		polygon(fmt.Sprintf("%s.masks[%d]", key, i), mask, ps)
+	}
 	for name, zone := range cam.Zones {
 		polygon(fmt.Sprintf("%s.zones.%s", key, name), zone, ps)
 	}

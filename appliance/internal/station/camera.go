@@ -13,6 +13,7 @@ import (
 	"github.com/watchpost-edge/watchpost/ingest/feed"
 	"github.com/watchpost-edge/watchpost/ingest/rtsp"
 	"github.com/watchpost-edge/watchpost/vision"
+	"github.com/watchpost-edge/watchpost/vision/render"
 )
 
 const (
@@ -28,12 +29,15 @@ const (
 type camera struct {
 	station  *Station
 	cfg      config.Camera
+	pinyin   string // of its name, for search
 	feed     *feed.Feed[*ingest.Unit] // pictures of the main stream
 	recorded *feed.Feed[*ingest.Unit] // and its sound, where that is wanted
 	source   *rtsp.Source
 	small    *small           // nil: the camera has no sub stream
 	analyzer *vision.Analyzer // nil: not analysed
 	faults   *faults
+	masked   *render.Rendition // nil: no masks
+	stills   bool              // the rendition is one picture a second
 
 	mu       sync.Mutex
 	gop      []*ingest.Unit // newest key unit and what followed
@@ -48,7 +52,7 @@ type camera struct {
 }
 
 func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
-	c := &camera{station: s, cfg: cfg, feed: feed.New[*ingest.Unit](), faults: newFaults()}
+	c := &camera{station: s, cfg: cfg, pinyin: pinyinOf(cfg.Name), feed: feed.New[*ingest.Unit](), faults: newFaults()}
 	c.recorded = c.feed
 	main := s.streamConfig(&cfg, cfg.Streams.Main)
 	main.Deliver = c.deliver
@@ -73,7 +77,7 @@ func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
 		}
 		c.analyzer = a
 	}
-	return c, nil
+	return c, c.mask(s.maskedCameras())
 }
 
 // deliver runs under the reader's lock of the RTSP client: it never waits.
@@ -101,8 +105,12 @@ func key(u *ingest.Unit) bool { return u.Key }
 func (c *camera) hold(ctx context.Context) error {
 	reader := c.recorded.Subscribe(clip.FeedSize, key)
 	defer reader.Close()
+	id := c.cfg.ID
+	if c.masked != nil {
+		id = sealed(id)
+	}
 	return c.station.cutter.Hold(ctx, clip.Camera{
-		ID: c.cfg.ID, Record: clip.Record(c.cfg.Record), PreRoll: time.Duration(c.cfg.PreRoll),
+		ID: id, Record: clip.Record(c.cfg.Record), PreRoll: time.Duration(c.cfg.PreRoll),
 	}, reader)
 }
 

@@ -18,10 +18,14 @@ func (s *Station) wantClips(ctx context.Context, record bridge.Record) error {
 		if record.Event.Type != desk.TypeAlertRaised {
 			alert = record.Event.ID // a repeat of the alert wants more of the clip
 		}
-		if _, err := s.cutter.Want(ctx, clip.Want{
+		want := clip.Want{
 			Incident: w.Incident, Camera: w.Camera, Alert: alert, At: w.At.Time,
 			PreRoll: w.At.Sub(w.From.Time), PostRoll: w.To.Sub(w.At.Time), Upload: s.uploads(w.Priority),
-		}); err != nil {
+		}
+		if err := s.wantSealed(ctx, want); err != nil {
+			return err
+		}
+		if _, err := s.cutter.Want(ctx, want); err != nil {
 			return err
 		}
 	}
@@ -39,7 +43,15 @@ func (s *Station) uploads(priority string) bool {
 
 // clipReady tells the desk of a part on disk.
 func (s *Station) clipReady(ctx context.Context, r clip.Ready) error {
+	if _, is := unsealed(r.Camera); is {
+		return nil // it belongs to the clip that is shown, which names it
+	}
+	sum, err := s.sealedSum(r)
+	if err != nil {
+		return err
+	}
 	c := desk.Clip{
+		Masked: s.isMasked(r.Camera), Original: sum,
 		ID: r.ID, Part: r.Part, Incident: r.Incident, Camera: r.Camera,
 		From: bridge.At(r.From), To: bridge.At(r.To), WantedFrom: bridge.At(r.WantedFrom), Gaps: []desk.Interval{},
 		OffsetMS: r.OffsetMS, UncertaintyMS: r.UncertaintyMS, SHA256: r.SHA256, Bytes: r.Bytes,
@@ -51,7 +63,7 @@ func (s *Station) clipReady(ctx context.Context, r clip.Ready) error {
 	if r.Part == clip.PartWhole {
 		c.Supersedes = clip.Part1
 	}
-	_, err := s.desk.Handle(ctx, desk.ClipIn{Clip: c})
+	_, err = s.desk.Handle(ctx, desk.ClipIn{Clip: c})
 	if hopeless(err) {
 		s.counts.givenUp.Add(1)
 		s.log.Error("clip not taken by the desk", "clip", r.ID, "part", r.Part, "err", err)
@@ -63,6 +75,9 @@ func (s *Station) clipReady(ctx context.Context, r clip.Ready) error {
 // clipEmpty is told when there is nothing to show of a wanted stretch; the
 // camera's blind interval says why to the room.
 func (s *Station) clipEmpty(_ context.Context, e clip.Empty) error {
+	if _, is := unsealed(e.Camera); is {
+		return nil
+	}
 	s.counts.clipsEmpty.Add(1)
 	s.log.Warn("no clip", "clip", e.ID, "part", e.Part, "why", e.Why)
 	return nil

@@ -41,6 +41,9 @@ func (s *Station) noteEvictions(gone []media.Eviction) {
 			continue
 		}
 		part, is := strings.CutSuffix(path.Base(e.Name), ".mp4")
+		if _, hidden := unsealed(e.Owner); hidden {
+			continue // its clip's own event says that the clip is gone
+		}
 		switch {
 		case !is:
 		case len(s.evicted.clips) >= evictionsMax:

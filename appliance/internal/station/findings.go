@@ -54,6 +54,7 @@ func (s *Station) cameraFindings() []health.Finding {
 		}
 		list = append(list, c.streamFindings()...)
 		list = append(list, c.faultFindings()...)
+		list = append(list, c.maskFindings()...)
 		c.mu.Lock()
 		recorder := c.recorder
 		c.mu.Unlock()

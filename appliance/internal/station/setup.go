@@ -53,6 +53,7 @@ func VisionConfig(c *config.Config, cam *config.Camera) vision.Config {
 		Camera: ingest.CameraID(cam.ID), FPS: cam.Analyze.FPS, Objects: classes(cam.Analyze.Objects), Location: c.Location(),
 	}
 	v.Zones, v.Lines = places(cam)
+	v.Masks = maskPolygons(cam)
 	for _, r := range cam.Rules {
 		v.Rules = append(v.Rules, visionRule(&r))
 	}

@@ -35,17 +35,20 @@ import (
 	"github.com/watchpost-edge/watchpost/bridge/journal"
 	"github.com/watchpost-edge/watchpost/bridge/upload"
 	"github.com/watchpost-edge/watchpost/vision"
+	"github.com/watchpost-edge/watchpost/vision/render"
 )
 
 // Leaves are the parts that need cgo. main makes them, so that everything else
 // builds and tests without a C library.
 type Leaves struct {
-	Decoder  func() vision.Decoder
-	Keys     *vision.Keys   // shared by quiet cameras; nil: none is shared
-	Budget   *vision.Budget // of decoding, for all cameras; nil: all there is
-	Motion   func(masks [][]vision.Point) vision.MotionDetector
-	Objects  vision.ObjectDetector // nil: none could be had
-	Stills   vision.Snapshotter
+	Decoder func() vision.Decoder
+	Keys    *vision.Keys   // shared by quiet cameras; nil: none is shared
+	Budget  *vision.Budget // of decoding, for all cameras; nil: all there is
+	Motion  func(masks [][]vision.Point) vision.MotionDetector
+	Objects vision.ObjectDetector // nil: none could be had
+	Stills  vision.Snapshotter
+	// Encoder makes the renditions of cameras with masks; nil: none can be made.
+	Encoder  func(width, height int, fps float64) (render.Encoder, error)
 	Detector Detector
 }
 
@@ -107,7 +110,7 @@ type counts struct {
 func New(o Options) *Station {
 	return &Station{
 		cfg: o.Config, version: o.Version, log: o.Log, leaves: o.Leaves,
-		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes())...), registry: prometheus.NewRegistry(),
+		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes(), maskCodes())...), registry: prometheus.NewRegistry(),
 		cameras: map[string]*camera{}, evicted: newEvictions(),
 	}
 }
@@ -303,6 +306,9 @@ func (s *Station) Run(ctx context.Context) error {
 			stage{"analysis of camera " + cfg.ID, c.analyze},
 			stage{"camera " + cfg.ID, c.pull},
 		)
+		if c.masked != nil {
+			stages = append(stages, stage{"hold of masked camera " + cfg.ID, c.holdMasked}, stage{"rendition of camera " + cfg.ID, c.render})
+		}
 		if c.small != nil {
 			stages = append(stages, stage{"sub stream of camera " + cfg.ID, c.pullSub})
 		}

@@ -53,7 +53,7 @@ func (c *camera) draw(gop []*ingest.Unit) (jpeg []byte, err error) {
 		newest := i == len(gop)-1
 		if err := decoder.Decode(u, func(f *vision.Frame) error {
 			if newest {
-				jpeg, err = c.station.leaves.Stills.Snapshot(f, vision.Still{})
+				jpeg, err = c.station.leaves.Stills.Snapshot(f, vision.Still{Masks: maskPolygons(&c.cfg)})
 			}
 			return err
 		}); err != nil {

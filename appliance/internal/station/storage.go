@@ -40,6 +40,7 @@ func (s *Station) held() func(media.Item) bool {
 }
 
 func heldBy(holds []desk.Hold, it media.Item) bool {
+	it.Owner, _ = unsealed(it.Owner) // an original is held with what is shown
 	for i := range holds {
 		h := &holds[i]
 		switch it.Class {

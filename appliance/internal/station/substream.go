@@ -156,6 +156,9 @@ func (s *Station) Live(id string, small bool) (whep.Video, bool) {
 	if c == nil {
 		return whep.Video{}, false
 	}
+	if c.masked != nil {
+		return c.maskedVideo()
+	}
 	if small && c.small != nil {
 		if video, ok := c.small.video(); ok {
 			return video, true

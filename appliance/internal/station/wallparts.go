@@ -26,7 +26,7 @@ func (s wallDevices) Cameras() []wall.Camera {
 	for _, cfg := range s.cfg.Cameras {
 		c := wall.Camera{
 			ID: cfg.ID, Name: cfg.Name, Record: cfg.Record, Analyze: cfg.Analyze.Enabled,
-			Zones: map[string][][2]float64{}, Live: s.cameras[cfg.ID].state(),
+			Groups: cfg.Groups, Pinyin: s.cameras[cfg.ID].pinyin, Zones: map[string][][2]float64{}, Live: s.cameras[cfg.ID].state(),
 		}
 		if p := cfg.Position; p.Lat != 0 || p.Lon != 0 {
 			c.Position = &wall.View{Lat: p.Lat, Lon: p.Lon, Bearing: p.Bearing, FOV: p.FOV, RangeM: p.RangeM}
@@ -39,6 +39,14 @@ func (s wallDevices) Cameras() []wall.Camera {
 		list = append(list, c)
 	}
 	return list
+}
+
+// Groups implements wall's devices.
+func (s wallDevices) Groups(camera string) []string {
+	if c := s.cameras[camera]; c != nil {
+		return c.cfg.Groups
+	}
+	return nil
 }
 
 // state is the camera's live facts.
@@ -134,12 +142,6 @@ func (s wallFiles) Clip(id, part string) (wall.File, error) {
 		return wall.File{}, fmt.Errorf("open clip %s part %s: %w", id, part, err)
 	}
 	return wall.File{Body: f, Size: r.Bytes, ETag: r.SHA256}, nil
-}
-
-// Original implements wall's files. What is recorded here is what is shown:
-// no clip has another original.
-func (s wallFiles) Original(id, part string) (wall.File, error) {
-	return wall.File{}, fmt.Errorf("open original of clip %s part %s: %w", id, part, media.ErrNotFound)
 }
 
 // Cut implements wall's files.
