@@ -131,9 +131,12 @@ func DecodeReplay(b []byte) (Replay, error) {
 func (l *line) receipt(ctx context.Context, r Receipt, payload []byte) error {
 	ours := r.Epoch == "" || r.Epoch == l.epoch
 	var moved *laneWindow
-	if ours {
-		l.change(func() { moved = l.mark(r) })
-	}
+	l.change(func() {
+		l.receiptOfOlder(r)
+		if ours {
+			moved = l.mark(r)
+		}
+	})
 	if moved != nil {
 		if err := l.save(moved); err != nil {
 			return err

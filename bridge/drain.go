@@ -19,6 +19,9 @@ type sent struct {
 // drain sends the lanes in order, a higher one first, as far as the window
 // has room.
 func (l *line) drain(ctx context.Context, session Session, tickets chan<- sent) error {
+	if err := l.drainOlder(ctx, session); err != nil {
+		return err
+	}
 	size := batchEventsMax
 	for {
 		changed := l.journal.Changed()

@@ -73,6 +73,10 @@ type Options struct {
 	// nobody has sent it again: then it goes without data. It is asked for
 	// every event and must not block. Nil: only this run's are known.
 	Withheld func(uplink, id string) bool
+	// Older gives the epochs before the journal's, the oldest first: what an
+	// uplink has not had of them goes before the journal. Run asks once, beside
+	// its other work, and closes them at its end. Nil: there are none.
+	Older func(ctx context.Context) ([]OlderReader, error)
 	// Flush is how long Run may go on after its context ended; 0 is 5 s,
 	// negative not at all.
 	Flush time.Duration
@@ -151,11 +155,17 @@ func (f *Forwarder) Run(ctx context.Context) error {
 	for _, l := range f.lines {
 		group.Go(func() { l.run(inner) })
 	}
+	var older []OlderReader
+	group.Go(func() { older = f.loadOlder(inner) })
 	<-ctx.Done()
 	f.flush()
 	cancel()
 	group.Wait()
-	return nil
+	var err error
+	for _, j := range older {
+		err = errors.Join(err, j.Close())
+	}
+	return err
 }
 
 // flush waits until every uplink that stands has confirmed all.

@@ -36,6 +36,10 @@ type line struct {
 	awaited   *Outgoing       // sent again and without a receipt
 	replays   []Replay        // asked for, oldest first
 	aside     map[string]bool // events that headquarters refused: they go without data
+
+	older      []OlderReader // go first; set once, with olderKnown
+	olderKnown bool
+	olderBatch *olderBatch // on its way
 }
 
 func newLine(o Options, u UplinkConfig) (*line, error) {
@@ -112,8 +116,9 @@ func (l *line) keepTimes() (stop func()) {
 	ended, done := make(chan struct{}), make(chan struct{})
 	flush := func() {
 		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.trail.flush()
+		content, whole := l.trail.unsaved()
+		l.mu.Unlock()
+		l.trail.save(content, whole)
 	}
 	go func() {
 		defer close(done)
@@ -218,6 +223,11 @@ func (l *line) lag() map[Lane]uint64 {
 	lag := map[Lane]uint64{}
 	for _, lane := range l.window.lanes {
 		lag[lane.lane] = l.journal.LastSequence(lane.lane) - lane.cursor
+		for _, j := range l.older {
+			if at, err := j.Cursor(l.config.Name, lane.lane); err == nil {
+				lag[lane.lane] += j.LastSequence(lane.lane) - at
+			}
+		}
 	}
 	return lag
 }

@@ -43,11 +43,16 @@ func (l *line) hole(hole *RetiredError, why error) ([]Record, []Outgoing, error)
 	if !ok {
 		return nil, nil, why
 	}
+	l.log.Warn("a range was retired before it was confirmed", "lane", hole.Lane, "through", hole.Through)
+	return standIn(record, hole)
+}
+
+// standIn sends an event in place of what it stands for.
+func standIn(record Record, hole *RetiredError) ([]Record, []Outgoing, error) {
 	wire, err := record.Event.Encode()
 	if err != nil {
 		return nil, nil, err
 	}
-	l.log.Warn("a range was retired before it was confirmed", "lane", hole.Lane, "through", hole.Through)
 	return []Record{record}, []Outgoing{{
 		ID: record.Event.ID, Epoch: record.Event.Epoch, Lane: hole.Lane, Sequence: hole.Through, Wire: wire,
 	}}, nil

@@ -22,6 +22,9 @@ type Salvaged struct {
 	Bad     uint64   // records that contradict their own hash or cannot be read
 	Holes   uint64   // places between the first and the last record that are missing
 	Files   []string // that could not be read to their end, and why
+	// Cursors are the newest that were found, by their keys in the store; they
+	// are there before the first record is visited.
+	Cursors map[string]uint64 `json:"-"`
 }
 
 // Salvage reads the records of a damaged journal's folder, whatever badger and
@@ -30,7 +33,7 @@ type Salvaged struct {
 // that was removed by retention may come again; one that was erased may not,
 // unless what erased it is damaged.
 func Salvage(ctx context.Context, path string, visit func(bridge.Record) error) (Salvaged, error) {
-	s := &salvage{ctx: ctx, places: map[uint64]placed{}}
+	s := &salvage{ctx: ctx, places: map[uint64]placed{}, cursors: map[string]uint64{}, seen: Salvaged{Cursors: map[string]uint64{}}}
 	for pattern, read := range map[string]func(string, func(key, value []byte, version uint64)) error{"*.sst": readTable, "*" + tableExt: readLog} {
 		files, err := filepath.Glob(filepath.Join(path, pattern))
 		if err != nil {
@@ -58,6 +61,7 @@ type salvage struct {
 	ctx     context.Context
 	sources []source
 	places  map[uint64]placed
+	cursors map[string]uint64 // versions of seen.Cursors
 	seen    Salvaged
 }
 
@@ -78,6 +82,7 @@ func (s *salvage) find() error {
 			return err
 		}
 		err := from.read(from.path, func(key, value []byte, version uint64) {
+			s.cursor(key, value, version)
 			if len(key) != 9 || key[0] != prefixEvent || len(value) == 0 {
 				return
 			}
@@ -91,6 +96,18 @@ func (s *salvage) find() error {
 		}
 	}
 	return nil
+}
+
+// cursor remembers the newest version of a cursor.
+func (s *salvage) cursor(key, value []byte, version uint64) {
+	if len(key) < 3 || key[0] != prefixCursor {
+		return
+	}
+	position, err := placeOf(value)
+	if old, ok := s.cursors[string(key)]; err != nil || ok && version < old {
+		return
+	}
+	s.cursors[string(key)], s.seen.Cursors[string(key)] = version, position
 }
 
 // give reads the sources again, each record from where its newest version is.

@@ -14,8 +14,7 @@ func (s *Station) journalFindings() []health.Finding {
 		return append(list, health.Finding{Code: "journal_damaged", Text: err.Error()})
 	}
 	for _, path := range aside {
-		list = append(list, health.Finding{Code: "journal_damaged", Subject: path, Text: "what it had not sent is not sent by itself, and what came after its last checkpoint is not in the room; " +
-			"run `watchpost journal salvage`, record again what is missing, then move the folder away"})
+		list = append(list, health.Finding{Code: "journal_damaged", Subject: path, Text: s.older.asideText(path, s.cfg.Uplinks)})
 	}
 	return list
 }

@@ -79,6 +79,7 @@ type Station struct {
 	cutter    *clip.Cutter
 	pillars   *pillars
 	forwarder *bridge.Forwarder
+	older     olderEpochs
 	receipts  *receipts
 	deferred  *deferred
 	refusals  refusals
@@ -219,7 +220,7 @@ func (s *Station) makeDevices() error {
 
 func (s *Station) makeBridge() error {
 	s.deferred = &deferred{handle: s.desk.Handle, log: s.log}
-	o := bridge.Options{Journal: s.journal, Version: s.version, Logger: s.log, Down: s.down, SetAside: s.setAside,
+	o := bridge.Options{Journal: s.journal, Version: s.version, Logger: s.log, Down: s.down, SetAside: s.setAside, Older: s.openOlder,
 		Dir: filepath.Join(s.cfg.Data.Dir, "uplinks"), Withheld: func(uplink, id string) bool { return s.receipts.withheld(uplink, id) }}
 	for _, u := range s.cfg.Uplinks {
 		up, err := s.makeUplink(u)
