@@ -18,6 +18,7 @@ require (
 	github.com/mochi-mqtt/server/v2 v2.7.9
 	github.com/nats-io/nats-server/v2 v2.11.10
 	github.com/nats-io/nats.go v1.48.0
+	github.com/mozillazg/go-pinyin v0.20.0
 	github.com/oklog/ulid/v2 v2.1.1
 	github.com/pion/interceptor v0.1.41
 	github.com/pion/rtp v1.8.23

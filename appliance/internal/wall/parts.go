@@ -39,6 +39,8 @@ type journal interface {
 // call anew. They are asked several times a second and must not block.
 type devices interface {
 	Cameras() []Camera
+	// Groups are those of a camera.
+	Groups(camera string) []string
 	Pillars() []Pillar
 	Drones() []Drone
 	Uplinks() []Uplink

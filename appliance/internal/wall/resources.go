@@ -38,6 +38,8 @@ type Camera struct {
 	Analyze  bool                    `json:"analyze"`
 	Zones    map[string][][2]float64 `json:"zones,omitempty"` // polygons, 0..1 of the picture
 	Masks    [][][2]float64          `json:"masks,omitempty"`
+	Groups   []string                `json:"groups,omitempty"`
+	Pinyin   string                  `json:"pinyin,omitempty"` // of the name, initials first, for search
 	Live     CameraState             `json:"live"`
 }
 

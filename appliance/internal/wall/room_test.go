@@ -413,6 +413,8 @@ func (s *station) Cut(_ context.Context, _ string, from, to time.Time) (wall.Cut
 	return wall.Cut{File: wall.File{Body: body{bytes.NewReader(s.clip)}, Size: int64(len(s.clip)), ETag: "cut"}, From: from, To: to}, nil
 }
 
+func (s *station) Groups(string) []string { return nil }
+
 func (s *station) Track(drone string, _, _ time.Time) ([]ingest.Telemetry, error) {
 	return []ingest.Telemetry{{Drone: drone, At: time.Now()}}, nil
 }

@@ -16,7 +16,7 @@ func (s *Server) sees(who caller, camera string) bool {
 }
 
 // groupsOf are the groups that a camera is configured into.
-func (s *Server) groupsOf(string) []string { return nil }
+func (s *Server) groupsOf(camera string) []string { return s.o.Devices.Groups(camera) }
 
 func cameraForbidden(id string) *problem {
 	p := fault(http.StatusForbidden, "camera_forbidden", "ask the administrator for this camera", "camera %q is not among those that you may see", clip(id, 64))

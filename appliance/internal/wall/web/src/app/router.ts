@@ -16,6 +16,7 @@ export const router = createRouter({
         { path: 'tasks', name: 'tasks', component: () => import('@/pages/TasksPage.vue') },
         { path: 'tasks/:id', name: 'task', component: () => import('@/pages/TasksPage.vue') },
         { path: 'cameras', name: 'cameras', component: () => import('@/pages/CamerasPage.vue') },
+        { path: 'playback', name: 'playback', component: () => import('@/pages/PlaybackPage.vue') },
         { path: 'map', name: 'map', component: () => import('@/pages/MapPage.vue') },
         { path: 'devices', name: 'devices', component: () => import('@/pages/DevicesPage.vue') },
         { path: 'audit', name: 'audit', component: () => import('@/pages/AuditPage.vue') },

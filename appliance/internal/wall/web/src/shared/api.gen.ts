@@ -1361,6 +1361,10 @@ export interface components {
                 [key: string]: number[][];
             };
             masks?: number[][][];
+            /** @description of the configuration */
+            groups?: string[];
+            /** @description of the name, initials first, for search */
+            pinyin?: string;
             live: components["schemas"]["CameraState"];
         };
         PillarStatus: {

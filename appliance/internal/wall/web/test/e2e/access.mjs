@@ -7,12 +7,16 @@
 // The CA is in HOME's NSS database; nothing is ignored. One JSON line tells
 // what was seen: {"security", "cookies", "violations", "errors", "pages",
 // "locked", "unlocked", "kiosk", "fps"}.
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { launch } from '../fixture/browser.mjs'
+
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 const [base, setup, camera, shots] = process.argv.slice(2)
 const url = base.replace(/\/$/, '')
 const browser = await launch()
-const seen = { security: [], violations: [], errors: [], pages: [] }
+const seen = { security: [], violations: [], errors: [], pages: [], axe: [] }
 const name = 'chief'
 const password = 'e2e-password-1'
 
@@ -34,11 +38,18 @@ async function open(context) {
   page.on('pageerror', (e) => seen.errors.push(`${page.url()}: ${e.message}`))
   return page
 }
+// evaluate is not bound by the page's policy, so axe runs under it too.
+async function accessible(page, name) {
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'] }))
+  seen.axe.push(...violations.map((v) => `${name}: ${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join('; ')}`))
+}
 const shot = async (page, file) => shots && page.screenshot({ path: `${shots}/${file}.png` })
 
 const context = await browser.newContext({ viewport: { width: 1600, height: 900 }, locale: 'zh-CN' })
 const page = await open(context)
 await page.goto(setup)
+await accessible(page, 'setup')
 await shot(page, 'setup')
 await page.locator('input[autocomplete=username]').fill(name)
 for (const input of await page.locator('input[type=password]').all()) await input.fill(password)
@@ -52,6 +63,7 @@ await page.locator('dialog input[autocomplete=off]').fill('李雷')
 await page.locator('dialog input[type=password]').fill(password)
 await page.locator('dialog input[type=radio]').nth(1).check()
 await page.locator(`dialog input[type=checkbox][value="${camera}"]`).check()
+await accessible(page, 'user')
 await shot(page, 'user')
 await page.locator('dialog button[type=submit]').click()
 await page.locator('td', { hasText: '李雷' }).waitFor()
@@ -61,8 +73,10 @@ await page.locator('section', { hasText: '令牌' }).locator('header button').la
 await page.locator('dialog input[autocomplete=off]').fill('lobby')
 await page.locator('dialog button[type=submit]').click()
 const secret = await page.locator('[data-secret]').inputValue()
+await accessible(page, 'token')
 await shot(page, 'token')
 await page.locator('dialog button.primary').click()
+await accessible(page, 'people')
 await shot(page, 'people')
 const screen = await browser.newContext({ viewport: { width: 1920, height: 1080 }, locale: 'zh-CN' })
 const wall = await open(screen)
@@ -77,6 +91,7 @@ for (const path of ['/', '/tasks', '/cameras', '/map', '/devices', '/audit', '/p
   await page.locator('main').first().waitFor()
   await page.waitForTimeout(700) // for what loads late: map, tiles
   seen.pages.push(path)
+  if (path === '/audit') await accessible(page, 'audit')
   await shot(page, `page${path.replaceAll('/', '-')}`)
 }
 seen.cookies = (await context.cookies()).map(({ name, secure, httpOnly, sameSite }) => ({ name, secure, httpOnly, sameSite }))
@@ -89,6 +104,7 @@ seen.live = true
 await page.goto(`${url}/`)
 await page.locator('nav button', { hasText: '锁屏' }).click()
 await page.locator('dialog.lock').waitFor()
+await accessible(page, 'locked')
 await shot(page, 'locked')
 seen.locked = await page.evaluate(async () => (await fetch('/api/v1/incidents', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"source":"walk_in","kind":"theft","place":"x"}' })).status)
 await page.reload()
@@ -97,6 +113,15 @@ await page.locator('dialog.lock input[type=password]').fill(password)
 await page.locator('dialog.lock button[type=submit]').click()
 await page.locator('dialog.lock').waitFor({ state: 'detached' })
 seen.unlocked = true
+
+if (shots) {
+  await page.locator('nav button', { hasText: 'English' }).click()
+  for (const path of ['/people', '/audit']) {
+    await page.goto(url + path)
+    await page.locator('table').first().waitFor()
+    await shot(page, `en${path.replaceAll('/', '-')}`)
+  }
+}
 
 process.stdout.write(`${JSON.stringify(seen)}\n`)
 await browser.close()
