@@ -34,7 +34,9 @@ func (c *Camera) play(ctx context.Context, start time.Time) error {
 	defer timer.Stop()
 	for loop := 0; ; loop++ {
 		for i := 0; i < len(c.conf.Footage.Frames); i++ {
-			i = p.skip(i)
+			if i = p.skip(i); i == len(c.conf.Footage.Frames) {
+				break
+			}
 			if err := p.wait(ctx, timer, loop, i); err != nil {
 				return nil //nolint:nilerr // the end of ctx is how playing ends
 			}
@@ -46,22 +48,23 @@ func (c *Camera) play(ctx context.Context, start time.Time) error {
 }
 
 // skip is the frame to go on with: the next key frame if a reader asked for
-// one and the loop still has one. Time goes on without a hole.
+// one, which may be the first of the next loop. Time goes on without a hole.
 func (p *player) skip(i int) int {
 	c := p.camera
 	c.mu.Lock()
 	asked := c.asked
 	c.asked = false
 	c.mu.Unlock()
-	frames := c.conf.Footage.Frames
+	film := c.conf.Footage
 	if !asked {
 		return i
 	}
-	ahead := slices.IndexFunc(frames[i:], func(f Frame) bool { return f.Key })
-	if ahead <= 0 {
-		return i
+	ahead := slices.IndexFunc(film.Frames[i:], func(f Frame) bool { return f.Key })
+	if ahead < 0 {
+		p.skipped += film.Duration - film.Frames[i].Start
+		return len(film.Frames)
 	}
-	p.skipped += frames[i+ahead].Start - frames[i].Start
+	p.skipped += film.Frames[i+ahead].Start - film.Frames[i].Start
 	return i + ahead
 }
 
