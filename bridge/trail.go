@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -107,7 +106,10 @@ func (t *trail) load(f folder, epoch string, lanes []*laneWindow) error {
 			t.add(lane.lane, mark, lane.cursor, time.Time{})
 		}
 	}
-	return t.rewrite()
+	t.all()
+	content := bytes.Clone(t.buffer.Bytes())
+	t.buffer.Reset()
+	return t.replace(content)
 }
 
 // take is what one line of the file says.
@@ -161,7 +163,7 @@ func (t *trail) addID(line trailLine) {
 	t.ids[line.ID] = line
 	if len(t.order) > trailIDsMax {
 		delete(t.ids, t.order[0])
-		t.order = slices.Delete(t.order, 0, 1)
+		t.order = t.order[1:]
 	}
 }
 
@@ -194,36 +196,25 @@ func (t *trail) write(line trailLine) {
 	t.lines++
 }
 
-// flush appends what is new. What cannot be written is not known after a
-// restart, and no reason to hold an alarm up.
-func (t *trail) flush() {
+// unsaved gives what the file lacks and forgets that it does; whole says that
+// the file is to be replaced by it, since it has grown too long.
+func (t *trail) unsaved() (content []byte, whole bool) {
 	if t.path == "" {
-		return
+		return nil, false
 	}
 	for key := range t.open {
 		t.settle(key)
 	}
-	if t.buffer.Len() == 0 {
-		return
+	if whole = t.lines > 4*trailLaneMax; whole {
+		t.all()
 	}
-	var err error
-	if t.file == nil {
-		t.file, err = os.OpenFile(t.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	}
-	if err == nil {
-		_, err = t.file.Write(t.buffer.Bytes())
-	}
+	content = bytes.Clone(t.buffer.Bytes())
 	t.buffer.Reset()
-	if err == nil && t.lines > 4*trailLaneMax {
-		err = t.rewrite()
-	}
-	if err != nil {
-		t.log.Warn("times of receipts not written: not known after a restart", "file", t.path, "err", err)
-	}
+	return content, whole
 }
 
-// rewrite makes the file as short as what is remembered.
-func (t *trail) rewrite() error {
+// all makes what is unsaved everything that is remembered.
+func (t *trail) all() {
 	t.open = map[trailKey]bool{}
 	t.buffer.Reset()
 	t.lines = 0
@@ -235,10 +226,33 @@ func (t *trail) rewrite() error {
 			t.write(trailLine{Lane: key.lane, Mark: key.mark, Through: p.through, At: stampOf(p.at)})
 		}
 	}
-	err := t.close()
-	content := bytes.Clone(t.buffer.Bytes())
-	t.buffer.Reset()
-	return errors.Join(err, folder(filepath.Dir(t.path)).replace(filepath.Base(t.path), content, false))
+}
+
+// save writes what unsaved gave. It touches the file only, so that no lock is
+// held over it: only one goroutine calls it. What cannot be written is not
+// known after a restart, and no reason to hold an alarm up.
+func (t *trail) save(content []byte, whole bool) {
+	if len(content) == 0 {
+		return
+	}
+	var err error
+	if whole {
+		err = errors.Join(t.close(), t.replace(content))
+	} else {
+		if t.file == nil {
+			t.file, err = os.OpenFile(t.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		}
+		if err == nil {
+			_, err = t.file.Write(content)
+		}
+	}
+	if err != nil {
+		t.log.Warn("times of receipts not written: not known after a restart", "file", t.path, "err", err)
+	}
+}
+
+func (t *trail) replace(content []byte) error {
+	return folder(filepath.Dir(t.path)).replace(filepath.Base(t.path), content, false)
 }
 
 func (t *trail) close() error {
