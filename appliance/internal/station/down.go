@@ -127,23 +127,24 @@ func (s *Station) order(ctx context.Context, m bridge.Message) (*desk.OrderAnswe
 func (s *Station) readOrder(m bridge.Message) (desk.Input, string, error) {
 	by := desk.Actor{Name: m.Uplink, Role: "uplink"}
 	if m.Kind == bridge.KindIncident {
-		var o incidentFromAbove
-		if err := json.Unmarshal(m.Payload, &o); err != nil {
-			return nil, o.ID, err
-		}
+		o, err := decodeOrder[incidentFromAbove](m.Payload)
 		return desk.ReportIn{
 			Source: "hq", Kind: o.Kind, Priority: o.Priority, Place: o.Place, Position: o.Position, Note: o.Note, At: o.At.Time,
 			By: by, HQID: o.ID, Uplink: m.Uplink,
-		}, o.ID, nil
+		}, o.ID, err
 	}
-	var o taskFromAbove
-	if err := json.Unmarshal(m.Payload, &o); err != nil {
-		return nil, o.ID, err
-	}
+	o, err := decodeOrder[taskFromAbove](m.Payload)
 	return desk.TaskIn{
 		Template: o.Template, To: o.To, Limit: o.Limit.time(), Note: o.Note, Incident: s.ours(m.Uplink, o.Incident), Priority: o.Priority,
 		By: by, HQID: o.ID, Uplink: m.Uplink,
-	}, o.ID, nil
+	}, o.ID, err
+}
+
+// decodeOrder reads what came from above, as far as it can be read.
+func decodeOrder[T incidentFromAbove | taskFromAbove](payload []byte) (T, error) {
+	var o T
+	err := json.Unmarshal(payload, &o)
+	return o, err
 }
 
 // ours is the room's id of an incident that headquarters names by its own.

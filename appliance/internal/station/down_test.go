@@ -187,3 +187,21 @@ func TestWayDownOfAWebhook(t *testing.T) {
 		return slices.Contains(c.hq.again, alert.ID)
 	})
 }
+
+func FuzzDecodeOrder(f *testing.F) {
+	f.Add([]byte(`{"id":"T1","template":"patrol","to":"wu","limit":"2026-01-02T03:04:05Z","note":"去","incident":"I1","priority":"P1"}`))
+	f.Add([]byte(`{"id":"T2","to":"wu","limit":"1h30m"}`))
+	f.Add([]byte(`{"id":"I1","kind":"theft","place":"x","position":{"lat":1,"lon":2},"at":"2026-01-02T03:04:05.678+08:00"}`))
+	f.Add([]byte(`{"limit":"-5m"}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if o, err := decodeOrder[taskFromAbove](b); err == nil {
+			again, err := json.Marshal(map[string]any{"id": o.ID, "to": o.To, "note": o.Note})
+			require.NoError(t, err)
+			same, err := decodeOrder[taskFromAbove](again)
+			require.NoError(t, err)
+			require.Equal(t, []string{o.ID, o.To, o.Note}, []string{same.ID, same.To, same.Note})
+			require.False(t, o.Limit.in < 0)
+		}
+		_, _ = decodeOrder[incidentFromAbove](b)
+	})
+}
