@@ -22,7 +22,7 @@ const journalPage = 1000
 // answers GET /api/v1/journal.
 func journalCommand(args []string, out, errs io.Writer) error {
 	if len(args) == 0 {
-		return fmt.Errorf("journal: say what to do: tail, export, verify or salvage")
+		return fmt.Errorf("journal: say what to do: tail, export, verify, salvage or restored")
 	}
 	verb := args[0]
 	flags, path := configFlag("journal "+verb, errs)
@@ -41,6 +41,13 @@ func journalCommand(args []string, out, errs io.Writer) error {
 	if verb == "salvage" {
 		return salvage(ctx, cfg.Data.Journal.Dir, *from, out, errs)
 	}
+	if verb == "restored" {
+		epoch, err := journal.Restored(journal.Options{Dir: cfg.Data.Journal.Dir})
+		if err == nil {
+			fmt.Fprintf(out, "epoch %s begins; what the uplinks have not had of the one before goes first\n", epoch)
+		}
+		return err
+	}
 	j, err := journal.OpenReadOnly(cfg.Data.Journal.Dir, slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
@@ -58,7 +65,7 @@ func journalCommand(args []string, out, errs io.Writer) error {
 	case "verify":
 		return verifyJournal(ctx, j, out)
 	}
-	return fmt.Errorf("journal %s: unknown; write tail, export, verify or salvage", verb)
+	return fmt.Errorf("journal %s: unknown; write tail, export, verify, salvage or restored", verb)
 }
 
 // export writes one JSON object a line: the place and the event as it is on

@@ -28,7 +28,7 @@ const usage = `watchpost: the edge appliance of a command room
                                               the camera's rules over footage: tuning and back-testing
   watchpost user     add|passwd|list|disable  -config FILE [-role ROLE] [-password-file FILE] [NAME]
   watchpost certificate  -config FILE [-out DIR] PILLAR   a pillar's client certificate: it then needs no password
-  watchpost journal  tail|export|verify|salvage  -config FILE [-after PLACE] [-n COUNT] [-from DIR]
+  watchpost journal  tail|export|verify|salvage|restored  -config FILE [-after PLACE] [-n COUNT] [-from DIR]
   watchpost verify   BUNDLE [-key FILE]       is this evidence as it left the box?
   watchpost version
 `
