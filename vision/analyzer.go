@@ -85,9 +85,10 @@ type Analyzer struct {
 	watch    *watch
 	decoding spell
 	seeing   spell
-	wanted   []Class   // what some rule, or the camera, is about
-	urgency  string    // the highest priority of its rules
-	patient  time.Time // until then it may lag: it looks back
+	wanted   []Class       // what some rule, or the camera, is about
+	urgency  string        // the highest priority of its rules
+	patient  time.Time     // until then it may lag: it looks back
+	heldTo   time.Duration // media time up to which nothing is open that should not be
 
 	mu     sync.Mutex
 	stats  Stats

@@ -23,6 +23,7 @@ const (
 // Why a gate opened.
 const (
 	becauseSlices = "pictures cost more than they should"
+	becauseLess   = "pictures cost less than they should"
 	becauseKey    = "key pictures differ"
 	becauseTrack  = "an object was not found again"
 	becauseRule   = "a rule waits"
@@ -37,7 +38,8 @@ const (
 	learnLeast = 4 * time.Second // of quiet, before anything is known
 	busyLeast  = 2 * time.Second // after the last motion
 	keyEvery   = 2 * time.Second // between lone key pictures
-	keyRarely  = 6 * time.Second // once it has proven itself
+	keyRarely  = 4 * time.Second // once it has proven itself
+	lessLasts  = 9 * time.Second // until a frozen or covered picture has shown itself
 	keySlack   = 100 * time.Millisecond
 	proofFirst = 15 * time.Second // of quiet, before the first proof
 	proofEvery = 20 * time.Minute // in the long run
@@ -81,7 +83,8 @@ type gate struct {
 	run    uint32
 	now    time.Time // when the newest unit came
 
-	sum   float64
+	sum   float64 // of what stands out
+	low   float64 // and of what is missing: a picture that froze, or was covered
 	alarm float64
 	facts []fact // since pictures were looked at last: to be learnt, if these showed nothing
 
@@ -89,6 +92,7 @@ type gate struct {
 	looked    time.Time // at a key picture
 	proven    int       // proofs since the last miss
 	quietFor  time.Time // in state quiet since
+	proved    time.Time // last
 	nextProof time.Duration
 	leisure   bool    // the box has time for a proof
 	moves     int     // looks with motion since it opened
@@ -132,7 +136,7 @@ func (g *gate) take(u *ingest.Unit) verdict {
 // measure notes what the unit is in the compressed stream.
 func (g *gate) measure(u *ingest.Unit) slice.Picture {
 	if u.Run != g.run {
-		g.run, g.held, g.bytes, g.key, g.sum, g.facts = u.Run, nil, 0, time.Time{}, 0, nil
+		g.run, g.held, g.bytes, g.key, g.sum, g.low, g.facts = u.Run, nil, 0, time.Time{}, 0, 0, nil
 	}
 	p := g.reader.Read(u)
 	if u.Key {
@@ -146,7 +150,9 @@ func (g *gate) measure(u *ingest.Unit) slice.Picture {
 	g.layers = max(g.layers, p.Layer)
 	f := fact{at: placeOf(p, g.since), bytes: float64(p.Bytes), qp: p.QP}
 	if p.Type != slice.I && p.Type != slice.Unknown {
-		g.sum = max(0, g.sum+min(standMax, g.norm.stands(f))-sumSlack)
+		z := g.norm.stands(f)
+		g.sum = max(0, g.sum+min(standMax, z)-sumSlack)
+		g.low = max(0, g.low+min(standMax, -z)-sumSlack)
 		g.peak = max(g.peak, g.sum)
 	}
 	if p.Type != slice.Unknown && len(g.facts) < heldUnitsMax {
@@ -203,14 +209,19 @@ func (g *gate) quiet(u *ingest.Unit) verdict {
 		return hold
 	}
 	g.counts.Held++
-	quiet := g.now.Sub(g.quietFor)
+	if g.proved.IsZero() {
+		g.proved = g.now
+	}
 	switch {
 	case g.sum >= g.alarm:
 		return g.open(GateBusy, becauseSlices)
+	case g.low >= 2*sumLoose:
+		return g.open(GateBusy, becauseLess)
 	case len(g.held) == 0 || g.now.Sub(g.key) > gopMax:
 		return g.open(GateFull, fmt.Sprintf("no key picture for %s", gopMax))
-	case quiet > g.nextProof && g.leisure:
+	case g.now.Sub(g.proved) > g.nextProof && g.now.Sub(g.quietFor) > proofLasts && g.leisure:
 		g.counts.Proofs++
+		g.proved = g.now
 		return g.open(GateBusy, becauseProof)
 	case u.Key && g.now.Sub(g.looked) >= g.pause()-keySlack:
 		return lone
@@ -289,6 +300,8 @@ func (g *gate) rest(free bool, hevc bool, area int) {
 		least = learnLeast
 	case g.reason == becauseProof:
 		least = proofLasts
+	case g.reason == becauseLess:
+		least = lessLasts
 	}
 	if calm < least {
 		return
@@ -300,7 +313,7 @@ func (g *gate) rest(free bool, hevc bool, area int) {
 		return
 	}
 	g.judge()
-	g.state, g.reason, g.quietFor, g.looked, g.sum = GateQuiet, "", g.now, g.now, 0
+	g.state, g.reason, g.quietFor, g.looked, g.sum, g.low = GateQuiet, "", g.now, g.now, 0, 0
 }
 
 // judge learns from a stretch that is over, whether opening was right.
@@ -312,7 +325,7 @@ func (g *gate) judge() {
 		g.alarm = max(sumStrict, 0.7*g.alarm)
 	case g.reason == becauseProof:
 		g.proven++
-		g.nextProof = min(proofEvery, 2*g.nextProof)
+		g.nextProof = min(proofEvery, 4*g.nextProof)
 		g.alarm += (sumAlarm - g.alarm) / 8
 	case g.reason == becauseSlices && g.moves == 0:
 		g.counts.Idle++

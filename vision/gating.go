@@ -72,6 +72,8 @@ func (a *Analyzer) carryOut(ctx context.Context, u *ingest.Unit, v verdict) {
 		}
 	}
 	switch v {
+	case hold:
+		a.goOn(ctx, u)
 	case lone:
 		a.alone(ctx, u)
 	case wake:
@@ -83,6 +85,15 @@ func (a *Analyzer) carryOut(ctx context.Context, u *ingest.Unit, v verdict) {
 			a.gate.counts.Skipped++
 		}
 		a.settle(u)
+	}
+}
+
+// goOn lets media time go on, once a second, while pictures are held: stays of
+// who has left end in time.
+func (a *Analyzer) goOn(ctx context.Context, u *ingest.Unit) {
+	if at := a.clock.peek(u); at >= a.heldTo+time.Second || at < a.heldTo {
+		a.heldTo = at
+		a.tell(ctx, nil, a.watch.expire(at))
 	}
 }
 
