@@ -2,9 +2,10 @@
 # GO_IMAGE is any Debian 12 with Go ≥ 1.25; BASE is plain Debian 12.
 #   make docker
 #   docker run -v ./station.yaml:/etc/watchpost/station.yaml:ro -v watchpost:/var/lib/watchpost \
-#     -p 8080:8080 -p 1883:1883 -p 8189:8189/udp -p 8189:8189 watchpost
-# The wall answers on loopback only, which in a container is the health check
-# and nobody else, until http.insecure is true in station.yaml.
+#     -p 8443:8443 -p 8080:8080 -p 8883:8883 -p 1883:1883 -p 8189:8189/udp -p 8189:8189 watchpost
+# The wall is on 8443; 8080 sends browsers there and has the box's CA (/ca.crt).
+# The first start's log has the link that makes the first administrator; set
+# http.public_url to the address by which browsers reach the container.
 ARG GO_IMAGE=golang:1.26-bookworm
 ARG BASE=debian:bookworm-slim
 
@@ -34,7 +35,7 @@ ENV MODELS_DIR=/usr/share/watchpost/models
 USER watchpost
 VOLUME /var/lib/watchpost
 # wall, pillars, live pictures, drones
-EXPOSE 8080 1883 8189/udp 8189/tcp 14550/udp
+EXPOSE 8443 8080 8883 1883 8189/udp 8189/tcp 14550/udp
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["curl", "--fail", "--silent", "--output", "/dev/null", "http://127.0.0.1:8080/healthz"]
 ENTRYPOINT ["watchpost"]
 CMD ["run", "-config", "/etc/watchpost/station.yaml"]

@@ -170,9 +170,9 @@ func trustingBrowser(t *testing.T, r *rig) {
 		SameSite         string
 	}
 	var saw struct {
-		Security, Violations, Errors, Pages []string
-		Cookies                             []cookie
-		Kiosk                               struct {
+		Security, Violations, Errors, Pages, Axe []string
+		Cookies                                  []cookie
+		Kiosk                                    struct {
 			URL     string
 			Cookies []cookie
 		}
@@ -186,6 +186,7 @@ func trustingBrowser(t *testing.T, r *rig) {
 	}
 	require.Empty(t, saw.Violations)
 	require.Empty(t, saw.Errors)
+	require.Empty(t, saw.Axe)
 	require.Len(t, saw.Pages, 10)
 	for _, c := range append(saw.Cookies, saw.Kiosk.Cookies...) {
 		require.Equal(t, cookie{"watchpost_session", true, true, "Strict"}, c)

@@ -16,10 +16,11 @@
 // # What it refuses
 //
 // Every route has a row in access.DefaultTable; without a row, a session and
-// the role it is refused. Until TLS is built only loopback is served, unless
-// the configuration says insecure. State is changed by same-origin requests
-// only. Bodies, headers, streams and live pictures are bounded in size, number
-// and time.
+// the role it is refused. Without TLS only loopback is served, unless the
+// configuration says insecure; others are sent to TLS. State is changed by
+// same-origin requests only. A caller is held to his cameras, an uplink's token
+// to its uplink, a locked desk to what a screen may. Bodies, headers, streams
+// and live pictures are bounded in size, number and time.
 //
 // # How it fails
 //
