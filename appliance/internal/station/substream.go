@@ -88,20 +88,28 @@ func (s *Station) streamConfig(cfg *config.Camera, url string) rtsp.Config {
 	}
 }
 
-// pullSub holds the sub stream; the camera has one.
+// pullSub holds the sub stream; the camera has one. The main stream goes first.
 func (c *camera) pullSub(ctx context.Context) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for main := c.source.Stats(); main.State == rtsp.Connecting && main.LastError == ""; main = c.source.Stats() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 	ingest.Keep(ctx, c.station.log.With("camera", c.cfg.ID, "stream", "sub"), ingest.DefaultPace(), c.trySub)
 	return nil
 }
 
-var errMainFirst = errors.New("wait for the main stream: it is the one to find out whether the password is right")
+var errRefused = errors.New("the camera has refused the password to the main stream")
 
 // trySub makes one attempt on the sub stream. Two streams must not ask with a
 // password that one of them knows to be wrong: cameras lock accounts.
 func (c *camera) trySub(ctx context.Context) error {
-	main := c.source.Stats()
-	if main.Refused || main.State == rtsp.Connecting && main.LastError == "" {
-		return errMainFirst
+	if c.source.Stats().Refused {
+		return errRefused
 	}
 	return c.small.sub.Run(ctx)
 }

@@ -91,7 +91,7 @@ func TestOneStreamFindsOutAboutThePassword(t *testing.T) {
 	require.Eventually(t, func() bool { return c.source.Stats().Refused }, 10*time.Second, time.Millisecond)
 	require.Never(t, func() bool { return asked.Load() > 1 }, 1500*time.Millisecond, 50*time.Millisecond)
 	require.EqualValues(t, 1, asked.Load())
-	require.ErrorIs(t, c.trySub(ctx), errMainFirst)
+	require.ErrorIs(t, c.trySub(ctx), errRefused)
 	codes := []string{}
 	for _, f := range c.streamFindings() {
 		codes = append(codes, f.Code)
