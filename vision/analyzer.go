@@ -236,7 +236,7 @@ func (a *Analyzer) compared(ctx context.Context, f *Frame, m moment, motion Moti
 	}
 	if dets, took, ok := a.objects(ctx, f, a.regions(m.at, motion)); ok {
 		tracks := a.tracker.Update(m.at, dets, motion.Regions)
-		a.pace.detected(m.at, took, a.tracker.Tentative() > 0)
+		a.pace.detected(m.at, took, a.tracker.Tentative() > 0, a.parts.Budget.Share())
 		a.publish(tracks)
 		a.tell(ctx, f, a.watch.observe(m, tracks))
 	}

@@ -50,13 +50,18 @@ func (b *Budget) Grant(priority string) bool {
 // Spare tells whether the box has so much left that it may look where nobody
 // expects anything.
 func (b *Budget) Spare() bool {
+	return b.Share() >= 0.8
+}
+
+// Share is how much of what may be saved up is there, 0..1.
+func (b *Budget) Share() float64 {
 	if b == nil {
-		return true
+		return 1
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refill()
-	return b.have >= b.burst*4/5
+	return max(0, float64(b.have)/float64(max(1, b.burst)))
 }
 
 // Spend takes what decoding has cost. It may go below zero: who was granted a

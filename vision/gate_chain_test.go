@@ -87,12 +87,17 @@ func cut(t testing.TB, path string, start time.Time) []*ingest.Unit {
 // observe runs a camera over footage and returns what was raised.
 func observe(t testing.TB, cfg vision.Config, objects vision.ObjectDetector, units []*ingest.Unit) ([]seen, vision.Stats) {
 	t.Helper()
+	return observeWithin(t, nil, cfg, objects, units)
+}
+
+func observeWithin(t testing.TB, budget *vision.Budget, cfg vision.Config, objects vision.ObjectDetector, units []*ingest.Unit) ([]seen, vision.Stats) {
+	t.Helper()
 	r := &reel{units: units}
 	keys := vision.NewKeys(func() vision.Decoder { return avcodec.New(avcodec.Options{}) })
 	defer keys.Close()
 	var all []seen
 	a, err := vision.NewAnalyzer(cfg, vision.Parts{
-		Decoder: func() vision.Decoder { return avcodec.New(avcodec.Options{}) }, Keys: keys,
+		Decoder: func() vision.Decoder { return avcodec.New(avcodec.Options{}) }, Keys: keys, Budget: budget,
 		Motion:  func(masks [][]vision.Point) vision.MotionDetector { return detect.NewMotion(masks) },
 		Objects: objects, Stills: detect.Stills{}, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Sink: func(_ context.Context, s vision.Sighting) {
@@ -215,4 +220,14 @@ func TestWhoCrossesInsideOneGOPIsSeen(t *testing.T) {
 	require.Positive(t, st.Gate.Opened["pictures cost more than they should"])
 	require.Positive(t, st.Gate.Caught, "looked back to the key picture")
 	require.Less(t, st.Decoded, uint64(len(units)*3/4))
+
+	// A box with no processor time left looks at key pictures, and counts the
+	// rest; nothing is put off.
+	none := vision.NewBudget(0)
+	none.Spend(time.Hour)
+	live := street()
+	live.MaxLag = time.Hour
+	_, st = observeWithin(t, none, live, objects, units)
+	require.LessOrEqual(t, st.Decoded, uint64(3), "key pictures")
+	require.Positive(t, st.Gate.Shed)
 }

@@ -102,7 +102,8 @@ func (a *Analyzer) affordable(u *ingest.Unit) bool {
 	if a.cfg.MaxLag < 0 {
 		return true
 	}
-	return a.parts.Budget.Grant(a.urgency) && (time.Since(u.Received) < behindMax || time.Now().Before(a.patient))
+	behind := time.Since(u.Received)
+	return a.parts.Budget.Grant(a.urgency) && (behind < max(behindMax, a.cfg.MaxLag) || time.Now().Before(a.patient))
 }
 
 // settle lets the gate close when nothing goes on.

@@ -88,9 +88,10 @@ func (p *pace) detect(at time.Duration, tracks int) bool {
 
 // detected takes how long the detector took: one that is slow for this box is
 // asked less often. While somebody new waits to be confirmed, a fast one is
-// asked twice as often.
-func (p *pace) detected(at, took time.Duration, someoneNew bool) {
-	pause := p.every
+// asked twice as often. The less the box has to give (share), the less often
+// it is asked, down to a third.
+func (p *pace) detected(at, took time.Duration, someoneNew bool, share float64) {
+	pause := time.Duration(float64(p.every) * (3 - 2*share))
 	if someoneNew {
 		pause /= 2
 	}
