@@ -54,17 +54,22 @@ func newBench(t *testing.T) *bench {
 	return &bench{s, full, dir, result.Incident}
 }
 
-// fullDisk is a journal that refuses when it is told to.
+// fullDisk is a journal that refuses when it is told to, and tells of appends.
 type fullDisk struct {
 	bridge.Appender
-	is atomic.Bool
+	is    atomic.Bool
+	after func([]bridge.Record) // told of each append, before anybody else is
 }
 
 func (f *fullDisk) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket, error) {
 	if f.is.Load() {
 		return nil, nil, journal.ErrFull
 	}
-	return f.Appender.Append(drafts)
+	records, ticket, err := f.Appender.Append(drafts)
+	if f.after != nil {
+		f.after(records)
+	}
+	return records, ticket, err
 }
 
 // clip puts a clip of both parts onto the disk and tells the desk of them.
