@@ -25,11 +25,18 @@ func (s wallDevices) Cameras() []wall.Camera {
 	list := make([]wall.Camera, 0, len(s.cfg.Cameras))
 	for _, cfg := range s.cfg.Cameras {
 		c := wall.Camera{
-			ID: cfg.ID, Name: cfg.Name, Record: cfg.Record, Analyze: cfg.Analyze.Enabled,
+			ID: cfg.ID, Name: cfg.Name, Group: cfg.Group, Record: cfg.Record, Analyze: cfg.Analyze.Enabled,
 			Groups: cfg.Groups, Pinyin: s.cameras[cfg.ID].pinyin, Zones: map[string][][2]float64{}, Live: s.cameras[cfg.ID].state(),
 		}
 		if p := cfg.Position; p.Lat != 0 || p.Lon != 0 {
 			c.Position = &wall.View{Lat: p.Lat, Lon: p.Lon, Bearing: p.Bearing, FOV: p.FOV, RangeM: p.RangeM}
+		}
+		for _, mask := range cfg.Masks {
+			var corners [][2]float64
+			for _, corner := range mask {
+				corners = append(corners, corner)
+			}
+			c.Masks = append(c.Masks, corners)
 		}
 		for name, zone := range cfg.Zones {
 			for _, corner := range zone {
@@ -57,6 +64,12 @@ func (c *camera) state() wall.CameraState {
 	out := wall.CameraState{
 		ID: c.cfg.ID, Live: c.live, Since: bridge.At(c.since), AgeMS: -1,
 		Recording: c.live && c.cfg.Record == "continuous" && c.recorder == nil,
+	}
+	switch {
+	case c.masked != nil && c.stills:
+		out.Rendition = "stills"
+	case c.masked != nil:
+		out.Rendition = "masked"
 	}
 	if !c.last.IsZero() {
 		out.AgeMS = time.Since(c.last).Milliseconds()

@@ -33,6 +33,7 @@ type View struct {
 type Camera struct {
 	ID       string                  `json:"id"`
 	Name     string                  `json:"name"`
+	Group    string                  `json:"group,omitempty"`
 	Position *View                   `json:"position,omitempty"`
 	Record   string                  `json:"record"` // continuous, incidents, off
 	Analyze  bool                    `json:"analyze"`
@@ -54,8 +55,9 @@ type CameraState struct {
 	Width     int          `json:"width"`
 	Height    int          `json:"height"`
 	Codec     string       `json:"codec"`
-	Clock     *CameraClock `json:"clock,omitempty"` // nil until the first picture
-	Why       string       `json:"why,omitempty"`   // why it is not live
+	Clock     *CameraClock `json:"clock,omitempty"`     // nil until the first picture
+	Why       string       `json:"why,omitempty"`       // why it is not live
+	Rendition string       `json:"rendition,omitempty"` // masked, or stills: masked, one picture a second; empty: as it comes
 }
 
 // CameraClock is a camera's clock beside the box's.

@@ -1346,12 +1346,19 @@ export interface components {
             clock?: components["schemas"]["CameraClock"];
             /** @description h264, h265, mjpeg; empty when not known */
             codec: string;
+            /**
+             * @description what is shown of a camera with masks: its masked rendition, or stills of it, one a second, when there are more than renditions_max; absent without masks
+             * @enum {string}
+             */
+            rendition?: "masked" | "stills";
             /** @description why it is not live */
             why?: string;
         };
         Camera: {
             id: string;
             name: string;
+            /** @description users may be held to some groups' cameras */
+            group?: string;
             position?: components["schemas"]["View"];
             /** @enum {string} */
             record: "continuous" | "incidents" | "off";
