@@ -22,6 +22,7 @@ const decodeShare = 0.75
 func openLeaves(cfg *config.Config, log *slog.Logger) (station.Leaves, func(), error) {
 	detector, info, err := detect.Open(detect.Options{
 		Backend: cfg.Detector.Backend, Model: cfg.Detector.Model, SHA256: cfg.Detector.SHA256, Library: cfg.Detector.Library, Dirs: modelDirs(cfg),
+		Classes: cfg.Detector.Classes, MinScore: cfg.Detector.MinScore, Overlap: cfg.Detector.Overlap,
 	})
 	if err != nil {
 		return station.Leaves{}, nil, errors.Join(errors.New("open object detector"), err)

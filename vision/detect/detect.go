@@ -47,6 +47,10 @@ type Options struct {
 	Library string   // ONNX Runtime; a bare name is looked for in Dirs, then by the loader
 	Dirs    []string // MODELS_DIR, data.dir/models; empty ones are left out
 	Wait    time.Duration
+	// Classes are what the model finds, in its order; none are COCO's 80.
+	Classes  []string
+	MinScore float64 // 0..1: the model's detections below are left out
+	Overlap  float64 // 0..1: from which two boxes are one object; 0 is 0.45
 }
 
 // Info is what was chosen, and why nothing better.
@@ -104,7 +108,11 @@ func choose(o Options) (engine, Info, error) {
 	if err != nil {
 		return nil, Info{}, err
 	}
-	shape, err := checkModel(data)
+	reads, err := headOf(o.Classes, o.MinScore, o.Overlap)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	shape, err := checkModel(data, reads.classes)
 	if err != nil {
 		return nil, Info{}, fmt.Errorf("model %s: %w", path, err)
 	}
@@ -116,7 +124,7 @@ func choose(o Options) (engine, Info, error) {
 		n, err := openORT(library, data, shape)
 		if err == nil {
 			info.Backend, info.Library = ONNXRuntime, library
-			return &yolox{net: n, side: shape.side}, info, nil
+			return &yolox{net: n, side: shape.side, head: reads}, info, nil
 		}
 		if !auto {
 			return nil, Info{}, err
@@ -126,7 +134,7 @@ func choose(o Options) (engine, Info, error) {
 	n, err := openCV(data, shape)
 	if err == nil {
 		info.Backend, info.Why = DNN, strings.Join(why, "; ")
-		return &yolox{net: n, side: shape.side}, info, nil
+		return &yolox{net: n, side: shape.side, head: reads}, info, nil
 	}
 	if !auto {
 		return nil, Info{}, err

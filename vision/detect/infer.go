@@ -29,6 +29,7 @@ type network interface {
 type yolox struct {
 	net  network
 	side int
+	head head
 }
 
 func (y *yolox) find(f *vision.Frame, look vision.Look) ([]vision.Detection, error) {
@@ -49,15 +50,15 @@ func (y *yolox) find(f *vision.Frame, look vision.Look) ([]vision.Detection, err
 	if err != nil {
 		return nil, err
 	}
-	if want := cells(y.side) * (headBox + cocoClasses); len(rows) != want {
+	if want := cells(y.side) * y.head.width(); len(rows) != want {
 		return nil, fmt.Errorf("model gave %d values, want %d", len(rows), want)
 	}
-	return decodeYOLOX(rows, box, look.MinScore), nil
+	return decodeYOLOX(rows, box, y.head, look.MinScore), nil
 }
 
 func (y *yolox) classes() []vision.Class {
 	var out []vision.Class
-	for _, c := range cocoColumns() {
+	for _, c := range y.head.columns {
 		out = append(out, c.class)
 	}
 	return out
@@ -102,7 +103,7 @@ func (n *ortNet) open(model []byte, shape modelShape) (err error) {
 	if n.in, err = ort.NewEmptyTensor[float32](ort.NewShape(1, 3, side, side)); err != nil {
 		return err
 	}
-	if n.out, err = ort.NewEmptyTensor[float32](ort.NewShape(1, int64(cells(shape.side)), headBox+cocoClasses)); err != nil {
+	if n.out, err = ort.NewEmptyTensor[float32](ort.NewShape(1, int64(cells(shape.side)), int64(headBox+shape.classes))); err != nil {
 		return err
 	}
 	n.session, err = ort.NewAdvancedSessionWithONNXData(model, []string{shape.input}, []string{shape.output},

@@ -24,16 +24,17 @@ type port struct {
 type modelShape struct {
 	input, output string
 	side          int // pixels of the square input
+	classes       int
 }
 
-// checkModel reads an ONNX file and refuses all but YOLOX heads over COCO's
+// checkModel reads an ONNX file and refuses all but YOLOX heads over so many
 // classes, saying what was expected.
-func checkModel(data []byte) (modelShape, error) {
+func checkModel(data []byte, classes int) (modelShape, error) {
 	ins, outs, err := readPorts(data)
 	if err != nil {
 		return modelShape{}, fmt.Errorf("not an ONNX model: %w", err)
 	}
-	const want = "want one input 1×3×S×S (S a multiple of 32) and one output 1×N×85 with N cells of strides 8, 16 and 32"
+	want := fmt.Sprintf("want one input 1×3×S×S (S a multiple of 32) and one output 1×N×%d (%d classes) with N cells of strides 8, 16 and 32", headBox+classes, classes)
 	if len(ins) != 1 || len(outs) != 1 {
 		return modelShape{}, fmt.Errorf("model has %d inputs and %d outputs; %s", len(ins), len(outs), want)
 	}
@@ -43,10 +44,10 @@ func checkModel(data []byte) (modelShape, error) {
 		return modelShape{}, fmt.Errorf("model's input %s is %v; %s", in.name, in.dims, want)
 	}
 	side := int(in.dims[2])
-	if !slices.Equal(out.dims, []int64{1, int64(cells(side)), headBox + cocoClasses}) {
-		return modelShape{}, fmt.Errorf("model's output %s is %v; %s: [1 %d %d]", out.name, out.dims, want, cells(side), headBox+cocoClasses)
+	if !slices.Equal(out.dims, []int64{1, int64(cells(side)), int64(headBox + classes)}) {
+		return modelShape{}, fmt.Errorf("model's output %s is %v; %s: [1 %d %d]", out.name, out.dims, want, cells(side), headBox+classes)
 	}
-	return modelShape{input: in.name, output: out.name, side: side}, nil
+	return modelShape{input: in.name, output: out.name, side: side, classes: classes}, nil
 }
 
 var errTruncated = errors.New("truncated")

@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/watchpost-edge/watchpost/vision"
@@ -30,19 +32,53 @@ func cells(side int) int {
 	return n
 }
 
-// cocoClass is the column of a class among COCO's 80.
-type cocoClass struct {
-	column int
-	class  vision.Class
+// column is where a class of ours stands among those of a model.
+type column struct {
+	at    int
+	class vision.Class
 }
 
 const cocoClasses = 80
 
-func cocoColumns() []cocoClass {
-	return []cocoClass{
+func cocoColumns() []column {
+	return []column{
 		{0, vision.Person}, {1, vision.Bicycle}, {2, vision.Car}, {3, vision.Motorcycle}, {5, vision.Bus}, {7, vision.Truck},
 	}
 }
+
+// head is how a model's output is read.
+type head struct {
+	classes  int // of the model
+	columns  []column
+	minScore float64 // detections below are left out, whatever is asked for
+	overlap  float64 // of two boxes of one object
+}
+
+// headOf reads the names of a model's classes, in its order; none are COCO's.
+func headOf(names []string, minScore, overlap float64) (head, error) {
+	h := head{classes: cocoClasses, columns: cocoColumns(), minScore: minScore, overlap: overlap}
+	if h.overlap == 0 {
+		h.overlap = nmsOverlap
+	}
+	if len(names) == 0 {
+		return h, nil
+	}
+	h.classes, h.columns = len(names), nil
+	for i, name := range names {
+		if name == "motorbike" {
+			name = string(vision.Motorcycle)
+		}
+		if slices.Contains(vision.Classes(), vision.Class(name)) {
+			h.columns = append(h.columns, column{i, vision.Class(name)})
+		}
+	}
+	if len(h.columns) == 0 {
+		return head{}, fmt.Errorf("classes %q: want the model's own, in its order, with one at least of %v", names, vision.Classes())
+	}
+	return h, nil
+}
+
+func (h *head) width() int { return headBox + h.classes }
 
 // letterbox is how a picture lies in the square input: at its top left,
 // shrunk by the same factor both ways (up to rounding to even sizes).
@@ -59,9 +95,9 @@ func fitLetterbox(w, h, side int) letterbox {
 
 // decodeYOLOX reads the head's rows into detections, 0..1 of the picture,
 // without those below minScore and after suppression.
-func decodeYOLOX(rows []float32, box letterbox, minScore float64) []vision.Detection {
-	const width = headBox + cocoClasses
-	columns := cocoColumns()
+func decodeYOLOX(rows []float32, box letterbox, h head, minScore float64) []vision.Detection {
+	width, columns := h.width(), h.columns
+	minScore = max(minScore, h.minScore)
 	var out []vision.Detection
 	i := 0
 	for _, stride := range headStrides() {
@@ -75,7 +111,7 @@ func decodeYOLOX(rows []float32, box letterbox, minScore float64) []vision.Detec
 				}
 				best, class := float32(0), vision.Class("")
 				for _, c := range columns {
-					if s := row[headBox+c.column]; s > best {
+					if s := row[headBox+c.at]; s > best {
 						best, class = s, c.class
 					}
 				}
@@ -87,7 +123,7 @@ func decodeYOLOX(rows []float32, box letterbox, minScore float64) []vision.Detec
 			}
 		}
 	}
-	return suppress(out, nmsOverlap)
+	return suppress(out, h.overlap)
 }
 
 func cellBox(row []float32, gx, gy, stride int, box letterbox) vision.Box {

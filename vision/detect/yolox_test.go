@@ -29,7 +29,9 @@ func TestDecodeYOLOXPutsTheBoxWhereTheCellSays(t *testing.T) {
 	copy(rows[at:], []float32{0.5, 0.25, 0.6931472, 1.3862944, 0.9}) // log 2, log 4
 	rows[at+headBox] = 0.8                                           // person
 	rows[at+headBox+26] = 0.95                                       // handbag: not ours
-	got := decodeYOLOX(rows, letterbox{416, 416, 312}, 0.3)
+	coco, err := headOf(nil, 0, 0)
+	require.NoError(t, err)
+	got := decodeYOLOX(rows, letterbox{416, 416, 312}, coco, 0.3)
 	require.Len(t, got, 1)
 	require.Equal(t, vision.Person, got[0].Class)
 	require.InDelta(t, 0.72, got[0].Score, 1e-6)
@@ -38,7 +40,7 @@ func TestDecodeYOLOXPutsTheBoxWhereTheCellSays(t *testing.T) {
 	require.InDelta(t, (164-32)/312., got[0].Box.Y, 1e-6)
 	require.InDelta(t, 32/416., got[0].Box.W, 1e-6)
 	require.InDelta(t, 64/312., got[0].Box.H, 1e-6)
-	require.Empty(t, decodeYOLOX(rows, letterbox{416, 416, 312}, 0.73))
+	require.Empty(t, decodeYOLOX(rows, letterbox{416, 416, 312}, coco, 0.73))
 }
 
 func TestSuppressKeepsTheBestOfEachClass(t *testing.T) {
@@ -105,16 +107,16 @@ func TestWrongModelsAreRefusedWithWhatWasExpected(t *testing.T) {
 		"two inputs":  {message(7, message(11, valueInfo("a", 1), 11, valueInfo("b", 1), 12, valueInfo("c", 1))), "2 inputs and 1 outputs; want one input 1×3×S×S"},
 		"input shape": {message(7, message(11, valueInfo("images", 1, 1, 28, 28), 12, valueInfo("c", 1))), "input images is [1 1 28 28]; want"},
 		"output shape": {message(7, message(11, valueInfo("images", 1, 3, 64, 64), 12, valueInfo("output", 1, 84, 6))),
-			"output output is [1 84 6]; want one input 1×3×S×S (S a multiple of 32) and one output 1×N×85 with N cells of strides 8, 16 and 32: [1 84 85]"},
+			"output output is [1 84 6]; want one input 1×3×S×S (S a multiple of 32) and one output 1×N×85 (80 classes) with N cells of strides 8, 16 and 32: [1 84 85]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := checkModel(c.model)
+			_, err := checkModel(c.model, cocoClasses)
 			require.ErrorContains(t, err, c.want)
 		})
 	}
-	shape, err := checkModel(message(7, message(5, message(8, "w"), 11, valueInfo("images", 1, 3, 64, 64), 11, valueInfo("w", 5), 12, valueInfo("output", 1, 84, 85))))
+	shape, err := checkModel(message(7, message(5, message(8, "w"), 11, valueInfo("images", 1, 3, 64, 64), 11, valueInfo("w", 5), 12, valueInfo("output", 1, 84, 85))), cocoClasses)
 	require.NoError(t, err)
-	require.Equal(t, modelShape{"images", "output", 64}, shape)
+	require.Equal(t, modelShape{"images", "output", 64, 80}, shape)
 }
 
 func TestTheSharedModelIsTaken(t *testing.T) {
@@ -125,18 +127,28 @@ func TestTheSharedModelIsTaken(t *testing.T) {
 	}
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	shape, err := checkModel(data)
+	shape, err := checkModel(data, cocoClasses)
 	require.NoError(t, err)
-	require.Equal(t, modelShape{"images", "output", 416}, shape)
+	require.Equal(t, modelShape{"images", "output", 416, 80}, shape)
 }
 
 func FuzzCheckModel(f *testing.F) {
 	f.Add([]byte("this is no model"))
 	f.Add(message(7, message(11, valueInfo("images", 1, 3, 64, 64), 12, valueInfo("output", 1, 84, 85))))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		shape, err := checkModel(data)
+		shape, err := checkModel(data, cocoClasses)
 		if err == nil && (shape.side < 32 || shape.side > 2048) {
 			t.Fatalf("took side %d", shape.side)
 		}
 	})
+}
+
+func TestAModelsOwnClasses(t *testing.T) {
+	h, err := headOf([]string{"helmet", "motorbike", "person"}, 0.2, 0.6)
+	require.NoError(t, err)
+	require.Equal(t, head{3, []column{{1, vision.Motorcycle}, {2, vision.Person}}, 0.2, 0.6}, h)
+	_, err = headOf([]string{"helmet"}, 0, 0)
+	require.ErrorContains(t, err, "want the model's own, in its order, with one at least of [person")
+	_, err = checkModel(message(7, message(11, valueInfo("images", 1, 3, 64, 64), 12, valueInfo("output", 1, 84, 85))), h.classes)
+	require.ErrorContains(t, err, "1×N×8 (3 classes)")
 }

@@ -3,8 +3,8 @@
 // the value and what to do.
 //
 // It owns the names of the keys (contracts.md) and refuses unknown ones. It
-// reads password files, so that a missing one is found at start, and opens
-// nothing else.
+// reads password files, so that a missing one is found at start, and the table
+// of imported cameras below data.dir (sheet.go), and opens nothing else.
 package config
 
 import (
@@ -114,6 +114,10 @@ type Detector struct {
 	Model   string `yaml:"model"`
 	SHA256  string `yaml:"sha256"`
 	Library string `yaml:"library"`
+	// Classes are what the model finds, in its order; none are COCO's 80.
+	Classes  []string `yaml:"classes"`
+	MinScore float64  `yaml:"min_score"` // below: left out
+	Overlap  float64  `yaml:"overlap"`   // from which two boxes are one object
 }
 
 // MQTT is the embedded broker. An empty Listen closes the plain port.
@@ -160,6 +164,7 @@ type Camera struct {
 	Rules        []Rule             `yaml:"rules"`
 
 	Password string `yaml:"-"`
+	Row      int    `yaml:"-"` // of the table that it was imported with; 0: it is of the configuration file
 }
 
 // View is where a camera stands and what it sees.
@@ -283,7 +288,7 @@ func Default() Config {
 		},
 		HTTP:     HTTP{Listen: ":8080", TLS: TLS{Listen: httpsListen}},
 		WebRTC:   WebRTC{UDP: 8189, TCP: 8189},
-		Detector: Detector{Backend: "auto", Model: "yolox_nano.onnx", Library: "libonnxruntime.so.1"},
+		Detector: Detector{Backend: "auto", Model: "yolox_nano.onnx", Library: "libonnxruntime.so.1", Classes: []string{}, Overlap: 0.45},
 		MQTT:     MQTT{Listen: ":1883", TLS: MQTTTLS{Listen: mqttsListen}},
 		Auth:     Auth{IdleLock: Duration(15 * time.Minute)},
 		Limits: map[string]Limit{

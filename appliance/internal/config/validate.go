@@ -26,8 +26,12 @@ func (c *Config) validate(can Supported, ps *Problems) {
 	c.validateListeners(ps)
 	cameras := map[string]bool{}
 	for i := range c.Cameras {
-		validateID(fmt.Sprintf("cameras[%d].id", i), c.Cameras[i].ID, cameras, ps)
-		c.Cameras[i].validate(fmt.Sprintf("cameras[%d]", i), can, ps)
+		key := fmt.Sprintf("cameras[%d]", i)
+		if row := c.Cameras[i].Row; row > 0 {
+			key = fmt.Sprintf("%s: row %d", c.ImportedPath(), row)
+		}
+		validateID(key+".id", c.Cameras[i].ID, cameras, ps)
+		c.Cameras[i].validate(key, can, ps)
 	}
 	pillars := map[string]bool{}
 	for i := range c.Pillars {
@@ -88,6 +92,8 @@ func (c *Config) validateStation(ps *Problems) {
 		ps.add("data.min_free", "%d bytes is below 64MiB; write how much of the disk must stay free of recordings", f)
 	}
 	oneOf("detector.backend", c.Detector.Backend, []string{"auto", "onnxruntime", "dnn", "hog"}, ps)
+	between("detector.min_score", c.Detector.MinScore, 0, 1, ps)
+	between("detector.overlap", c.Detector.Overlap, 0.1, 0.9, ps)
 	if c.Detector.SHA256 != "" && !shaPattern.MatchString(c.Detector.SHA256) {
 		ps.add("detector.sha256", "%q; write 64 hexadecimal digits, lower case", c.Detector.SHA256)
 	}
