@@ -37,6 +37,8 @@ type trail struct {
 	order  []string             // of ids, oldest first
 	open   map[trailKey]bool    // whose newest point is not in unsaved yet
 	buffer bytes.Buffer         // unsaved
+
+	laneMax, idsMax int
 }
 
 type trailKey struct {
@@ -63,7 +65,7 @@ type trailLine struct {
 }
 
 func newTrail(log *slog.Logger) *trail {
-	return &trail{log: log, points: map[trailKey][]trailPoint{}, ids: map[string]trailLine{}, open: map[trailKey]bool{}}
+	return &trail{log: log, points: map[trailKey][]trailPoint{}, ids: map[string]trailLine{}, open: map[trailKey]bool{}, laneMax: trailLaneMax, idsMax: trailIDsMax}
 }
 
 // load reads the epoch's trail and removes those of other epochs: their
@@ -138,7 +140,7 @@ func (t *trail) add(lane Lane, mark Mark, through uint64, at time.Time) {
 		return
 	}
 	t.settle(key)
-	if len(list) >= trailLaneMax {
+	if len(list) >= t.laneMax {
 		half := len(list) / 2
 		list = append([]trailPoint{{through: list[half-1].through}}, list[half:]...)
 	}
@@ -161,7 +163,7 @@ func (t *trail) addID(line trailLine) {
 		t.order = append(t.order, line.ID)
 	}
 	t.ids[line.ID] = line
-	if len(t.order) > trailIDsMax {
+	if len(t.order) > t.idsMax {
 		delete(t.ids, t.order[0])
 		t.order = t.order[1:]
 	}
@@ -205,7 +207,7 @@ func (t *trail) unsaved() (content []byte, whole bool) {
 	for key := range t.open {
 		t.settle(key)
 	}
-	if whole = t.lines > 4*trailLaneMax; whole {
+	if whole = t.lines > 4*t.laneMax; whole {
 		t.all()
 	}
 	content = bytes.Clone(t.buffer.Bytes())

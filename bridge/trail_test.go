@@ -15,36 +15,43 @@ import (
 func TestTrailIsBounded(t *testing.T) {
 	f := folder(t.TempDir())
 	lanes := []*laneWindow{{lane: Alarm}}
-	trail := newTrail(slog.New(slog.DiscardHandler))
+	trail := small()
 	require.NoError(t, trail.load(f, "E", lanes))
 	began := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	const moves = 4*trailLaneMax + 1000
+	const moves, laneMax, idsMax = 20_000, 1000, 100
 	for n := uint64(1); n <= moves; n++ {
 		trail.add(Alarm, MarkReceived, n, began.Add(time.Duration(n)*time.Second))
-		if n%10_000 == 0 {
+		if n%500 == 0 {
 			trail.save(trail.unsaved())
 		}
 	}
-	for n := range trailIDsMax + 500 {
+	for n := range 3 * idsMax {
 		trail.overtook(fmt.Sprint(n), At(began), At(began))
 	}
 	trail.save(trail.unsaved())
 	require.NoError(t, trail.close())
-	require.LessOrEqual(t, len(trail.points[trailKey{Alarm, MarkReceived}]), trailLaneMax)
-	require.Len(t, trail.ids, trailIDsMax)
+	require.LessOrEqual(t, len(trail.points[trailKey{Alarm, MarkReceived}]), laneMax)
+	require.Len(t, trail.ids, idsMax)
 	file, err := os.Stat(trail.path)
 	require.NoError(t, err)
-	require.Less(t, file.Size(), int64(5*trailLaneMax*100))
+	require.Less(t, file.Size(), int64(5*laneMax*100))
 
 	lanes[0].cursor = moves + 5 // moved within the second that the crash took
-	again := newTrail(slog.New(slog.DiscardHandler))
+	again := small()
 	require.NoError(t, again.load(f, "E", lanes))
 	require.Equal(t, At(began.Add(moves*time.Second)), again.at(Alarm, MarkReceived, moves))
-	require.Equal(t, At(began.Add((moves-1000)*time.Second)), again.at(Alarm, MarkReceived, moves-1000))
+	require.Equal(t, At(began.Add((moves-100)*time.Second)), again.at(Alarm, MarkReceived, moves-100))
 	require.True(t, again.at(Alarm, MarkReceived, 1).IsZero(), "too old")
 	require.True(t, again.at(Alarm, MarkReceived, moves+1).IsZero(), "never written")
 	require.True(t, again.at(Alarm, MarkReceived, moves+9).IsZero(), "not received")
-	require.LessOrEqual(t, len(again.points[trailKey{Alarm, MarkReceived}]), trailLaneMax)
+	require.LessOrEqual(t, len(again.points[trailKey{Alarm, MarkReceived}]), laneMax)
+}
+
+// small is a trail with limits that a test reaches.
+func small() *trail {
+	t := newTrail(slog.New(slog.DiscardHandler))
+	t.laneMax, t.idsMax = 1000, 100
+	return t
 }
 
 // Moves that follow each other closely are one point.

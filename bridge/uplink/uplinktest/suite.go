@@ -201,19 +201,19 @@ func (k Kind) nowAfterOutage(t *testing.T) {
 	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 1 }, "the line")
 	cable.Cut()
 	peer.Kill()
-	box.Append(bridge.Alarm, "P2", 3000) // a transport that says nothing by itself notices by that
+	box.Append(bridge.Alarm, "P2", 1200) // a transport that says nothing by itself notices by that
 	box.waitFor(func() bool { return !box.Status(0).Connected }, "the outage")
 	id := box.Append(bridge.Alarm, "P0", 1)[0].Event.ID
-	box.Append(bridge.Alarm, "P2", 900)
-	cable.Slow(1 << 20)
+	box.Append(bridge.Alarm, "P2", 300)
+	cable.Slow(512 << 10)
 	peer.Start()
 	box.waitFor(func() bool { return box.Status(0).Connected }, "the line again")
 	back := time.Now()
 	hq.WaitFor(func(h *HQ) bool { return !h.Now[id].IsZero() }, "the P0")
 	require.LessOrEqual(t, hq.seen(id).Sub(back), nowMax)
 	cable.Slow(0)
-	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 3902 }, "the rest")
-	hq.Check(3902)
+	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 1502 }, "the rest")
+	hq.Check(1502)
 }
 
 // filter: what an uplink did not ask for goes without data, and not by "now";
