@@ -122,7 +122,7 @@ func (t *trail) take(line trailLine) {
 	}
 	key := trailKey{line.Lane, line.Mark}
 	if list := t.points[key]; len(list) == 0 || list[len(list)-1].through < line.Through {
-		t.points[key] = append(list, trailPoint{line.Through, line.At.Time})
+		t.push(key, trailPoint{line.Through, line.At.Time})
 	}
 }
 
@@ -140,12 +140,18 @@ func (t *trail) add(lane Lane, mark Mark, through uint64, at time.Time) {
 		return
 	}
 	t.settle(key)
+	t.push(key, trailPoint{through, at})
+	t.open[key] = true
+}
+
+// push adds a point; of too many the older half becomes one, at no known time.
+func (t *trail) push(key trailKey, p trailPoint) {
+	list := t.points[key]
 	if len(list) >= t.laneMax {
 		half := len(list) / 2
 		list = append([]trailPoint{{through: list[half-1].through}}, list[half:]...)
 	}
-	t.points[key] = append(list, trailPoint{through, at})
-	t.open[key] = true
+	t.points[key] = append(list, p)
 }
 
 // settle writes the newest point of a lane, which grows no more.
