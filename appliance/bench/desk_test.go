@@ -57,12 +57,7 @@ func months(t testing.TB, daily, events int, marks ...int) []size {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, j.Close()) }()
 	clock := &hands{wall: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
-	setup := desk.Setup{Station: "test", Box: "a", Window: 2 * time.Minute}
-	for n := range atOnce {
-		setup.Cameras = append(setup.Cameras, desk.Camera{ID: fmt.Sprint("gate-", n)}, desk.Camera{ID: fmt.Sprint("shop-", n)})
-		setup.Pillars = append(setup.Pillars, desk.Pillar{ID: fmt.Sprint("P-", n), Cameras: []string{fmt.Sprint("gate-", n), fmt.Sprint("shop-", n)}})
-	}
-	d, err := desk.New(setup, j, clock, slog.New(slog.DiscardHandler), rand.Reader)
+	d, err := desk.New(room(), j, clock, slog.New(slog.DiscardHandler), rand.Reader)
 	require.NoError(t, err)
 	require.NoError(t, d.Open(t.Context()))
 	before := live()
@@ -81,6 +76,16 @@ func months(t testing.TB, daily, events int, marks ...int) []size {
 	half, all := sizes[len(sizes)-2], sizes[len(sizes)-1]
 	require.Less(t, float64(all.state), stateGrowthMax*float64(half.state), "%+v", sizes)
 	return sizes
+}
+
+// room has so many posts, each a pillar with two cameras.
+func room() desk.Setup {
+	setup := desk.Setup{Station: "test", Box: "a", Window: 2 * time.Minute}
+	for n := range atOnce {
+		setup.Cameras = append(setup.Cameras, desk.Camera{ID: fmt.Sprint("gate-", n)}, desk.Camera{ID: fmt.Sprint("shop-", n)})
+		setup.Pillars = append(setup.Pillars, desk.Pillar{ID: fmt.Sprint("P-", n), Cameras: []string{fmt.Sprint("gate-", n), fmt.Sprint("shop-", n)}})
+	}
+	return setup
 }
 
 func measure(t testing.TB, d *desk.Desk, events, days int, before int64) size {
