@@ -176,8 +176,8 @@ func trustingBrowser(t *testing.T, r *rig) {
 			URL     string
 			Cookies []cookie
 		}
-		Locked         int
-		Unlocked, Live bool
+		Locked               int
+		Unlocked, Idle, Live bool
 	}
 	require.NoError(t, json.Unmarshal(out, &saw), string(out))
 	require.GreaterOrEqual(t, len(saw.Security), len(saw.Pages))
@@ -194,7 +194,7 @@ func trustingBrowser(t *testing.T, r *rig) {
 	require.Len(t, saw.Kiosk.Cookies, 1)
 	require.NotContains(t, saw.Kiosk.URL, "token", "it is gone from the address")
 	require.Equal(t, 423, saw.Locked)
-	require.True(t, saw.Unlocked && saw.Live)
+	require.True(t, saw.Unlocked && saw.Idle && saw.Live)
 }
 
 // get asks the plain port on loopback, without a login.

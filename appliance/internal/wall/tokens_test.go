@@ -119,6 +119,14 @@ func TestWhoMayNotSeeACameraSeesNoneOfIt(t *testing.T) {
 	}
 }
 
+func TestWhoMaySeeAGroupSeesItsCameras(t *testing.T) {
+	b := newBox(t)
+	for group, sees := range map[string]int{"步行街": 200, "市场": 403} {
+		c := b.machine(t, access.Token{Label: group, Role: access.Wall, Scope: access.Scope{Groups: []string{group}}})
+		require.Equal(t, sees, first(c.do("GET", "/api/v1/cameras/east/snapshot.jpg", nil)), group)
+	}
+}
+
 func TestLockedDeskIsAScreen(t *testing.T) {
 	b := newBox(t, func(o *wall.Options) { o.IdleLock = 15 * time.Minute })
 	c := b.as(t, "operator")

@@ -89,7 +89,7 @@ await shot(wall, 'kiosk')
 for (const path of ['/', '/tasks', '/cameras', '/map', '/devices', '/audit', '/people', '/wall', '/login', '/setup']) {
   await page.goto(url + path)
   await page.locator('main').first().waitFor()
-  await page.waitForTimeout(700) // for what loads late: map, tiles
+  await page.waitForTimeout(400) // for what loads late: map, tiles
   seen.pages.push(path)
   if (path === '/audit') await accessible(page, 'audit')
   await shot(page, `page${path.replaceAll('/', '-')}`)
@@ -122,6 +122,14 @@ if (shots) {
     await shot(page, `en${path.replaceAll('/', '-')}`)
   }
 }
+
+// Nobody touches the desk for 16 minutes.
+await page.clock.install()
+await page.goto(`${url}/`)
+await page.locator('nav').waitFor()
+await page.clock.fastForward(16 * 60_000)
+await page.locator('dialog.lock').waitFor()
+seen.idle = true
 
 process.stdout.write(`${JSON.stringify(seen)}\n`)
 await browser.close()
