@@ -70,7 +70,7 @@ func TestSoundIsPutOnThePicturesTime(t *testing.T) {
 	var c soundClock
 	c.session()
 	stretch := func(n int, received time.Time) *ingest.Unit {
-		return &ingest.Unit{Params: &ingest.Params{Codec: ingest.LPCM}, Samples: 160, Received: received}
+		return &ingest.Unit{Params: &ingest.Params{Codec: ingest.LPCM, SampleRate: 8000, Channels: 1}, Samples: 160, Received: received}
 	}
 	require.False(t, c.place(stretch(0, start), 0, 8000, 0, time.Time{}), "no picture yet")
 	picture := func(n int, run uint32) {

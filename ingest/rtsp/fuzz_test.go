@@ -82,6 +82,7 @@ func FuzzPackets(f *testing.F) {
 	f.Add(byte(2), []byte{12, 0x81, 0, 0, 0, 0, 1, 60, 2, 2, 1, 2, 3, 4})
 	f.Add(byte(3), []byte{6, 0x81, 0, 16, 0, 16, 1, 2})
 	f.Add(byte(4), []byte{3, 0x81, 1, 2, 3})
+	f.Add(byte(5), []byte{4, 0x81, 3, 1, 2, 3})
 	f.Fuzz(func(t *testing.T, kind byte, data []byte) {
 		units := 0
 		var last *ingest.Unit
@@ -121,6 +122,9 @@ func tracks(t *testing.T, s *Source, kind byte) (func(*rtp.Packet), func(rtcp.Pa
 		&format.H264{PayloadTyp: 96, SPS: sps1080, PPS: pps1, PacketizationMode: 1}, &format.H265{PayloadTyp: 96}, &format.MJPEG{},
 		&format.MPEG4Audio{SizeLength: 13, IndexLength: 3, IndexDeltaLength: 3, Config: &mpeg4audio.AudioSpecificConfig{Type: 2, SampleRate: 44100, ChannelCount: 2}},
 		&format.G711{PayloadTyp: 8, SampleRate: 8000, ChannelCount: 1},
+		&format.MPEG4AudioLATM{StreamMuxConfig: &mpeg4audio.StreamMuxConfig{Programs: []*mpeg4audio.StreamMuxConfigProgram{{Layers: []*mpeg4audio.StreamMuxConfigLayer{{
+			AudioSpecificConfig: &mpeg4audio.AudioSpecificConfig{Type: 2, SampleRate: 44100, ChannelCount: 2}, LatmBufferFullness: 255,
+		}}}}}},
 	}
 	chosen := formats[int(kind)%len(formats)]
 	if kind := int(kind) % len(formats); kind >= 3 {

@@ -2,6 +2,7 @@ package rtsp_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -83,6 +85,7 @@ func TestGStreamerServer(t *testing.T) {
 		{"h264", fmt.Sprintf(play, avc, "h264parse ! rtph264pay config-interval=-1"), ingest.H264, ""},
 		{"h264 with B-frames", fmt.Sprintf(play, reordered, "h264parse ! rtph264pay"), ingest.H264, ""},
 		{"h264 and aac", fmt.Sprintf(play, avc, "h264parse ! rtph264pay") + "d.audio_0 ! queue ! aacparse ! rtpmp4gpay name=pay1", ingest.H264, ingest.AAC},
+		{"h264 and aac in latm", fmt.Sprintf(play, avc, "h264parse ! rtph264pay") + "d.audio_0 ! queue ! aacparse ! rtpmp4apay name=pay1", ingest.H264, ingest.AAC},
 		{"h264 and alaw", fmt.Sprintf(play, avc, "h264parse ! rtph264pay") + "audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1", ingest.H264, ingest.LPCM},
 		{"h265", fmt.Sprintf(play, hevc, "h265parse ! rtph265pay"), ingest.H265, ""},
 		{"mjpeg", fmt.Sprintf("filesrc location=%s ! matroskademux ! queue ! jpegparse ! rtpjpegpay name=pay0", mjpeg), ingest.MJPEG, ""},
@@ -92,9 +95,9 @@ func TestGStreamerServer(t *testing.T) {
 			t.Run(c.name+" over "+transport, func(t *testing.T) {
 				t.Parallel()
 				cfg := rtsp.Config{URL: "rtsp://" + gstreamer(t, c.pipeline) + "/main", Transport: transport}
-				e := &ear{}
+				e := &wall{}
 				if c.sound != "" {
-					cfg.Sound = e.hear
+					cfg.Sound = e.deliver
 				}
 				s, _ := expect(t, cfg, c.codec)
 				require.Equal(t, transport, s.Stats().Transport)
@@ -102,9 +105,28 @@ func TestGStreamerServer(t *testing.T) {
 					require.NotEmpty(t, e.all())
 					require.Equal(t, c.sound, e.all()[0].Params.Codec)
 				}
+				if c.sound == ingest.AAC {
+					playsAAC(t, e.all())
+				}
 			})
 		}
 	}
+}
+
+// playsAAC lets ffmpeg decode the sound.
+func playsAAC(t *testing.T, units []*ingest.Unit) {
+	t.Helper()
+	var packets mpeg4audio.ADTSPackets
+	for _, u := range units {
+		packets = append(packets, &mpeg4audio.ADTSPacket{Type: mpeg4audio.ObjectTypeAACLC, SampleRate: u.Params.SampleRate, ChannelCount: u.Params.Channels, AU: u.NALs[0]})
+	}
+	adts, err := packets.Marshal()
+	require.NoError(t, err)
+	cmd := exec.Command("ffmpeg", "-v", "error", "-xerror", "-f", "aac", "-i", "pipe:0", "-f", "s16le", "pipe:1")
+	cmd.Stdin = bytes.NewReader(adts)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	require.InDelta(t, len(units)*1024*2*units[0].Params.Channels, len(out), 8192)
 }
 
 func TestGStreamerServerWithPasswordsAndTLS(t *testing.T) {

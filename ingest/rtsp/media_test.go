@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -37,24 +36,6 @@ func simulate(t *testing.T, conf simulated.Config, ext string, args ...string) (
 	go func() { ended <- c.Run(ctx) }()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
 	return c, faults
-}
-
-// ear collects sound.
-type ear struct {
-	mu    sync.Mutex
-	units []*ingest.Unit
-}
-
-func (e *ear) hear(u *ingest.Unit) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.units = append(e.units, u)
-}
-
-func (e *ear) all() []*ingest.Unit {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return append([]*ingest.Unit(nil), e.units...)
 }
 
 func mjpeg() []string {
@@ -107,8 +88,8 @@ func TestSound(t *testing.T) {
 			sound, err := simulated.LoadSound(c.sound)
 			require.NoError(t, err)
 			cam, _ := simulate(t, simulated.Config{Sound: sound}, ".h264", avc()...)
-			e := &ear{}
-			s, w, _ := hold(t, rtsp.Config{URL: cam.URL(), Transport: c.transport, Sound: e.hear})
+			e := &wall{}
+			s, w, _ := hold(t, rtsp.Config{URL: cam.URL(), Transport: c.transport, Sound: e.deliver})
 			w.wait(t, 30)
 			require.Eventually(t, func() bool { return len(e.all()) > 40 }, soon, 5*time.Millisecond)
 			require.Equal(t, c.codec, s.Stats().Sound.Codec)
@@ -147,8 +128,8 @@ func TestSound(t *testing.T) {
 func TestSoundThatCannotBeHadCostsNoPicture(t *testing.T) {
 	t.Parallel()
 	cam, _ := simulate(t, simulated.Config{}, ".h264", avc()...)
-	e := &ear{}
-	s, w, _ := hold(t, rtsp.Config{URL: cam.URL(), Sound: e.hear})
+	e := &wall{}
+	s, w, _ := hold(t, rtsp.Config{URL: cam.URL(), Sound: e.deliver})
 	w.wait(t, 10)
 	require.Equal(t, "camera sends no sound", s.Stats().SoundWhy)
 	require.Empty(t, e.all())

@@ -8,8 +8,10 @@ import (
 
 	"github.com/bluenviron/gortsplib/v4/pkg/description"
 	"github.com/bluenviron/gortsplib/v4/pkg/format"
+	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpfragmented"
 	"github.com/bluenviron/gortsplib/v4/pkg/format/rtpmpeg4audio"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/g711"
+	"github.com/bluenviron/mediacommon/v2/pkg/codecs/mpeg4audio"
 	"github.com/pion/rtp"
 
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -25,6 +27,7 @@ type unpacker func(*rtp.Packet) ([][]byte, error)
 type soundTrack struct {
 	*session
 	params *ingest.Params
+	clock  int // rate of its RTP time
 	unpack unpacker
 	length func(stretch []byte) int // samples per channel
 	report reports
@@ -78,20 +81,66 @@ func (one *session) soundTrack(f format.Format) (*soundTrack, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", f.Codec(), err)
 		}
-		t.params = &ingest.Params{Codec: ingest.AAC, Config: config, SampleRate: f.Config.SampleRate, Channels: f.Config.ChannelCount}
+		t.aac(f.Config, config)
 		t.unpack = dec.Decode
-		t.length = func([]byte) int { return aacSamples }
+	case *format.MPEG4AudioLATM:
+		if f.CPresent || len(f.StreamMuxConfig.Programs) != 1 || len(f.StreamMuxConfig.Programs[0].Layers) != 1 {
+			return nil, fmt.Errorf("%s with its configuration in band, or of several layers", f.Codec())
+		}
+		asc := f.StreamMuxConfig.Programs[0].Layers[0].AudioSpecificConfig
+		config, err := asc.Marshal()
+		if err != nil {
+			return nil, fmt.Errorf("%s with an odd configuration: %w", f.Codec(), err)
+		}
+		dec, err := f.CreateDecoder()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Codec(), err)
+		}
+		t.aac(asc, config)
+		t.unpack = unpackLATM(dec)
 	case *format.G711:
 		t.params = &ingest.Params{Codec: ingest.LPCM, SampleRate: f.SampleRate, Channels: f.ChannelCount}
+		t.clock = f.SampleRate
 		t.unpack = unpackG711(f.MULaw)
 		t.length = func(stretch []byte) int { return len(stretch) / (2 * t.params.Channels) }
 	default:
 		return nil, errors.New(f.Codec())
 	}
-	if t.params.SampleRate <= 0 || t.params.Channels <= 0 {
+	if t.params.SampleRate <= 0 || t.params.Channels <= 0 || t.clock <= 0 {
 		return nil, fmt.Errorf("%s of %d channels at %d a second", f.Codec(), t.params.Channels, t.params.SampleRate)
 	}
 	return t, nil
+}
+
+// aac fills in what a configuration says. With spectral band replication RTP
+// time counts the samples that come out (RFC 3640, section 4.1).
+func (t *soundTrack) aac(c *mpeg4audio.AudioSpecificConfig, config []byte) {
+	t.params = &ingest.Params{Codec: ingest.AAC, Config: config, SampleRate: c.SampleRate, Channels: c.ChannelCount}
+	t.clock = max(c.SampleRate, c.ExtensionSampleRate)
+	t.length = func([]byte) int { return aacSamples }
+}
+
+// unpackLATM takes access units out of audio mux elements (ISO/IEC 14496-3,
+// 1.7.3) of one program and one layer whose configuration stands in the
+// description: each unit behind its length, which is counted as SEI sizes are.
+// mediacommon's own reading stumbles over the configuration that GStreamer
+// writes.
+func unpackLATM(dec *rtpfragmented.Decoder) unpacker {
+	return func(pkt *rtp.Packet) ([][]byte, error) {
+		b, err := dec.Decode(pkt)
+		if err != nil {
+			return nil, err
+		}
+		var units [][]byte
+		for len(b) > 0 {
+			var n int
+			if n, b = varying(b); n == 0 || n > len(b) {
+				return nil, errors.New("audio mux element that is cut off")
+			}
+			units, b = append(units, b[:n]), b[n:]
+		}
+		return units, nil
+	}
 }
 
 // unpackG711 decodes: recordings hold what every player can play.
@@ -116,10 +165,9 @@ func (t *soundTrack) packet(pkt *rtp.Packet) {
 	s := t.source
 	s.reading.Lock()
 	defer s.reading.Unlock()
-	rate := t.params.SampleRate
-	at, ntp := t.time.unwrap(pkt.Timestamp), t.report.wall(pkt.Timestamp, rate)
+	at, ntp := t.time.unwrap(pkt.Timestamp), t.report.wall(pkt.Timestamp, t.clock)
 	stretches, err := t.unpack(pkt)
-	if errors.Is(err, rtpmpeg4audio.ErrMorePacketsNeeded) {
+	if errors.Is(err, rtpmpeg4audio.ErrMorePacketsNeeded) || errors.Is(err, rtpfragmented.ErrMorePacketsNeeded) {
 		return
 	}
 	if err != nil {
@@ -133,14 +181,14 @@ func (t *soundTrack) packet(pkt *rtp.Packet) {
 			Camera: s.cfg.Camera, Params: t.params, NALs: [][]byte{stretch}, Samples: t.length(stretch),
 			Bytes: len(stretch), Received: received,
 		}
-		if u.Samples == 0 || !s.sound.place(u, at, rate, received.Sub(s.epoch), ntp) {
+		if u.Samples == 0 || !s.sound.place(u, at, t.clock, received.Sub(s.epoch), ntp) {
 			s.unheard("")
 			continue
 		}
 		s.heard(u)
-		at += int64(u.Samples)
+		at += rescale(int64(u.Samples), int64(t.params.SampleRate), int64(t.clock))
 		if !ntp.IsZero() {
-			ntp = ntp.Add(span(int64(u.Samples), int64(rate)))
+			ntp = ntp.Add(span(int64(u.Samples), int64(t.params.SampleRate)))
 		}
 	}
 }

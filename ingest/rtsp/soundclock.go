@@ -42,7 +42,7 @@ func (c *soundClock) picture(u *ingest.Unit, ntp time.Time) {
 	}
 }
 
-// place fills in when the stretch was heard; at is sound time in samples. It
+// place fills in when the stretch was heard; at is sound time in ticks of rate. It
 // refuses sound before the first picture, and sound that goes back in time.
 func (c *soundClock) place(u *ingest.Unit, at int64, rate int, mono time.Duration, ntp time.Time) bool {
 	if c.last == nil {
@@ -69,6 +69,6 @@ func (c *soundClock) place(u *ingest.Unit, at int64, rate int, mono time.Duratio
 		return false
 	}
 	u.DTS = u.PTS
-	c.end = u.PTS + rescale(int64(u.Samples), int64(rate), ingest.ClockRate)
+	c.end = u.PTS + rescale(int64(u.Samples), int64(u.Params.SampleRate), ingest.ClockRate)
 	return true
 }
