@@ -16,9 +16,9 @@ require (
 	github.com/gowebpki/jcs v1.0.1
 	github.com/hanwen/go-fuse/v2 v2.9.0
 	github.com/mochi-mqtt/server/v2 v2.7.9
+	github.com/mozillazg/go-pinyin v0.20.0
 	github.com/nats-io/nats-server/v2 v2.11.10
 	github.com/nats-io/nats.go v1.48.0
-	github.com/mozillazg/go-pinyin v0.20.0
 	github.com/oklog/ulid/v2 v2.1.1
 	github.com/pion/interceptor v0.1.41
 	github.com/pion/rtp v1.8.23
@@ -98,5 +98,6 @@ require (
 	go.yaml.in/yaml/v2 v2.4.2 // indirect
 	golang.org/x/crypto v0.45.0 // indirect
 	golang.org/x/net v0.47.0 // indirect
+	golang.org/x/text v0.31.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )

@@ -80,6 +80,8 @@ func rules() []Rule {
 		{Method: "GET", Path: v + "/tokens", Roles: admins},
 		{Method: "POST", Path: v + "/tokens", Roles: admins},
 		{Method: "DELETE", Path: v + "/tokens/:id", Roles: admins},
+		{Method: "GET", Path: v + "/cameras.csv", Roles: leads},
+		{Method: "POST", Path: v + "/cameras.csv", Roles: []Role{Admin}},
 		{Method: "GET", Path: v + "/holds", Roles: leads},
 		{Method: "POST", Path: v + "/holds", Roles: leads},
 		{Method: "GET", Path: v + "/audit", Roles: leads},

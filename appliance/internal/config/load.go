@@ -50,6 +50,7 @@ func Parse(text []byte, dir string, can Supported) (*Config, error) {
 	sum := sha256.Sum256(text)
 	c.digest = "sha256:" + hex.EncodeToString(sum[:])
 	c.resolve(dir, &ps)
+	c.mergeImported(text, &ps)
 	c.validate(can, &ps)
 	if len(ps) > 0 {
 		slices.SortStableFunc(ps, func(a, b Problem) int { return strings.Compare(a.Key, b.Key) })

@@ -305,7 +305,7 @@ func DataTypes() map[string]any {
 	types := map[string]any{
 		TypeAlertRaised: AlertRaised{}, TypeAlertUpdated: AlertUpdated{}, TypeAlertEnded: AlertUpdated{}, TypeAlertShown: AlertShown{},
 		TypeIncidentOpened: IncidentOpened{}, TypeBlindOpened: BlindChanged{}, TypeBlindClosed: BlindChanged{},
-		TypeHoldPlaced: HoldChanged{}, TypeHoldReleased: HoldChanged{}, TypeStorageEvicted: StorageEvicted{}, TypeStorageForecast: StorageForecast{},
+		TypeConfigChanged: ConfigChanged{}, TypeHoldPlaced: HoldChanged{}, TypeHoldReleased: HoldChanged{}, TypeStorageEvicted: StorageEvicted{}, TypeStorageForecast: StorageForecast{},
 		TypeReceiptAccepted: ReceiptFact{}, TypeReceiptRejected: ReceiptFact{}, TypeUplinkSetAside: SetAsideFact{}, TypeUplinkResent: ResentFact{},
 		TypeClockStepped: ClockStepped{}, TypeBoxStarted: BoxStarted{},
 		TypeJournalRetired: JournalRetired{}, TypeJournalErased: JournalErased{}, TypeUplinkSuspended: UplinkSuspended{}, TypeUplinkResumed: UplinkSuspended{},

@@ -121,6 +121,8 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.device(in)
 	case BlindIn:
 		return t.blind(in)
+	case ConfigChangedIn:
+		return t.configChanged(in)
 	case HoldIn:
 		return t.hold(in, hit)
 	case ReleaseIn:

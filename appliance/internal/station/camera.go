@@ -29,7 +29,7 @@ const (
 type camera struct {
 	station  *Station
 	cfg      config.Camera
-	pinyin   string // of its name, for search
+	pinyin   string                   // of its name, for search
 	feed     *feed.Feed[*ingest.Unit] // pictures of the main stream
 	recorded *feed.Feed[*ingest.Unit] // and its sound, where that is wanted
 	source   *rtsp.Source

@@ -20,6 +20,7 @@ func codes() []health.Code {
 		{ID: "camera_silent", Title: "camera gives no sound though it is recorded", Severity: health.Info, After: 10 * time.Second},
 		{ID: "recording_stopped", Title: "nothing is recorded: the disk takes no more", Severity: health.Critical},
 		{ID: "recording_failed", Title: "camera is not recorded", Severity: health.Critical},
+		{ID: "restart_needed", Title: "a change of the configuration waits for a restart", Severity: health.Info},
 		{ID: "storage_short", Title: "files will not be kept as long as is wanted", Severity: health.Info},
 		{ID: "analysis_behind", Title: "pictures are skipped by the analysis", Severity: health.Bad, After: 10 * time.Second},
 		{ID: "rule_blind", Title: "a rule cannot be met in full", Severity: health.Info},

@@ -94,6 +94,7 @@ type Station struct {
 	registry  *prometheus.Registry
 	cameras   map[string]*camera
 	forecasts forecasts
+	sheets    *sheets
 	blindness *blindness
 	blindLog  *blindLog
 	drones    []*uav
@@ -159,6 +160,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	s.board.Watch(s.certificateFindings)
 	s.board.Watch(s.cameraFindings)
 	s.board.Watch(s.storageFindings)
+	s.board.Watch(s.sheets.findings)
 	s.board.Watch(s.detectorFindings)
 	s.board.Watch(s.pillarFindings)
 	s.board.Watch(s.droneFindings)
@@ -177,6 +179,7 @@ func (s *Station) openFiles() error {
 	budget := func(r config.Retention) media.Budget {
 		return media.Budget{Bytes: int64(r.Budget), Age: time.Duration(r.MaxAge)}
 	}
+	s.sheets = &sheets{station: s}
 	s.blindness = s.newBlindness(desk.SystemClock())
 	s.store = media.New(media.Options{
 		Dir: s.cfg.Data.Dir, Log: s.log, Evicted: s.noteEvictions, Recorded: s.blindness.recorded, Held: s.held,

@@ -36,6 +36,8 @@ type problem struct {
 	State      string   `json:"state,omitempty"`
 	Possible   []string `json:"possible,omitempty"`
 	By         string   `json:"by,omitempty"`
+
+	Problems []SheetProblem `json:"problems,omitempty"` // table_invalid: all that is wrong
 }
 
 func (p *problem) Error() string { return p.Detail }

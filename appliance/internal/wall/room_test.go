@@ -84,7 +84,7 @@ func newBox(t *testing.T, change ...settings) *box {
 	b := &box{desk: d, journal: j, users: users, tokens: tokens, registry: prometheus.NewRegistry(), station: newStation()}
 	o := wall.Options{
 		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
-		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Downlink: b.station, Video: b.station, Files: b.station, Blind: b.station, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens, Setup: access.NewSetup(users),
+		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Downlink: b.station, Video: b.station, Files: b.station, Blind: b.station, Sheets: tables{}, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens, Setup: access.NewSetup(users),
 		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
 		Limits: wall.Limits{Read: time.Second, Write: 500 * time.Millisecond, Still: 100 * time.Millisecond},
 	}
@@ -413,7 +413,7 @@ func (s *station) Cut(_ context.Context, _ string, from, to time.Time) (wall.Cut
 	return wall.Cut{File: wall.File{Body: body{bytes.NewReader(s.clip)}, Size: int64(len(s.clip)), ETag: "cut"}, From: from, To: to}, nil
 }
 
-func (s *station) Groups(string) []string { return nil }
+func (s *station) Groups(string) []string { return []string{"步行街"} }
 
 func (s *station) Track(drone string, _, _ time.Time) ([]ingest.Telemetry, error) {
 	return []ingest.Telemetry{{Drone: drone, At: time.Now()}}, nil

@@ -66,6 +66,7 @@ type Options struct {
 	Video    video
 	Files    files
 	Blind    blindness
+	Sheets   sheets
 	Evidence exporter
 	Warnings warnings
 	Users    users
@@ -207,6 +208,8 @@ func (s *Server) routes(app *fiber.App) {
 	post(v+"/alerts/:id/shown", s.shown)
 
 	get(v+"/cameras", s.cameras)
+	get(v+"/cameras.csv", s.exportCameras)
+	post(v+"/cameras.csv", s.importCameras)
 	get(v+"/pillars", s.pillars)
 	get(v+"/drones", s.drones)
 	get(v+"/uplinks", s.uplinks)

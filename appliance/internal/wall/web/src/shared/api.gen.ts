@@ -1136,6 +1136,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cameras.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All cameras as a table for Excel (UTF-8 with BOM), without passwords */
+        get: operations["exportCameras"];
+        put?: never;
+        /** Import a table of cameras, whole or not at all; in force after the next start */
+        post: operations["importCameras"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1357,8 +1375,6 @@ export interface components {
         Camera: {
             id: string;
             name: string;
-            /** @description users may be held to some groups' cameras */
-            group?: string;
             position?: components["schemas"]["View"];
             /** @enum {string} */
             record: "continuous" | "incidents" | "off";
@@ -1773,6 +1789,8 @@ export interface components {
             possible?: string[];
             /** @description with claimed_by_other: who has it */
             by?: string;
+            /** @description with table_invalid: all that is wrong */
+            problems?: components["schemas"]["SheetProblem"][];
         };
         Unlock: {
             password: string;
@@ -2141,6 +2159,19 @@ export interface components {
             /** @description of from and to */
             uncertainty_ms: number;
             bytes: number;
+        };
+        SheetChange: {
+            as_of: components["schemas"]["AsOf"];
+            added: string[];
+            changed: string[];
+            removed: string[];
+            /** @description in force after the next start */
+            restart: boolean;
+        };
+        SheetProblem: {
+            /** @description row and column, as a spreadsheet counts */
+            where: string;
+            text: string;
         };
     };
     responses: {
@@ -4374,6 +4405,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Cut"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    exportCameras: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the table */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    importCameras: {
+        parameters: {
+            query?: {
+                /** @description imported cameras that are not in the table go */
+                replace?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SheetChange"];
                 };
             };
             default: components["responses"]["Problem"];
