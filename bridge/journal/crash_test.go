@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		retireChild(dir)
 		return
 	}
+	if dir := os.Getenv(slowDirEnv); dir != "" {
+		slowChild(dir)
+		return
+	}
 	if dir := os.Getenv(fullDirEnv); dir != "" {
 		fullChild(dir)
 		return
