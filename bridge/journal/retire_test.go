@@ -3,7 +3,6 @@ package journal
 import (
 	"crypto/ed25519"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -235,61 +234,96 @@ func soakFactor(t testing.TB) int {
 	return max(n, 1)
 }
 
-// Years in which as much comes as goes: the store stays as large as what it
-// keeps. WATCHPOST_SOAK=20 runs 20 times as long.
+// Years in which as much comes as goes, an event an hour, with checkpoints,
+// cursors and retention: the store stays as large as what it keeps.
+// WATCHPOST_SOAK=20 runs 20 times as long.
 func TestStoreStaysBounded(t *testing.T) {
 	t.Parallel()
 	const kept, batch = 4000, 500
 	j := openTest(t, t.TempDir())
-	note := strings.Repeat("x", 100)
+	keep := Keep{MaxAge: kept * time.Hour, Uplinks: []string{"hq"}, Workers: []string{"clips"}}
 	total := 16_000 * soakFactor(t)
-	largest := int64(0)
+	largest := map[string]int64{}
 	for at := 0; at < total; at += batch {
-		drafts := make([]bridge.Draft, batch)
-		for i := range drafts {
-			drafts[i] = draft(fmt.Sprint(at+i), bridge.Lanes()[i%3])
-			drafts[i].Recorded = bridge.At(epochStart().Add(time.Duration(at+i) * time.Second))
-			drafts[i].Key = "key/" + drafts[i].ID
-			drafts[i].Data, _ = json.Marshal(map[string]any{"note": note, "n": at + i})
+		records := appendWait(t, j, hourly(at, batch)...)
+		for _, lane := range bridge.Lanes() {
+			require.NoError(t, j.SaveCursor("hq", lane, j.LastSequence(lane)))
 		}
-		records := appendWait(t, j, drafts...)
+		require.NoError(t, j.SaveCursor("clips", "", j.Last()))
 		if at%2000 == 0 {
-			require.NoError(t, j.Checkpoint(records[batch-1].Place, nil))
+			require.NoError(t, j.Checkpoint(records[batch-1].Place, make([]byte, 64<<10)))
 			now := records[batch-1].Event.RecordedTime.Time
-			if r, ok, err := j.Retirable(now, Keep{MaxAge: kept * time.Second}); ok || err != nil {
+			if r, ok, err := j.Retirable(now, keep); ok || err != nil {
 				require.NoError(t, err)
 				require.NoError(t, j.Retire(r, say(t, j, r)))
 			}
 		}
 		if at >= total/2 {
-			largest = max(largest, storeSize(t, j.Path()))
+			for of, size := range storeSizes(t, j) {
+				largest[of] = max(largest[of], size)
+			}
 		}
 	}
 	swept(t, j)
 	live := j.Last() - j.Low()
-	t.Logf("%d events appended, %d kept, store at most %d MiB", j.Last(), live, largest>>20)
+	t.Logf("%.1f years, %d events appended, %d kept; at most, in KiB: %v", float64(total)/24/365, j.Last(), live, kib(largest))
 	require.Less(t, live, uint64(kept+10_000))
 	// Kept events take 3 MiB before compression; memtables in flight and what
 	// compaction has not dropped yet come on top.
-	require.Less(t, largest, int64(160<<20))
+	require.Less(t, largest["all"], int64(160<<20))
+	require.Less(t, largest[".sst"], int64(64<<20))
+	require.Less(t, largest[".vlog"], int64(2*valueLogBytes))
+	require.Less(t, largest["MANIFEST"], int64(4<<20))
+	require.LessOrEqual(t, largest["checkpoints"], int64(checkpointsKept*80<<10))
 	seen, err := j.Verify(t.Context(), 0)
 	require.NoError(t, err)
 	require.Equal(t, live, seen.Records)
 }
 
-// storeSize is what the store's files take on the disk.
-func storeSize(t testing.TB, path string) int64 {
-	t.Helper()
-	total := int64(0)
-	entries, err := os.ReadDir(path)
-	require.NoError(t, err)
-	for _, entry := range entries {
-		info, err := os.Stat(filepath.Join(path, entry.Name()))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // badger deleted it meanwhile
-		}
-		require.NoError(t, err)
-		total += blocks(info)
+// hourly are n drafts of mixed lanes, an hour apart.
+func hourly(at, n int) []bridge.Draft {
+	drafts := make([]bridge.Draft, n)
+	for i := range drafts {
+		drafts[i] = draft(fmt.Sprint(at+i), bridge.Lanes()[i%3])
+		drafts[i].Recorded = bridge.At(epochStart().Add(time.Duration(at+i) * time.Hour))
+		drafts[i].Key = "key/" + drafts[i].ID
+		drafts[i].Data = fmt.Appendf(nil, `{"note":%q,"n":%d}`, strings.Repeat("x", 100), at+i)
 	}
-	return total
+	return drafts
+}
+
+// storeSizes is what the store's files take on the disk, by what they are.
+func storeSizes(t testing.TB, j *Journal) map[string]int64 {
+	t.Helper()
+	sizes := map[string]int64{}
+	add := func(dir, of string) {
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		for _, entry := range entries {
+			info, err := os.Stat(filepath.Join(dir, entry.Name()))
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // badger deleted it meanwhile
+			}
+			require.NoError(t, err)
+			kind := of
+			if kind == "" {
+				if kind = filepath.Ext(entry.Name()); kind == "" {
+					kind = entry.Name()
+				}
+			}
+			sizes[kind] += blocks(info)
+			sizes["all"] += blocks(info)
+		}
+	}
+	add(j.Path(), "")
+	add(filepath.Join(j.options.Dir, checkpointDir), "checkpoints")
+	return sizes
+}
+
+func kib(sizes map[string]int64) map[string]int64 {
+	k := map[string]int64{}
+	for of, size := range sizes {
+		k[of] = size >> 10
+	}
+	return k
 }
