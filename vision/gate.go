@@ -306,8 +306,10 @@ func (g *gate) rest(free bool, hevc bool, area int) {
 	if calm < least {
 		return
 	}
-	if why := g.mute(hevc, area); why != "" {
-		if g.state != GateShed && (g.state != GateLearning || calm > 3*learnLeast+2*g.gop) {
+	if why, known := g.mute(hevc, area); !known {
+		return
+	} else if why != "" {
+		if g.state != GateShed {
 			g.state, g.reason = GateFull, why
 		}
 		return
@@ -336,18 +338,16 @@ func (g *gate) judge() {
 }
 
 // mute says why the compressed stream does not tell whether something happens;
-// "" when it does.
-func (g *gate) mute(hevc bool, area int) string {
-	sigma, figure, ok := g.norm.noise(hevc, area)
-	switch {
-	case !ok:
-		return "not enough is known of the stream yet"
-	case g.gop > gopMax || g.now.Sub(g.key) > gopMax:
-		return fmt.Sprintf("key pictures are more than %s apart", gopMax)
-	case figureSigma*sigma > figure:
-		return fmt.Sprintf("sizes of pictures vary by %.0f bytes by themselves, somebody walking costs %.0f (constant bit rate, or much noise): give the camera a variable bit rate, or a sub stream", sigma, figure)
+// "" when it does. known is false until enough was seen of it.
+func (g *gate) mute(hevc bool, area int) (why string, known bool) {
+	if g.gop > gopMax || g.now.Sub(g.key) > gopMax {
+		return fmt.Sprintf("key pictures are more than %s apart: set the camera to one every 2 s", gopMax), true
 	}
-	return ""
+	sigma, figure, ok := g.norm.noise(hevc, area)
+	if ok && figureSigma*sigma > figure {
+		why = fmt.Sprintf("sizes of pictures vary by %.0f bytes by themselves, somebody walking costs %.0f (constant bit rate, or much noise): give the camera a variable bit rate, or a sub stream", sigma, figure)
+	}
+	return why, ok
 }
 
 // needless tells whether the newest unit can be left out: no other picture refers to it.

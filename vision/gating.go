@@ -233,7 +233,11 @@ func (a *Analyzer) decoder() Decoder {
 // decode decodes one unit and looks at what comes out.
 func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
 	began := cpuTime()
-	err := a.decoder().Decode(u, func(f *Frame) error {
+	dec := a.decoder()
+	if e, ok := dec.(economist); ok {
+		e.Economise(a.unseen())
+	}
+	err := dec.Decode(u, func(f *Frame) error {
 		a.spent(began)
 		a.picture(ctx, f)
 		began = cpuTime()
@@ -249,6 +253,15 @@ func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
 			a.log.Info("decoding again", "errors", n)
 		}
 	}
+}
+
+// economist is a decoder that can do with less, for pictures that nobody sees.
+type economist interface{ Economise(on bool) }
+
+// unseen tells whether nobody will look at the next picture: nothing moves, and
+// nobody is there.
+func (a *Analyzer) unseen() bool {
+	return !a.cfg.Every && !a.cfg.DecodeAll && a.tracker.Live() == 0 && a.pace.mode(a.clock.at) == Quiet
 }
 
 // spent counts the processor time since began as decoding.
