@@ -116,6 +116,9 @@ func (p *player) send(loop, i int) error {
 			continue
 		}
 		packet.Timestamp = p.base + at
+		if now.Freezes {
+			packet.Timestamp = p.base
+		}
 		if now.CorruptPacket > 0 {
 			packet.Payload = slices.Clone(packet.Payload) // it may be the footage itself
 			c.fault.CorruptPacket(packet.Payload)

@@ -32,6 +32,7 @@ type Fault struct {
 	Refuses       bool          // no user name and no password is right
 	InBand        bool          // parameter sets come with key frames only
 	Wraps         bool          // RTP timestamps wrap two seconds after it began
+	Freezes       bool          // RTP timestamps stand still
 	Undated       bool          // no sender reports
 	Misdated      bool          // sender reports with times that cannot be
 	DropPacket    float64       // per media packet: it is lost
@@ -60,6 +61,7 @@ func known() []Fault {
 		{Name: "corrupting", CorruptPacket: 0.05},
 		{Name: "jumping", JumpFrame: 0.02},
 		{Name: "wrapping", Hangup: true, Wraps: true},
+		{Name: "frozen", Freezes: true},
 		{Name: "keyless", Keyless: true},
 		{Name: "resizing", Resizes: true},
 		{Name: "refusing", Hangup: true, Refuses: true},

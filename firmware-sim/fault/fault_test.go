@@ -50,7 +50,7 @@ func TestFaultEndsByItself(t *testing.T) {
 
 func TestUnknownFaultNamesTheKnown(t *testing.T) {
 	_, err := fault.Named("sleepy")
-	require.EqualError(t, err, `find fault "sleepy": want one of none, silent, slow, closing, expiring, losing, reordering, corrupting, jumping, wrapping, keyless, resizing, refusing, in_band, undated, misdated`)
+	require.EqualError(t, err, `find fault "sleepy": want one of none, silent, slow, closing, expiring, losing, reordering, corrupting, jumping, wrapping, frozen, keyless, resizing, refusing, in_band, undated, misdated`)
 }
 
 func TestPortRefusesWhileClosedAndComesBack(t *testing.T) {

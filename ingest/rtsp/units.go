@@ -99,13 +99,14 @@ type assembler struct {
 	lastMono time.Duration
 	lastDTS  int64
 	dts      extractor // nil until the first key unit of a Run
+	pace     pace
 	clock    clock
 }
 
 // session begins a new connection: timestamps do not continue. What the
 // description says of parameter sets may be empty.
 func (a *assembler) session(codec ingest.Codec, vps, sps, pps []byte) error {
-	a.began, a.idr = false, false
+	a.began, a.idr, a.pace = false, false, pace{}
 	if codec != a.codec {
 		a.codec, a.learned, a.params, a.vps, a.sps, a.pps = codec, nil, nil, nil, nil, nil
 	}
@@ -180,9 +181,13 @@ func (a *assembler) unit(au [][]byte, raw int64, received time.Time, mono time.D
 	if key && a.params != a.learned {
 		a.params, a.dts = a.learned, nil
 	}
+	if raw = a.pace.believe(raw, mono); a.pace.byArrival {
+		ntp = time.Time{} // it goes with a time that is none
+	}
 	jumped := a.began && !a.continues(raw, mono)
 	if jumped {
 		a.jumps++
+		a.pace.restart()
 		ntp = time.Time{} // it dates the time before the jump
 	}
 	switch {

@@ -129,6 +129,48 @@ func TestARunBeginsWithAKeyUnit(t *testing.T) {
 	require.Zero(t, u.PTS)
 }
 
+// RTP time that stands still, or counts in another unit, is none: pictures are
+// dated by their arrival.
+func TestRTPTimeThatIsNoTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		raw    func(n int64) int64
+		within time.Duration
+		wrong  bool
+	}{
+		"right":             {func(n int64) int64 { return n * 3600 }, time.Hour, false},
+		"a little fast":     {func(n int64) int64 { return n * 3650 }, time.Hour, false},
+		"frozen":            {func(int64) int64 { return 7 }, 2 * time.Second, true},
+		"frozen after 10 s": {func(n int64) int64 { return min(n, 250) * 3600 }, 12 * time.Second, true},
+		"milliseconds":      {func(n int64) int64 { return n * 40 }, 31 * time.Second, true},
+		"three times":       {func(n int64) int64 { return n * 10800 }, 31 * time.Second, true},
+	} {
+		a := assemble(t)
+		wrongFrom := time.Hour
+		var last *ingest.Unit
+		for n := range int64(25 * 60) {
+			nal := slice
+			if n%50 == 0 {
+				nal = idr
+			}
+			mono := time.Duration(n) * frame
+			u, err := a.at([][]byte{nal}, c.raw(n), mono)
+			require.NoError(t, err, name)
+			if a.pace.byArrival && wrongFrom == time.Hour {
+				wrongFrom = mono
+			}
+			if mono > wrongFrom+frame && last.Run == u.Run {
+				require.InDelta(t, 3600, u.PTS-last.PTS, 2, name)
+			}
+			last = u
+		}
+		require.Equal(t, c.wrong, a.pace.byArrival, name)
+		require.LessOrEqual(t, wrongFrom, c.within, name)
+		require.LessOrEqual(t, last.Run, uint32(2), name)
+		require.NoError(t, a.session(ingest.H264, nil, nil, nil))
+		require.False(t, a.pace.byArrival, "a new session is believed again")
+	}
+}
+
 // Some encoders never send an IDR picture after their first: who comes later
 // begins at a recovery point.
 func TestRecoveryPointsWhereThereIsNoIDR(t *testing.T) {
