@@ -92,7 +92,9 @@ func TestEachFaultOnTheWire(t *testing.T) {
 		"jumping": func(all []*rtp.Packet) bool {
 			return contains(steps(all, stamp), func(d int32) bool { return d < -1e6 || d > 1e6 })
 		},
-		"frozen": func(all []*rtp.Packet) bool { return len(all) > 60 && all[len(all)-1].Timestamp == all[len(all)-20].Timestamp },
+		"frozen": func(all []*rtp.Packet) bool {
+			return len(all) > 60 && all[len(all)-1].Timestamp == all[len(all)-20].Timestamp
+		},
 		"keyless": func(all []*rtp.Packet) bool {
 			return len(all) > 60 && contains(steps(all, stamp), func(d int32) bool { return d == 7200 }) && !contains(steps(all, stamp), func(d int32) bool { return d > 7200 })
 		},
