@@ -106,7 +106,14 @@ func writeRelease(t *testing.T, journal, state string) {
 	r.do(desk.AccessIn{Kind: "looked", By: operator("li"), Camera: "gate", From: start(), To: r.now})
 	r.do(desk.ReceiptIn{Uplink: "hq", Epoch: "e", Lane: bridge.Alarm, ID: "x", Accepted: true, By: "wang", At: r.now})
 	r.do(desk.SetAsideIn{Uplink: "hq", ID: "x", Reason: "422"})
+	_, ordered := r.do(desk.TaskIn{To: "wu", Note: "到场核查", By: above(), HQID: "T-1", Uplink: "hq", Incident: pressed.Incident, Limit: r.now.Add(time.Minute)})
+	r.reach(ordered.Task, officer("wu"), "accept", "arrive", "report")
+	r.do(desk.ReceiptIn{Uplink: "hq", ID: r.state.Task(ordered.Task).ReportEvent, By: "zhao", Reason: "照片不清楚"})
+	r.reach(ordered.Task, officer("wu"), "report")
+	_, inside := r.do(desk.TaskIn{To: "he", Note: "巡逻", By: operator("li"), Limit: r.now.Add(time.Minute)})
+	r.do(desk.RefusedOrderIn{Uplink: "hq", Order: "task", HQID: "T-2", Reason: "to", Digest: desk.Digest(nil)})
 	r.after(time.Hour).do(desk.Tick{})
+	r.reach(inside.Task, operator("li"), "hand_back")
 	var lines bytes.Buffer
 	for _, rec := range r.m.records {
 		wire, err := rec.Event.Encode()
