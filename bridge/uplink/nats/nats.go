@@ -78,11 +78,15 @@ type Uplink struct {
 
 	mu       sync.Mutex
 	holes    map[laneOf]hole
-	loaded   bool // holes of an earlier run
-	needs    int  // bytes of the event that a stream refused last; 0: none
-	forgets  bool // said that the stream drops its oldest
-	unstored bool // said that orders do not wait
+	newest   map[laneOf]place // that the stream has in its order
+	loaded   bool             // holes of an earlier run
+	needs    int              // bytes of the event that a stream refused last; 0: none
+	forgets  bool             // said that the stream drops its oldest
+	unstored bool             // said that orders do not wait
 }
+
+// place is where the stream has an event.
+type place struct{ sequence, at uint64 }
 
 // laneOf names a lane in an epoch.
 type laneOf struct {
@@ -125,7 +129,7 @@ func New(o Options) (*Uplink, error) {
 	if o.AckWithin <= 0 {
 		o.AckWithin = ackWithin
 	}
-	return &Uplink{options: o, root: "watchpost." + o.Station + "." + o.Box + ".", holes: map[laneOf]hole{}}, nil
+	return &Uplink{options: o, root: "watchpost." + o.Station + "." + o.Box + ".", holes: map[laneOf]hole{}, newest: map[laneOf]place{}}, nil
 }
 
 // Connect implements bridge.Uplink.

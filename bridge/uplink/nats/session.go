@@ -171,8 +171,10 @@ func (t *ticket) Wait(ctx context.Context) error {
 	s := t.session
 	for i, ack := range t.acks {
 		select {
-		case <-ack.Ok():
-			t.session.taken(&t.batch, i)
+		case at := <-ack.Ok():
+			if err := s.taken(&t.batch, i, at); err != nil {
+				return s.refused(&t.batch, i, err)
+			}
 		case err := <-ack.Err():
 			return s.refused(&t.batch, i, err)
 		case <-s.ctx.Done():
@@ -184,15 +186,27 @@ func (t *ticket) Wait(ctx context.Context) error {
 	return nil
 }
 
-// taken notes that the stream has an event and all before it in its lane.
-func (s *session) taken(b *bridge.Batch, i int) {
+// taken notes that the stream has an event and all before it in its lane. It
+// refuses one that the stream has from before, in front of the one before it:
+// a server that was killed may have refused that one, took later ones, and
+// said neither.
+func (s *session) taken(b *bridge.Batch, i int, at *jetstream.PubAck) error {
 	if b.Way != bridge.WayLane {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lane := laneOf{b.Events[i].Epoch, b.Events[i].Lane}
-	s.acked[lane] = max(s.acked[lane], b.Events[i].Sequence)
+	s.uplink.mu.Lock()
+	defer s.uplink.mu.Unlock()
+	lane, n := laneOf{b.Events[i].Epoch, b.Events[i].Lane}, b.Events[i].Sequence
+	if newest := s.uplink.newest[lane]; n > newest.sequence {
+		if at.Duplicate && at.Sequence < newest.at {
+			return fmt.Errorf("it stands at %d, the one before it at %d", at.Sequence, newest.at)
+		}
+		s.uplink.newest[lane] = place{n, at.Sequence}
+	}
+	s.acked[lane] = max(s.acked[lane], n)
+	return nil
 }
 
 // refused ends the session at an event that the stream did not take, and
