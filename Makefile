@@ -81,6 +81,8 @@ bench: models web
 soak: build
 	WATCHPOST_SOAK=20 $(GO_TEST) -count=1 -v -timeout 40m -run 'Bounded|Retiring|Killed|PowerCut' ./bridge/journal
 	WATCHPOST_SOAK=50 $(GO_TEST) -count=1 -v -run 'KilledWhileRecording' ./appliance/internal/media
+	WATCHPOST_SOAK=10 $(GO_TEST) -count=1 -v -run 'Killed|EveryByte' ./bridge/upload ./bridge/evidence
+	WATCHPOST_OUTAGE_HOURS=72 $(GO_TEST) -timeout 60m -run '^$$' -bench Drain ./appliance/bench
 	WATCHPOST_FLAPS=1000 $(GO_TEST) -count=1 -v -run 'Flaps' ./ingest/rtsp
 	WATCHPOST_FAULTS=1 $(GO_TEST) -count=1 -v -run 'CameraFaults' ./appliance/bench
 	$(GO_TEST) -count=1 -v ./appliance/e2e -soak
