@@ -42,6 +42,8 @@
 //   - RTP time jumps within a group of pictures: PTS goes on as pictures arrive
 //     until the next key unit, where a new Run begins; nothing is lost. A gap
 //     that has also passed on the box's clock is a gap and no jump.
+//   - RTP time stands still or counts in another unit: PTS is the arrival until
+//     the session ends.
 //   - The box's clock is set: all of the above is on the monotonic clock, so
 //     only the wall clock reading of Received and Captured moves.
 //
