@@ -32,6 +32,7 @@ require (
 	golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8
 	golang.org/x/sync v0.18.0
 	golang.org/x/sys v0.41.0
+	golang.org/x/text v0.31.0
 	golang.org/x/time v0.13.0
 	rsc.io/qr v0.2.0
 )
@@ -98,6 +99,5 @@ require (
 	go.yaml.in/yaml/v2 v2.4.2 // indirect
 	golang.org/x/crypto v0.45.0 // indirect
 	golang.org/x/net v0.47.0 // indirect
-	golang.org/x/text v0.31.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )

@@ -1,0 +1,85 @@
+// Looking back: in Debian's Chromium against the fixture.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { launch, logIn } from '../fixture/browser.mjs'
+import { startFixture } from '../fixture/server.mjs'
+
+const dist = fileURLToPath(new URL('../../.browser-dist', import.meta.url))
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+let browser, fixture, context, page, errors
+
+before(async () => { browser = await launch() })
+after(() => browser?.close())
+beforeEach(async () => {
+  fixture = await startFixture({ dist })
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
+  page = await context.newPage()
+  errors = []
+  page.on('pageerror', (error) => errors.push(error.message))
+  page.on('console', (message) => message.text().includes('Content Security Policy') && errors.push(message.text()))
+})
+afterEach(async () => {
+  await context.close()
+  await fixture.close()
+  assert.deepEqual(errors, [], 'errors in the page')
+})
+
+async function accessible(name) {
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'] }))
+  assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join('; ')}`), [], `axe on ${name}`)
+}
+const yesterday = () => Date.now() - 24 * 3600_000
+const clock = async () => page.locator('.clock').textContent()
+const times = () => page.locator('.cell video').evaluateAll((all) => all.filter((v) => v.offsetParent && v.src).map((v) => v.currentTime))
+
+describe('playback', () => {
+  it('plays two cameras in step, by keyboard', async () => {
+    await logIn(page, fixture.url, { to: `/playback?cameras=gate-east,street-south&at=${yesterday()}` })
+    await page.waitForFunction(() => [...document.querySelectorAll('.cell video')].filter((v) => v.readyState >= 3).length === 2)
+    const before = await clock()
+    await page.keyboard.press('Space')
+    await page.waitForFunction((was) => document.querySelector('.clock').textContent !== was && [...document.querySelectorAll('.cell video')].filter((v) => v.currentTime > 1).length === 2, before)
+    await page.keyboard.press('Space')
+    await page.waitForTimeout(400)
+    const [a, b] = await times()
+    assert.ok(Math.abs(a - b) < 0.05, `in step: ${a} and ${b}`)
+    await accessible('playback')
+  })
+
+  it('says why nothing is there, and steps over it', async () => {
+    const day = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai' }).format(yesterday())
+    const gone = Date.parse(`${day}T00:00:00+08:00`) + 1.6 * 3600_000
+    await logIn(page, fixture.url, { to: `/playback?cameras=gate-east&at=${gone}` })
+    await page.locator('.cell .word >> text=摄像头无画面').waitFor()
+    await page.locator('.cell .word >> text=/拒绝/').waitFor()
+    await page.keyboard.press(']')
+    await page.waitForFunction(() => document.querySelector('.clock').textContent.startsWith('01:54:00'))
+    await page.waitForFunction(() => [...document.querySelectorAll('.cell video')].some((v) => v.readyState >= 2))
+    await page.keyboard.press('[')
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('Space')
+    await page.waitForFunction(() => /^01:5[45]/.test(document.querySelector('.clock').textContent))
+  })
+
+  it('finds cameras by pinyin, holds four at most, and cuts what is marked', async () => {
+    await logIn(page, fixture.url, { to: `/playback?cameras=gate-east&at=${yesterday()}` })
+    await page.locator('.picker input').fill('nmsc')
+    assert.equal(await page.locator('.picker .one').count(), 1)
+    await page.locator('.picker .one >> text=农贸市场').click()
+    await page.locator('[data-camera=market]').waitFor()
+    await page.locator('.picker input').fill('')
+    await page.locator('h1').click()
+    await page.keyboard.press('i')
+    await page.keyboard.press('Shift+ArrowRight')
+    await page.keyboard.press('o')
+    const links = page.locator('a[download]')
+    assert.equal(await links.count(), 2)
+    const asked = new URL(await links.first().evaluate((a) => a.href)).searchParams
+    assert.equal(Date.parse(asked.get('to')) - Date.parse(asked.get('from')), 60_000)
+  })
+})
