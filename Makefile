@@ -76,7 +76,7 @@ e2e: build
 	$(GO_TEST) -count=1 -v ./appliance/e2e
 
 bench: models web
-	go test -run '^$$' -bench . -benchtime 1s ./...
+	go test -timeout 60m -run '^$$' -bench . -benchtime 1s ./...
 
 soak: build
 	WATCHPOST_SOAK=20 $(GO_TEST) -count=1 -v -timeout 40m -run 'Bounded|Retiring|Killed|PowerCut' ./bridge/journal
