@@ -3,6 +3,7 @@ package detect
 import (
 	"errors"
 	"fmt"
+	"image"
 
 	ort "github.com/yalue/onnxruntime_go"
 	"gocv.io/x/gocv"
@@ -30,11 +31,33 @@ type yolox struct {
 	net  network
 	side int
 	head head
+	turn int // of close looks
 }
 
+// find looks at the whole frame, and closer at where something small moves.
 func (y *yolox) find(f *vision.Frame, look vision.Look) ([]vision.Detection, error) {
-	box := fitLetterbox(f.Width, f.Height, y.side)
-	bgr, err := toBGR(f, box.width, box.height, look.Masks)
+	whole := image.Rect(0, 0, f.Width, f.Height)
+	out, err := y.part(f, whole, look)
+	if err != nil {
+		return nil, err
+	}
+	windows := closeLooks(look.Regions, f.Width, f.Height, y.side)
+	if len(windows) > 0 {
+		y.turn++
+		window := windows[y.turn%len(windows)]
+		near, err := y.part(f, window, look)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, inside(near, window, whole)...)
+	}
+	return suppress(out, y.head.overlap), nil
+}
+
+// part looks at one part of the frame; boxes are of the whole.
+func (y *yolox) part(f *vision.Frame, at image.Rectangle, look vision.Look) ([]vision.Detection, error) {
+	box := fitLetterbox(at.Dx(), at.Dy(), y.side)
+	bgr, err := partToBGR(f, at, box.width, box.height, look.Masks)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +76,14 @@ func (y *yolox) find(f *vision.Frame, look vision.Look) ([]vision.Detection, err
 	if want := cells(y.side) * y.head.width(); len(rows) != want {
 		return nil, fmt.Errorf("model gave %d values, want %d", len(rows), want)
 	}
-	return decodeYOLOX(rows, box, y.head, look.MinScore), nil
+	out := decodeYOLOX(rows, box, y.head, look.MinScore)
+	w, h := float64(f.Width), float64(f.Height)
+	for i := range out {
+		b := &out[i].Box
+		b.X, b.W = (float64(at.Min.X)+b.X*float64(at.Dx()))/w, b.W*float64(at.Dx())/w
+		b.Y, b.H = (float64(at.Min.Y)+b.Y*float64(at.Dy()))/h, b.H*float64(at.Dy())/h
+	}
+	return out, nil
 }
 
 func (y *yolox) classes() []vision.Class {

@@ -91,7 +91,7 @@ func (m *Motion) learn() { m.small.ConvertTo(&m.back, gocv.MatTypeCV32F) }
 func (m *Motion) shrink(f *vision.Frame) error {
 	r := min(1, float64(motionWidth)/float64(f.Width), float64(motionHeight)/float64(f.Height))
 	size := image.Pt(max(2, int(float64(f.Width)*r)), max(2, int(float64(f.Height)*r)))
-	whole, part, err := plane(f.Y, f.StrideY, f.Width, f.Height)
+	whole, part, err := plane(f.Y, f.StrideY, 0, f.Width, f.Height)
 	if err != nil {
 		return err
 	}

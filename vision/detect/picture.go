@@ -28,17 +28,23 @@ func checkFrame(f *vision.Frame) error {
 
 // plane lays a Mat over a plane of a frame without copying it. Both Mats must
 // be closed before the frame's time is over.
-func plane(p []byte, stride, w, h int) (whole, part gocv.Mat, err error) {
+// The part begins at x0.
+func plane(p []byte, stride, x0, w, h int) (whole, part gocv.Mat, err error) {
 	whole, err = gocv.NewMatFromBytes(h, stride, gocv.MatTypeCV8U, p)
 	if err != nil {
 		return gocv.Mat{}, gocv.Mat{}, err
 	}
-	return whole, whole.Region(image.Rect(0, 0, w, h)), nil
+	return whole, whole.Region(image.Rect(x0, 0, x0+w, h)), nil
 }
 
 // toBGR makes a BGR picture of the frame at w×h (even), with the masks black.
 // The caller closes it.
 func toBGR(f *vision.Frame, w, h int, masks [][]vision.Point) (gocv.Mat, error) {
+	return partToBGR(f, image.Rect(0, 0, f.Width, f.Height), w, h, masks)
+}
+
+// partToBGR is toBGR for a part of the frame that begins at even places.
+func partToBGR(f *vision.Frame, part image.Rectangle, w, h int, masks [][]vision.Point) (gocv.Mat, error) {
 	if err := checkFrame(f); err != nil {
 		return gocv.Mat{}, err
 	}
@@ -48,31 +54,53 @@ func toBGR(f *vision.Frame, w, h int, masks [][]vision.Point) (gocv.Mat, error) 
 	if err != nil {
 		return gocv.Mat{}, err
 	}
-	cw, ch := (f.Width+1)/2, (f.Height+1)/2
+	colours := image.Rect(part.Min.X/2, part.Min.Y/2, (part.Max.X+1)/2, (part.Max.Y+1)/2)
 	luma, chroma := rangeTables(f.FullRange)
-	if err := scale(buf[:w*h], f.Y, f.StrideY, f.Width, f.Height, w, h, luma); err != nil {
+	if err := scale(buf[:w*h], f.Y, f.StrideY, part, w, h, luma); err != nil {
 		return gocv.Mat{}, err
 	}
-	if err := scale(buf[w*h:w*h*5/4], f.U, f.StrideU, cw, ch, w/2, h/2, chroma); err != nil {
+	if err := scale(buf[w*h:w*h*5/4], f.U, f.StrideU, colours, w/2, h/2, chroma); err != nil {
 		return gocv.Mat{}, err
 	}
-	if err := scale(buf[w*h*5/4:], f.V, f.StrideV, cw, ch, w/2, h/2, chroma); err != nil {
+	if err := scale(buf[w*h*5/4:], f.V, f.StrideV, colours, w/2, h/2, chroma); err != nil {
 		return gocv.Mat{}, err
 	}
 	bgr := gocv.NewMat()
 	gocv.CvtColor(yuv, &bgr, gocv.ColorYUVToBGRIYUV)
-	black(&bgr, masks)
+	black(&bgr, within(f, part, masks))
 	return bgr, nil
 }
 
-// scale copies a plane into dst at dw×dh, through table when there is one.
-func scale(dst, src []byte, stride, w, h, dw, dh int, table *[256]byte) error {
+// within are the masks as they lie in a part of the frame.
+func within(f *vision.Frame, part image.Rectangle, masks [][]vision.Point) [][]vision.Point {
+	if part == image.Rect(0, 0, f.Width, f.Height) {
+		return masks
+	}
+	var out [][]vision.Point
+	for _, mask := range masks {
+		var points []vision.Point
+		for _, p := range mask {
+			points = append(points, vision.Point{
+				X: (p.X*float64(f.Width) - float64(part.Min.X)) / float64(part.Dx()),
+				Y: (p.Y*float64(f.Height) - float64(part.Min.Y)) / float64(part.Dy()),
+			})
+		}
+		out = append(out, points)
+	}
+	return out
+}
+
+// scale copies a part of a plane into dst at dw×dh, through table when there is
+// one.
+func scale(dst, src []byte, stride int, at image.Rectangle, dw, dh int, table *[256]byte) error {
+	w, h := at.Dx(), at.Dy()
+	src = src[at.Min.Y*stride:]
 	if abs(w-dw) <= 1 && abs(h-dh) <= 1 { // the same, but for an odd edge
 		for y := range dh {
-			copy(dst[y*dw:(y+1)*dw], src[y*stride:])
+			copy(dst[y*dw:(y+1)*dw], src[y*stride+at.Min.X:])
 		}
 	} else {
-		whole, part, err := plane(src, stride, w, h)
+		whole, part, err := plane(src, stride, at.Min.X, w, h)
 		if err != nil {
 			return err
 		}

@@ -61,3 +61,20 @@ func TestWhatWasLeftAndWhatWasTaken(t *testing.T) {
 		})
 	}
 }
+
+// TestASmallFarFigureIsSeen puts PETS09 at half its size into a picture of
+// 1920×1080: people are 37 pixels tall, 8 of those that the model sees of the
+// whole.
+func TestASmallFarFigureIsSeen(t *testing.T) {
+	objects, info := open(t, detect.Auto)
+	path := footage.File(t, footage.Pedestrians(t), []string{"-t", "10"}, "-vf", "fps=5,scale=384:288,pad=1920:1080:800:400:gray", "-preset", "ultrafast", "-crf", "18")
+	rec := &recorder{}
+	a, err := vision.NewAnalyzer(vision.Config{
+		Camera: "test", MaxLag: -1, Zones: map[string][]vision.Point{"all": rect(0, 0, 1, 1)},
+		Rules: []vision.Rule{{Name: "far", Kind: vision.Intrusion, Zone: "all"}},
+	}, parts(objects, rec.take))
+	require.NoError(t, err)
+	require.NoError(t, a.Run(context.Background(), &list{footage.Units(t, path, 1920, 1080, 5, time.Unix(0, 0))}))
+	t.Logf("%d people, by %s", len(rec.phase(vision.Raised)), info.Backend)
+	require.GreaterOrEqual(t, len(rec.phase(vision.Raised)), 2)
+}

@@ -94,7 +94,7 @@ func fitLetterbox(w, h, side int) letterbox {
 }
 
 // decodeYOLOX reads the head's rows into detections, 0..1 of the picture,
-// without those below minScore and after suppression.
+// without those below minScore; one object has many.
 func decodeYOLOX(rows []float32, box letterbox, h head, minScore float64) []vision.Detection {
 	width, columns := h.width(), h.columns
 	minScore = max(minScore, h.minScore)
@@ -123,7 +123,7 @@ func decodeYOLOX(rows []float32, box letterbox, h head, minScore float64) []visi
 			}
 		}
 	}
-	return suppress(out, h.overlap)
+	return out
 }
 
 func cellBox(row []float32, gx, gy, stride int, box letterbox) vision.Box {
