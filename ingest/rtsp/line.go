@@ -15,6 +15,8 @@ const readBuffer = 64 << 10
 
 // line makes the connection of one session and can hurry it to its end.
 type line struct {
+	connect func(ctx context.Context, network, address string) (net.Conn, error) // nil: a plain dialer
+
 	mu      sync.Mutex
 	conn    *lineConn
 	spoken  bool // the camera has answered
@@ -24,7 +26,13 @@ type line struct {
 // dial connects. Until the first answer reading has a limit of its own:
 // gortsplib has none for a TLS handshake that stands still.
 func (l *line) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	nc, err := (&net.Dialer{Timeout: dialWithin}).DialContext(ctx, network, address)
+	connect := l.connect
+	if connect == nil {
+		connect = (&net.Dialer{}).DialContext
+	}
+	limited, stop := context.WithTimeout(ctx, dialWithin)
+	defer stop()
+	nc, err := connect(limited, network, address)
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (s *Source) session(ctx context.Context, u *base.URL, udp bool) (silent boo
 	s.mu.Lock()
 	s.stats.Transport = name
 	s.mu.Unlock()
-	one := &session{source: s, line: &line{}}
+	one := &session{source: s, line: &line{connect: s.cfg.Dial}}
 	one.client = &gortsplib.Client{
 		Scheme: u.Scheme, Host: u.Host,
 		Transport: &transport, ReadTimeout: silentAfter, WriteTimeout: writeWithin,

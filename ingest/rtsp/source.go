@@ -24,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -64,8 +65,10 @@ type Config struct {
 	Transport string // Auto when empty; rtsps is always TCP
 	TLS       TLS    // of rtsps
 	Logger    *slog.Logger
-	Deliver   func(*ingest.Unit) // pictures; must not block
-	Sound     func(*ingest.Unit) // sound; must not block; nil: the camera is not asked for it
+	// Dial connects, also where the camera redirects to; nil: to anywhere.
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	Deliver func(*ingest.Unit) // pictures; must not block
+	Sound   func(*ingest.Unit) // sound; must not block; nil: the camera is not asked for it
 }
 
 // UnsupportedError says that the camera offers no codec we hold.

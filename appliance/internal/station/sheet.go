@@ -81,6 +81,9 @@ func (t *sheets) Import(ctx context.Context, table []byte, replace bool, by desk
 		}
 		return wall.SheetChange{}, wrong
 	}
+	if wrong := outward(outbound(s.cfg), plan.Cameras); len(wrong) > 0 {
+		return wall.SheetChange{}, wrong
+	}
 	change := wall.SheetChange{Added: plan.Added, Changed: plan.Changed, Removed: plan.Removed, Restart: t.changed}
 	if len(plan.Added)+len(plan.Changed)+len(plan.Removed) == 0 {
 		return change, nil

@@ -24,6 +24,11 @@ func TestCamerasAreImported(t *testing.T) {
 	_, err = s.Import(t.Context(), []byte("id,main\ncam-1,rtsp://10.0.0.2/a\ncam-2,nowhere\n"), false, by)
 	var wrong wall.SheetProblems
 	require.ErrorAs(t, err, &wrong)
+	for _, inward := range []string{"rtsp://127.0.0.1/a", "rtsp://localhost:8554/a", "rtsp://169.254.169.254/latest"} {
+		_, err = s.Import(t.Context(), []byte("id,main\ncam-1,"+inward+"\n"), false, by)
+		require.ErrorAs(t, err, &wrong, inward)
+		require.Contains(t, wrong[0].Where, "main")
+	}
 	require.NoFileExists(t, cfg.ImportedPath())
 	require.Empty(t, s.findings())
 

@@ -82,10 +82,14 @@ func gather(gop []*ingest.Unit, u *ingest.Unit) []*ingest.Unit {
 
 // streamConfig is how one of a camera's streams is asked for.
 func (s *Station) streamConfig(cfg *config.Camera, url string) rtsp.Config {
-	return rtsp.Config{
+	c := rtsp.Config{
 		Camera: ingest.CameraID(cfg.ID), URL: url, Username: cfg.Username, Password: cfg.Password, Transport: cfg.Transport, Logger: s.log,
 		TLS: rtsp.TLS{CAFile: cfg.TLS.CAFile, Fingerprint: cfg.TLS.Fingerprint, Insecure: cfg.TLS.Insecure},
 	}
+	if cfg.Row > 0 { // somebody at the wall wrote its address
+		c.Dial = outbound(s.cfg).DialContext
+	}
+	return c
 }
 
 // pullSub holds the sub stream; the camera has one. The main stream goes first.
