@@ -29,6 +29,7 @@ type session struct {
 	redirects int // that gortsplib followed; it has no limit of its own
 
 	packets  atomic.Uint64 // of RTP
+	lost     atomic.Bool   // packets, since a key picture was last asked for
 	pictured atomic.Int64  // when the latest Unit came, nanoseconds of the source's epoch
 	stalled  atomic.Bool
 }
@@ -50,7 +51,7 @@ func (s *Source) session(ctx context.Context, u *base.URL, udp bool) (silent boo
 		UserAgent:         "watchpost",
 		DialContext:       one.line.dial,
 		OnResponse:        one.answered,
-		OnPacketsLost:     func(n uint64) { s.packetsLost.Add(n) },
+		OnPacketsLost:     func(n uint64) { s.packetsLost.Add(n); one.lost.Store(true) },
 		OnDecodeError:     func(error) { s.decodeErrors.Add(1) },
 		OnTransportSwitch: func(error) {},
 	}

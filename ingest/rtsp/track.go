@@ -219,6 +219,9 @@ func (t *track) packet(pkt *rtp.Packet) {
 	t.source.reading.Lock()
 	defer t.source.reading.Unlock()
 	t.packets.Add(1)
+	if t.lost.Swap(false) { // what refers to them is damaged until the next key picture
+		t.askKey(time.Now(), pkt.SSRC)
+	}
 	now := stamp{rtp: pkt.Timestamp, pts: t.time.unwrap(pkt.Timestamp), ntp: t.report.wall(pkt.Timestamp, ingest.ClockRate)}
 	inner := fragment(pkt.Payload, t.splits)
 	flushed := t.splits && t.open && t.at.rtp != now.rtp
