@@ -142,3 +142,21 @@ func TestRestored(t *testing.T) {
 	require.EqualValues(t, 40, all[0].LastSequence(bridge.Alarm))
 	require.NoError(t, all[0].Close())
 }
+
+func FuzzSpool(f *testing.F) {
+	f.Add([]byte("\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x02{}"))
+	f.Add([]byte("\x00\x00\x00\x00\x00\x00\x00\x01\xff\xff\xff\xff{}"))
+	f.Add([]byte("\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x09{}"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		path := filepath.Join(t.TempDir(), "spool")
+		require.NoError(t, os.WriteFile(path, b, 0o600))
+		s, err := openSpool(path)
+		if err != nil {
+			return
+		}
+		defer s.file.Close()
+		if len(s.marks) > 0 {
+			_, _ = s.read(0, 10)
+		}
+	})
+}
