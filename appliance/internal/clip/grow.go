@@ -51,10 +51,12 @@ func (c *Cutter) await(ctx context.Context, cl *clip, lag time.Duration, end fun
 		var changed <-chan struct{}
 		if h != nil {
 			changed = h.ring.Changed()
-			if h.ring.Reached(wall) {
+			l, last := h.ring.Lag()
+			// Captured before it came: the clock was set, and says nothing.
+			if h.ring.Reached(wall) && l >= 0 {
 				return
 			}
-			if l, last := h.ring.Lag(); time.Since(last) < lag {
+			if time.Since(last) < lag {
 				due = due.Add(min(max(l, 0)+lagMargin, lag))
 			}
 		}

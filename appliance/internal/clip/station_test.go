@@ -97,6 +97,9 @@ type source struct {
 	ctx  context.Context
 	run  uint32
 
+	stepAt int           // from this unit on the box's clock is set,
+	step   time.Duration // by so much
+
 	dropped atomic.Uint64
 }
 
@@ -124,10 +127,13 @@ const cameraLag = 80 * time.Millisecond
 // captured now.
 func (s *source) play(f footage, from, to int) {
 	zero := time.Now().Add(-time.Duration(f.units[from].PTS) * time.Second / ingest.ClockRate)
-	for _, u := range f.units[from:to] {
+	for i, u := range f.units[from:to] {
 		c := *u
 		c.Camera, c.Run = "gate", s.run
 		c.Captured = zero.Add(time.Duration(u.PTS) * time.Second / ingest.ClockRate)
+		if s.stepAt > 0 && from+i >= s.stepAt {
+			c.Captured = c.Captured.Add(s.step)
+		}
 		due := zero.Add(time.Duration(u.DTS)*time.Second/ingest.ClockRate + cameraLag)
 		if !s.sleep(time.Until(due)) {
 			return
