@@ -45,29 +45,35 @@ func (f folder) read(name string) ([]byte, error) {
 	return b, err
 }
 
-// replace writes the file whole: after a crash it is the old one or the new.
-// With synced it is the new one once this returns.
-func (f folder) replace(name string, content []byte, synced bool) (err error) {
+// replace writes the file whole (ReplaceFile).
+func (f folder) replace(name string, content []byte, synced bool) error {
 	if f == "" {
 		return nil
 	}
-	draft := f.path(name + ".new")
+	return ReplaceFile(f.path(name), content, synced)
+}
+
+// ReplaceFile writes a small file whole: after a crash it is the old one or the
+// new; with synced it is the new one once this returns. One goroutine at a time
+// may replace a file.
+func ReplaceFile(path string, content []byte, synced bool) error {
+	draft := path + ".new"
 	file, err := os.OpenFile(draft, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
+		return fmt.Errorf("replace %s: %w", path, err)
 	}
 	_, err = file.Write(content)
 	if err == nil && synced {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(draft, f.path(name))
+		err = os.Rename(draft, path)
 	}
 	if err == nil && synced {
-		err = syncFolder(string(f))
+		err = syncFolder(filepath.Dir(path))
 	}
 	if err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
+		return fmt.Errorf("replace %s: %w", path, err)
 	}
 	return nil
 }

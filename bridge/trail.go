@@ -259,9 +259,7 @@ func (t *trail) save(content []byte, whole bool) {
 	}
 }
 
-func (t *trail) replace(content []byte) error {
-	return folder(filepath.Dir(t.path)).replace(filepath.Base(t.path), content, false)
-}
+func (t *trail) replace(content []byte) error { return ReplaceFile(t.path, content, false) }
 
 func (t *trail) close() error {
 	if t.file == nil {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/watchpost-edge/watchpost/bridge"
 )
@@ -63,23 +62,8 @@ func (u *Uplink) keepHoles(epoch string) error {
 	if err != nil {
 		return err
 	}
-	dir, name := filepath.Split(u.options.StateFile)
-	if err := os.MkdirAll(filepath.Clean(dir), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(u.options.StateFile), 0o700); err != nil {
 		return fmt.Errorf("keep holes: %w", err)
 	}
-	draft, err := os.CreateTemp(filepath.Clean(dir), strings.TrimSuffix(name, filepath.Ext(name))+"-*.new")
-	if err != nil {
-		return fmt.Errorf("keep holes: %w", err)
-	}
-	_, err = draft.Write(b)
-	if err == nil {
-		err = draft.Sync()
-	}
-	if err = errors.Join(err, draft.Close()); err == nil {
-		err = os.Rename(draft.Name(), u.options.StateFile)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("keep holes: %w", err), os.Remove(draft.Name()))
-	}
-	return nil
+	return bridge.ReplaceFile(u.options.StateFile, b, true)
 }
