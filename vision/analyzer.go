@@ -134,11 +134,23 @@ func NewAnalyzer(cfg Config, parts Parts) (*Analyzer, error) {
 // sightings that are open. It is called once. All its memory is freed when it
 // returns.
 func (a *Analyzer) Run(ctx context.Context, units Units) error {
+	ended := make(chan error, 1)
+	go func() {
+		// The thread is this goroutine's own, and ends with it: processor time is
+		// counted by thread, and a live camera's comes after all others.
+		runtime.LockOSThread()
+		if a.cfg.MaxLag > 0 {
+			yield()
+		}
+		ended <- a.run(ctx, units)
+	}()
+	return <-ended
+}
+
+func (a *Analyzer) run(ctx context.Context, units Units) error {
 	for _, w := range a.stats.Warnings {
 		a.log.Warn("rule cannot be met in full", "why", w)
 	}
-	runtime.LockOSThread() // processor time is counted by thread
-	defer runtime.UnlockOSThread()
 	defer func() { a.release() }()
 	a.motion = a.parts.Motion(a.cfg.Masks)
 	defer a.motion.Close()
@@ -318,12 +330,23 @@ func (a *Analyzer) tell(ctx context.Context, f *Frame, sightings []Sighting) {
 		if s.Phase == Raised {
 			a.note(func(st *Stats) { st.Raised++ })
 		}
-		a.parts.Sink(ctx, s)
+		a.hand(ctx, s)
 	}
 	if len(sightings) > 0 {
 		open := a.watch.open()
 		a.note(func(st *Stats) { st.Open = open })
 	}
+}
+
+// hand gives a sighting to the sink, on a thread that does not step back behind
+// others: it may hold what a press needs.
+func (a *Analyzer) hand(ctx context.Context, s Sighting) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.parts.Sink(ctx, s)
+	}()
+	<-done
 }
 
 // clock measures media time: PTS within a run, arrival between runs.

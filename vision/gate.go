@@ -152,7 +152,7 @@ func (g *gate) measure(u *ingest.Unit) slice.Picture {
 	if p.Type != slice.I && p.Type != slice.Unknown {
 		z := g.norm.stands(f)
 		g.sum = max(0, g.sum+min(standMax, z)-sumSlack)
-		g.low = max(0, g.low+min(standMax, -z)-sumSlack)
+		g.low = max(0, g.low+min(standMax, -z)-2*sumSlack)
 		g.peak = max(g.peak, g.sum)
 	}
 	if p.Type != slice.Unknown && len(g.facts) < heldUnitsMax {

@@ -12,7 +12,7 @@ import (
 const (
 	decoderKept = 10 * time.Second // of quiet, before its memory is given back
 	behindMax   = 2 * time.Second  // a camera that is further behind leaves out a GOP
-	patience    = 5 * time.Second  // after looking back, until it must have caught up
+	patience    = 3 * time.Second  // after looking back began, until it must have caught up
 	standingGOP = 2500 * time.Millisecond
 )
 
@@ -63,7 +63,7 @@ func (a *Analyzer) take(ctx context.Context, u *ingest.Unit) {
 }
 
 func (a *Analyzer) carryOut(ctx context.Context, u *ingest.Unit, v verdict) {
-	if (v == wake || v == follow && u.Key) && !a.affordable(u) {
+	if (v == wake || v == follow && (u.Key || a.behind(u))) && !a.affordable(u) {
 		a.gate.shed()
 		a.sleep()
 		v = hold
@@ -102,8 +102,13 @@ func (a *Analyzer) affordable(u *ingest.Unit) bool {
 	if a.cfg.MaxLag < 0 {
 		return true
 	}
-	behind := time.Since(u.Received)
-	return a.parts.Budget.Grant(a.urgency) && (behind < max(behindMax, a.cfg.MaxLag) || time.Now().Before(a.patient))
+	return a.parts.Budget.Grant(a.urgency) && !a.behind(u)
+}
+
+// behind tells whether the camera has fallen too far behind to catch up. Who
+// looks back may lag for a while.
+func (a *Analyzer) behind(u *ingest.Unit) bool {
+	return a.cfg.MaxLag > 0 && time.Since(u.Received) > max(behindMax, a.cfg.MaxLag) && time.Now().After(a.patient)
 }
 
 // settle lets the gate close when nothing goes on.
@@ -214,13 +219,18 @@ func (a *Analyzer) decodeKey(ctx context.Context, u *ingest.Unit, each func(*Fra
 func (a *Analyzer) lookBack(ctx context.Context) {
 	a.sleep()
 	a.patient = time.Now().Add(patience)
-	for _, u := range a.gate.held {
+	for i, u := range a.gate.held {
 		if ctx.Err() != nil {
+			return
+		}
+		if i%10 == 9 && a.cfg.MaxLag > 0 && !a.parts.Budget.Grant(a.urgency) {
+			a.gate.counts.Shed += uint64(len(a.gate.held) - i)
+			a.gate.shed()
+			a.sleep()
 			return
 		}
 		a.decode(ctx, u)
 	}
-	a.patient = time.Now().Add(patience)
 }
 
 func (a *Analyzer) decoder() Decoder {
