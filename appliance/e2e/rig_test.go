@@ -67,6 +67,8 @@ type boxAddresses struct {
 const (
 	user     = "wang"
 	password = "e2e-password-1"
+	// untouched is for a long day on which nobody touches the browser's desk.
+	untouched = "auth: {idle_lock: 0s}\n"
 )
 
 // newRig starts firmware-sim and the box and logs in.
@@ -87,14 +89,14 @@ func newRig(t *testing.T) *rig {
 		r.write("secrets/"+p, p+"-password")
 	}
 	r.startSim()
-	r.write("box.yaml", r.boxConfig(0, 0, 0, 0, 0))
+	r.write("box.yaml", r.boxConfig(0, 0, 0, 0, 0)+untouched)
 	add := exec.Command(r.bin("watchpost"), "user", "add", "-config", r.path("box.yaml"), "-role", "lead", user)
 	add.Stdin = strings.NewReader(password + "\n")
 	out, err := add.CombinedOutput()
 	require.NoError(t, err, string(out))
 	r.startBox()
 	// Restarts come back where devices look for the box.
-	r.write("box.yaml", r.boxConfig(port(t, r.boxAt.HTTP), port(t, r.boxAt.MQTT), r.boxAt.WebRTC["udp"], r.boxAt.WebRTC["tcp"], port(t, r.boxAt.Drones["uav-1"])))
+	r.write("box.yaml", r.boxConfig(port(t, r.boxAt.HTTP), port(t, r.boxAt.MQTT), r.boxAt.WebRTC["udp"], r.boxAt.WebRTC["tcp"], port(t, r.boxAt.Drones["uav-1"]))+untouched)
 	for _, p := range []string{"P-001", "P-002"} {
 		r.control("POST", "/pillar/"+p+"/broker", fmt.Sprintf(`{"url":"mqtt://%s"}`, r.boxAt.MQTT), nil)
 	}
