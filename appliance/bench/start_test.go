@@ -27,7 +27,7 @@ func BenchmarkStart(b *testing.B) {
 		began, before := time.Now(), used()
 		j, d := openRoom(b, dir, clock)
 		b.ReportMetric(time.Since(began).Seconds(), "s/start")
-		b.ReportMetric((used()-before).Seconds(), "cpu-s/start")
+		b.ReportMetric((used() - before).Seconds(), "cpu-s/start")
 		b.ReportMetric(0, "ns/op")
 		state := 0
 		_, err := d.View(b.Context(), func(s *desk.State) {
