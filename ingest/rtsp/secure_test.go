@@ -59,7 +59,11 @@ func wrap(t *testing.T, to string, cert tls.Certificate) string {
 				if err != nil {
 					return
 				}
-				open.Go(func() { _, _ = io.Copy(out, in); out.Close() })
+				defer out.Close()
+				open.Go(func() { // what was said last arrives: a full close would reset what was not read
+					_, _ = io.Copy(out, in)
+					_ = out.(*net.TCPConn).CloseWrite()
+				})
 				_, _ = io.Copy(in, out)
 			})
 		}
