@@ -7,16 +7,16 @@ import (
 
 // How boxes move and how well detectors place them, as shares of the box.
 const (
-	placeNoise = 0.06 // of the place, standard deviation
-	sizeNoise  = 0.10 // of the size
-	placeAccel = 0.95 // change of velocity a second, box sizes a second
-	sizeAccel  = 0.03
-	speedFirst = 1.3 // box sizes a second: how fast somebody new may be
+	placeNoise = 0.03 // of the place, standard deviation
+	sizeNoise  = 0.14 // of the size
+	placeAccel = 0.58 // change of velocity a second, box sizes a second
+	sizeAccel  = 0.012
+	speedFirst = 1.8 // box sizes a second: how fast somebody new may be
 
 	weakNoise = 2.0  // of a detection that is not sure
 	partAfter = 5    // detections: then its size is known
-	partShare = 0.65 // a box that is so much smaller or larger is a part, or two
-	partNoise = 2.8
+	partShare = 0.72 // a box that is so much smaller or larger is a part, or two
+	partNoise = 2.75
 
 	stillReach = 0.25             // of its box: less is no move
 	stillAfter = 5 * time.Second  // without a move: it stands
@@ -24,7 +24,7 @@ const (
 
 	// Who is hidden is believed to walk on, ever slower.
 	driftOver   = 0.45 // seconds of its way that say where
-	hiddenSlows = 0.65 // seconds in which the velocity falls to 1/e
+	hiddenSlows = 0.90 // seconds in which the velocity falls to 1/e
 )
 
 // Track is one object over frames.

@@ -12,8 +12,8 @@ import (
 // Kalman filter of constant velocity, and what is matched is boxes alone:
 // nothing of how anybody looks.
 const (
-	scoreSure  = 0.54 // begins a track
-	scoreMaybe = 0.12 // continues one
+	scoreSure  = 0.56 // begins a track
+	scoreMaybe = 0.10 // continues one
 
 	hitsConfirm     = 3 // a track counts after so many detections
 	hitsConfirmSure = 2 // or so many with a mean score of scoreConfirm
@@ -22,14 +22,14 @@ const (
 	missesTentative = 2                      // an unconfirmed track is dropped
 	lostMax         = 3 * time.Second        // a confirmed one
 	coastMax        = 800 * time.Millisecond // how far ahead velocity is believed
-	hiddenMax       = 500 * time.Millisecond // how long an unseen one is believed to be there
+	hiddenMax       = 300 * time.Millisecond // how long an unseen one is believed to be there
 	hiddenHits      = 5                      // of one that was seen so often
 
 	provenShare  = 0.15 // of the box must move
 	provenWithin = 3    // in one of its first detections, before it counts;
-	strayShare   = 0.30 // or it went so far itself, in box sizes
+	strayShare   = 0.25 // or it went so far itself, in box sizes
 
-	same = 0.32 // overlap of two boxes from which a second track is not begun
+	same = 0.30 // overlap of two boxes from which a second track is not begun
 )
 
 // Tracker gives detections identities over frames of one camera.
@@ -93,7 +93,7 @@ func (k *Tracker) Tentative() int {
 // Fits below which a detection does not continue a track.
 const (
 	fitFirst  = -0.4
-	fitSecond = 0.13
+	fitSecond = 0.15
 )
 
 // match gives detections to the unseen tracks of a kind, so that the sum of
