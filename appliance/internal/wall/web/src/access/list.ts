@@ -1,0 +1,31 @@
+// A list of the box that somebody works on: asked at first, and again after
+// each act, which says in words when it could not be done.
+import { onMounted, ref, shallowRef } from 'vue'
+import { call, problemOf } from '@/shared/api'
+import type { Problem } from '@/shared/types'
+
+export function useList<T>(path: string) {
+  const items = shallowRef<T[]>([])
+  const problem = shallowRef<Problem>()
+  const busy = ref(false)
+
+  async function load() {
+    items.value = (await call<{ items: T[] }>('GET', path)).items
+  }
+
+  async function act(what: () => Promise<unknown> = async () => {}) {
+    busy.value = true
+    problem.value = undefined
+    try {
+      await what()
+      await load()
+    } catch (error) {
+      problem.value = problemOf(error)
+    } finally {
+      busy.value = false
+    }
+  }
+
+  onMounted(() => act())
+  return { items, problem, busy, load, act }
+}
