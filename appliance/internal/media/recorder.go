@@ -103,7 +103,10 @@ func (r *Recorder) append(b []byte) error {
 	if _, err := r.file.WriteAt(b, r.size); err != nil {
 		return errors.Join(err, r.file.Truncate(r.size))
 	}
-	if err := datasync(r.file); err != nil {
+	r.store.syncs <- struct{}{}
+	err := datasync(r.file)
+	<-r.store.syncs
+	if err != nil {
 		return errors.Join(err, r.file.Truncate(r.size))
 	}
 	r.size += int64(len(b))

@@ -44,6 +44,11 @@ const (
 	DefaultMinFree = 1 << 30     // bytes
 	Joined         = time.Second // a pause in a recording up to this is none
 	sweepEvery     = 10 * time.Second
+
+	// syncsMax is how many recordings sync at a time: a file system commits
+	// one after the other, and a press that waits to be synced stands behind
+	// all of them.
+	syncsMax = 2
 )
 
 // Budget bounds a class. Zero is no bound.
@@ -96,8 +101,9 @@ type Store struct {
 	opt  Options
 	boot uint64
 
-	sweeping sync.Mutex // held by a sweep, before mu
-	growth   growth     // of a sweep
+	syncs    chan struct{} // a slot for each sync of recordings under way
+	sweeping sync.Mutex    // held by a sweep, before mu
+	growth   growth        // of a sweep
 
 	mu       sync.Mutex
 	items    map[string]*Item
@@ -118,7 +124,7 @@ func New(opt Options) *Store {
 		opt.MinFree = DefaultMinFree
 	}
 	return &Store{
-		opt: opt, items: map[string]*Item{}, segments: map[string][]*Item{}, last: map[string]time.Time{},
+		opt: opt, syncs: make(chan struct{}, syncsMax), items: map[string]*Item{}, segments: map[string][]*Item{}, last: map[string]time.Time{},
 		count: counters{evicted: map[Class]uint64{}, added: map[Class]int64{}, recorded: map[string]time.Duration{}},
 	}
 }
