@@ -278,6 +278,11 @@ func TestSlowClientsAreCut(t *testing.T) {
 	defer asking.Close()
 	_, err = asking.Write([]byte("GET /api/v1/room HTTP/1.1\r\nHost: "))
 	require.NoError(t, err)
+	sending, err := net.Dial("tcp", b.server.Addr().String())
+	require.NoError(t, err)
+	defer sending.Close()
+	_, err = sending.Write([]byte("POST /api/v1/session HTTP/1.1\r\nHost: box\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"))
+	require.NoError(t, err)
 
 	answer := lead.raw("GET", "/api/v1/cameras/east/clip.mp4?from=2026-01-01T00:00:00Z&to=2026-01-01T00:10:00Z", nil)
 	defer answer.Body.Close() // and never read
@@ -286,9 +291,11 @@ func TestSlowClientsAreCut(t *testing.T) {
 		return err == nil && strings.Contains(string(text), "watchpost_http_clients_cut_total 1")
 	}, within, 50*time.Millisecond, "who does not read")
 
-	require.NoError(t, asking.SetReadDeadline(time.Now().Add(within)))
-	_, err = io.ReadAll(asking)
-	require.NoError(t, err, "who does not finish asking: closed, not timed out here")
+	for who, conn := range map[string]net.Conn{"asking": asking, "sending": sending} {
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(within)))
+		_, err = io.ReadAll(conn)
+		require.NoError(t, err, "who does not finish %s: closed, not timed out here", who)
+	}
 }
 
 func TestTakenPortIsNamed(t *testing.T) {

@@ -112,11 +112,8 @@ func (s *Server) identify(c *fiber.Ctx, rule access.Rule) (caller, error) {
 // does not stand is refused, whatever cookie comes with it.
 func (s *Server) credentials(c *fiber.Ctx) (caller, error) {
 	who := caller{remote: remoteOf(c)}
-	if shown := c.Get(fiber.HeaderAuthorization); shown != "" {
-		kind, secret, _ := strings.Cut(shown, " ")
-		if !strings.EqualFold(kind, "Bearer") {
-			return who, access.ErrToken
-		}
+	// Another kind of credentials is a proxy's in front of us.
+	if kind, secret, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " "); strings.EqualFold(kind, "Bearer") {
 		token, err := s.o.Tokens.Check(strings.TrimSpace(secret))
 		if err != nil {
 			return who, err
