@@ -1,17 +1,19 @@
 package vision
 
 import (
+	"math"
 	"sync"
 	"time"
 )
 
 // Budget is the decoding that the whole box has to give, as a bucket of
-// processor time. Nothing waits in it: what cannot be had now is left out, and
-// counted by who asked. Its methods may be called from many goroutines; a nil
+// processor time. Nothing is put off in it: what cannot be had now is left
+// out, and counted by who asked. Its methods may be called from many goroutines; a nil
 // Budget gives all.
 type Budget struct {
 	rate  float64       // processor seconds a second
 	burst time.Duration // at most so much is saved up
+	turns chan struct{} // as many decode at a time as there are processors for it
 
 	mu   sync.Mutex
 	have time.Duration
@@ -21,11 +23,12 @@ type Budget struct {
 
 // budgetBurst is how many seconds of the rate may be saved up, for many cameras
 // that open at once.
-const budgetBurst = 3
+const budgetBurst = 2
 
 // NewBudget makes a budget of rate processor seconds a second.
 func NewBudget(rate float64) *Budget {
 	b := &Budget{rate: rate, burst: time.Duration(rate * budgetBurst * float64(time.Second)), now: time.Now}
+	b.turns = make(chan struct{}, max(1, int(math.Ceil(rate))))
 	b.have, b.last = b.burst, b.now()
 	return b
 }
@@ -51,6 +54,16 @@ func (b *Budget) Grant(priority string) bool {
 // expects anything.
 func (b *Budget) Spare() bool {
 	return b.Share() >= 0.8
+}
+
+// Turn waits until a processor is free for one picture, and returns what gives
+// it back. Who waits long falls behind, and is refused its next Grant.
+func (b *Budget) Turn() func() {
+	if b == nil {
+		return func() {}
+	}
+	b.turns <- struct{}{}
+	return func() { <-b.turns }
 }
 
 // Share is how much of what may be saved up is there, 0..1.

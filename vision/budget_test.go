@@ -15,14 +15,14 @@ import (
 
 func TestTheBudgetIsBoundedAndGoesByPriority(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := vision.NewBudget(1) // three seconds are saved up
+		b := vision.NewBudget(1) // two seconds are saved up
 		require.True(t, b.Grant("P3"))
 		require.True(t, b.Spare())
-		b.Spend(2500 * time.Millisecond)
+		b.Spend(1600 * time.Millisecond)
 		require.False(t, b.Spare())
-		require.False(t, b.Grant("P3"), "a sixth is left: not for these")
+		require.False(t, b.Grant("P3"), "a fifth is left: not for these")
 		require.True(t, b.Grant("P2"))
-		b.Spend(400 * time.Millisecond)
+		b.Spend(300 * time.Millisecond)
 		require.False(t, b.Grant("P2"))
 		require.True(t, b.Grant("P1"))
 		b.Spend(time.Second)

@@ -255,6 +255,7 @@ func storm(b *testing.B, objects vision.ObjectDetector, quiet, busy reelOf) {
 		return map[vision.GateState]float64{vision.GateBusy: 1, vision.GateShed: 1}[s.Gate.State]
 	})
 	stormy.Store(false)
+	<-time.After(2 * time.Second) // the films end with their GOPs
 	ended := time.Now()
 	for x.sum(func(s vision.Stats) float64 { return map[vision.GateState]float64{vision.GateQuiet: 1}[s.Gate.State] }) < cameras && time.Since(ended) < time.Minute {
 		<-time.After(100 * time.Millisecond)

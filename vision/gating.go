@@ -206,6 +206,7 @@ func (a *Analyzer) missing(at time.Duration) bool {
 }
 
 func (a *Analyzer) decodeKey(ctx context.Context, u *ingest.Unit, each func(*Frame) error) error {
+	defer a.parts.Budget.Turn()()
 	if a.parts.Keys != nil {
 		return a.parts.Keys.Decode(ctx, u, each)
 	}
@@ -242,6 +243,7 @@ func (a *Analyzer) decoder() Decoder {
 
 // decode decodes one unit and looks at what comes out.
 func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
+	defer a.parts.Budget.Turn()()
 	began := cpuTime()
 	dec := a.decoder()
 	if e, ok := dec.(economist); ok {
