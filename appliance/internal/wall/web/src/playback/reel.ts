@@ -29,6 +29,9 @@ const holds = (t: number) => (s: Span) => t >= s.from && t < s.to
 export const spanAt = (reel: Reel, t: number) => reel.recorded.find(holds(t))
 export const blankAt = (reel: Reel, t: number) => reel.blank.find(holds(t))
 
+// told: whether the reason says more than the cause.
+export const told = (blank: Blank) => blank.why !== '' && (blank.cause === 'camera' || blank.cause === 'disk')
+
 // chunkAt is what to ask for to play from t on; undefined where nothing is.
 export function chunkAt(reel: Reel, t: number): Span | undefined {
   const span = spanAt(reel, t)

@@ -17,6 +17,7 @@ const causes: [RegExp, string][] = [
   [/\b404\b|not found/i, 'not_found'],
   [/whole clip was ready/i, 'superseded'],
   [/not kept any ?more|max_?age|too old/i, 'age'],
+  [/disk (is )?full|must stay free|no space left|read-only/i, 'diskFull'],
   [/budget|no room|disk/i, 'budget'],
 ]
 
