@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"github.com/watchpost-edge/watchpost/vision/internal/footage"
 )
 
-const petsFrames = 400 // of which the truth is known
+const petsFrames = 400 // of which the truth is known, 10 a second
 
 // truth is the people of PETS09 S2.L1, pixels of 768×576.
 func truth(t testing.TB) clearmot.Tracks {
@@ -63,9 +64,9 @@ type watched struct {
 	spent  time.Duration
 }
 
-func watchPets(t testing.TB, objects vision.ObjectDetector) watched {
+func watchPets(t testing.TB, objects vision.ObjectDetector, frames int) watched {
 	t.Helper()
-	path := footage.File(t, footage.Pedestrians(t), []string{"-t", "40"}, "-vf", "fps=10", "-crf", "18")
+	path := footage.File(t, footage.Pedestrians(t), []string{"-t", strconv.Itoa(frames / 10)}, "-vf", "fps=10", "-crf", "18")
 	out := watched{tracks: clearmot.Tracks{}, counts: map[string]int{}}
 	n := 0
 	p := parts(objects, func(_ context.Context, s vision.Sighting) {
@@ -87,17 +88,17 @@ func watchPets(t testing.TB, objects vision.ObjectDetector) watched {
 	began := time.Now()
 	require.NoError(t, a.Run(context.Background(), &list{footage.Units(t, path, 768, 576, 10, began)}))
 	out.spent = time.Since(began)
-	require.Equal(t, petsFrames, n)
+	require.Equal(t, frames, n)
 	return out
 }
 
 // counted is how many crossings and entries the truth has, by rule. Who is
 // nearer to a line than margin is on neither side of it.
-func counted(tracks clearmot.Tracks) map[string]int {
+func counted(tracks clearmot.Tracks, frames int) map[string]int {
 	const margin = 0.006
 	cfg := pets()
 	feet := map[int][]vision.Point{}
-	for n := 1; n <= petsFrames; n++ {
+	for n := 1; n <= frames; n++ {
 		for _, b := range tracks[n] {
 			feet[b.ID] = append(feet[b.ID], vision.Box{X: b.X / 768, Y: b.Y / 576, W: b.W / 768, H: b.H / 576}.Foot())
 		}
@@ -141,16 +142,17 @@ func TestPeopleAreFollowed(t *testing.T) {
 		return
 	}
 	objects, info := open(t, detect.Auto)
-	got := watchPets(t, objects)
-	score := clearmot.Evaluate(truth(t), got.tracks, petsFrames)
+	const frames = petsFrames / 2
+	got := watchPets(t, objects, frames)
+	score := clearmot.Evaluate(truth(t), got.tracks, frames)
 	t.Log(score, got.counts)
 	if info.Backend == detect.HOG {
 		require.Greater(t, score.Recall(), 0.4)
 		return
 	}
-	require.Greater(t, score.MOTA(), 0.80)
-	require.Less(t, score.Switches, 20)
-	for rule, want := range counted(truth(t)) {
+	require.Greater(t, score.MOTA(), 0.70) // of the first half; the benchmark has all
+	require.Less(t, score.Switches, 12)
+	for rule, want := range counted(truth(t), frames) {
 		require.InDelta(t, want, got.counts[rule], 1+0.2*float64(want), rule)
 	}
 }
@@ -161,12 +163,12 @@ func TestPeopleAreFollowed(t *testing.T) {
 // milliseconds a picture, all in.
 func BenchmarkPeople(b *testing.B) {
 	there := truth(b)
-	want := counted(there)
+	want := counted(there, petsFrames)
 	for _, backend := range []string{detect.ONNXRuntime, detect.DNN, detect.HOG} {
 		b.Run(backend, func(b *testing.B) {
 			objects, _ := open(b, backend)
 			for range b.N {
-				got := watchPets(b, objects)
+				got := watchPets(b, objects, petsFrames)
 				s := clearmot.Evaluate(there, got.tracks, petsFrames)
 				b.ReportMetric(s.MOTA(), "MOTA")
 				b.ReportMetric(s.Precision(), "precision")

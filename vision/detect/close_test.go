@@ -23,7 +23,9 @@ func TestCloseLooksAreWhereSomethingSmallMoves(t *testing.T) {
 
 func TestBoxesThatThePartCutsOffAreLeftOut(t *testing.T) {
 	whole, part := image.Rect(0, 0, 1000, 1000), image.Rect(0, 200, 416, 616)
-	box := func(x, y, w, h float64) vision.Detection { return vision.Detection{Box: vision.Box{X: x, Y: y, W: w, H: h}} }
+	box := func(x, y, w, h float64) vision.Detection {
+		return vision.Detection{Box: vision.Box{X: x, Y: y, W: w, H: h}}
+	}
 	got := inside([]vision.Detection{
 		box(0, 0.3, 0.1, 0.1),   // at the frame's own edge
 		box(0.2, 0.2, 0.1, 0.1), // at the part's

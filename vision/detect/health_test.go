@@ -17,7 +17,7 @@ import (
 func judged(t testing.TB, seconds int, filter string) []vision.Blindness {
 	t.Helper()
 	args := []string{"-stream_loop", "-1", "-t", fmt.Sprint(seconds)}
-	path := footage.File(t, footage.Pedestrians(t), args, "-vf", "fps=5,"+filter+",scale=384:288,format=yuv420p", "-crf", "23", "-preset", "ultrafast")
+	path := footage.File(t, footage.Pedestrians(t), args, "-vf", "fps=5,scale=384:288,"+filter+",scale=384:288,format=yuv420p", "-crf", "23", "-preset", "ultrafast")
 	start := time.Unix(0, 0)
 	var told []vision.Blindness
 	p := parts(nil, func(context.Context, vision.Sighting) {})
@@ -41,15 +41,15 @@ func TestFaultsOfThePictureAreFound(t *testing.T) {
 	const on = "enable='between(t,14,28)'"
 	for name, c := range map[string]struct{ kind, filter string }{
 		"a hand":   {vision.VideoCovered, "drawbox=color=0x604030:t=fill:" + on},
-		"paint":    {vision.VideoCovered, "boxblur=60:2:" + on},
+		"paint":    {vision.VideoCovered, "boxblur=30:2:" + on},
 		"dark":     {vision.VideoCovered, "eq=brightness=-1:" + on},
-		"blur":     {vision.VideoDefocused, "gblur=sigma=5:" + on},
-		"turned":   {vision.VideoMoved, "crop=w=460:h=344:x='if(between(t,14,28),300,0)':y='if(between(t,14,28),220,0)'"},
-		"nudged":   {vision.VideoMoved, "crop=w=600:h=450:x='if(between(t,14,28),60,0)':y='if(between(t,14,28),50,0)'"},
+		"blur":     {vision.VideoDefocused, "gblur=sigma=2.5:" + on},
+		"turned":   {vision.VideoMoved, "crop=w=230:h=172:x='if(between(t,14,28),150,0)':y='if(between(t,14,28),110,0)'"},
+		"nudged":   {vision.VideoMoved, "crop=w=300:h=224:x='if(between(t,14,28),30,0)':y='if(between(t,14,28),26,0)'"},
 		"the same": {vision.VideoFrozen, "split[a][b];[a][b]freezeframes=first=70:last=140:replace=69"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			told := judged(t, 40, c.filter)
+			told := judged(t, 34, c.filter)
 			require.Len(t, told, 2)
 			for _, b := range told {
 				require.Equal(t, c.kind, b.Kind)
@@ -71,7 +71,7 @@ func light() map[string]string {
 		"rain":          "noise=alls=35:allf=t:enable='gt(t,10)',eq=contrast=0.75:enable='gt(t,10)'",
 		"night noise":   "eq=brightness=-0.3:contrast=0.5,noise=alls=18:allf=t",
 		"headlights":    "split[a][b];[b]lutyuv=y='min(val*2+60,255)'[c];[a][c]overlay=x=0:y=0:enable='lt(mod(t,6),1.5)'",
-		"a bus":         "split[a][b];[b]scale=1536:900,hflip,eq=saturation=0.2[c];[a][c]overlay=x='-1536+if(lt(mod(t,25),12),mod(t,25)*128,if(lt(mod(t,25),15),1536,1536+(mod(t,25)-15)*230))':y=-200:enable='gt(t,8)'",
+		"a bus":         "split[a][b];[b]scale=768:450,hflip,eq=saturation=0.2[c];[a][c]overlay=x='-768+if(lt(mod(t,25),12),mod(t,25)*64,if(lt(mod(t,25),15),768,768+(mod(t,25)-15)*115))':y=-100:enable='gt(t,8)'",
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 )
 
 // TestWhatWasLeftAndWhatWasTaken draws a case onto real footage in which
-// people walk: put down at 14 s and taken again at 32 s, or there from the
-// beginning and taken at 14 s.
+// people walk: put down at 13 s and taken again at 24 s, or there from the
+// beginning and taken at 13 s.
 func TestWhatWasLeftAndWhatWasTaken(t *testing.T) {
 	objects, _ := open(t, detect.Auto)
 	const thing = "drawbox=x=430:y=350:w=36:h=28:color=0x203060:t=fill:enable="
@@ -23,12 +23,12 @@ func TestWhatWasLeftAndWhatWasTaken(t *testing.T) {
 		kind         string
 		raised, ends float64 // seconds; ends 0: at the end of the footage
 	}{
-		"left":    {thing + "'between(t,14,32)'", vision.LeftObject, 20, 38},
-		"taken":   {thing + "'lt(t,14)'", vision.RemovedObject, 20, 0},
+		"left":    {thing + "'between(t,13,24)'", vision.LeftObject, 19.5, 29},
+		"taken":   {thing + "'lt(t,13)'", vision.RemovedObject, 19.5, 0},
 		"nothing": {"eq=brightness=-0.2:enable='gt(t,15)'", "", 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := footage.File(t, footage.Pedestrians(t), []string{"-t", "42"}, "-vf", "fps=5,"+c.filter, "-preset", "ultrafast", "-crf", "20")
+			path := footage.File(t, footage.Pedestrians(t), []string{"-t", "34"}, "-vf", "fps=5,"+c.filter, "-preset", "ultrafast", "-crf", "20")
 			start := time.Unix(0, 0)
 			rec := &recorder{}
 			a, err := vision.NewAnalyzer(vision.Config{

@@ -62,5 +62,6 @@
 // longer.
 //
 // It does not know masks: a camera with masks must be fed with its masked
-// rendition.
+// rendition. What the camera itself sends is held beside it as a camera of
+// another name (station's sealed originals).
 package clip
