@@ -31,6 +31,7 @@ type Config struct {
 	Upload        Upload           `yaml:"upload"`
 	Places        []Place          `yaml:"places"`
 	Limits        map[string]Limit `yaml:"limits"` // by priority
+	Alerts        Alerts           `yaml:"alerts"`
 
 	location *time.Location
 	digest   string
@@ -291,6 +292,7 @@ func Default() Config {
 		Detector: Detector{Backend: "auto", Model: "yolox_nano.onnx", Library: "libonnxruntime.so.1", Classes: []string{}, Overlap: 0.45},
 		MQTT:     MQTT{Listen: ":1883", TLS: MQTTTLS{Listen: mqttsListen}},
 		Auth:     Auth{IdleLock: Duration(15 * time.Minute)},
+		Alerts:   defaultAlerts(),
 		Limits: map[string]Limit{
 			"P0": {Open: Duration(time.Minute), Acknowledged: Duration(5 * time.Minute)},
 			"P1": {Open: Duration(3 * time.Minute), Acknowledged: Duration(10 * time.Minute)},

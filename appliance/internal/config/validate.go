@@ -55,6 +55,7 @@ func (c *Config) validate(can Supported, ps *Problems) {
 			validatePosition(fmt.Sprintf("%s.polygon[%d]", key, j), at[0], at[1], ps)
 		}
 	}
+	c.Alerts.validate(ps)
 	for priority := range c.Limits {
 		oneOf("limits."+priority, priority, []string{"P0", "P1", "P2", "P3"}, ps)
 	}

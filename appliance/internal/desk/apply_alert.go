@@ -36,7 +36,7 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	s.line(inc, e, Step{Alert: a.ID, Note: a.Note})
 	s.putIncident(inc)
 	s.putAlert(a, inc)
-	s.ix.addPress(a)
+	s.ix.addNew(a)
 	if !data.Limit.IsZero() || inc.Priority != before {
 		s.ix.addDeadline(inc)
 	}
@@ -86,7 +86,7 @@ func (s *State) alertUpdated(e *bridge.Event, data *AlertUpdated) {
 	if data.Sighting != "" {
 		a.sighting(data.Sighting, data.Ended)
 	}
-	a.Ended = e.Type == TypeAlertEnded
+	a.Ended = e.Type == TypeAlertEnded || data.Press != nil // a press is over when it comes
 	if a.Ended {
 		for _, id := range a.Sightings {
 			a.sighting(id, true)
@@ -106,6 +106,9 @@ func (s *State) alertUpdated(e *bridge.Event, data *AlertUpdated) {
 		delete(s.ix.sightings, id)
 	}
 	s.putAlert(&a, inc)
+	if data.Press != nil {
+		s.pressFolded(e, data, inc)
+	}
 	if data.Snapshot != "" && data.Snapshot != inc.Snapshot {
 		inc.Snapshot = data.Snapshot
 		s.putIncident(inc)

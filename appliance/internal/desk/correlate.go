@@ -28,19 +28,6 @@ func (s *State) joinable(like *Alert, since bridge.Stamp, within time.Duration) 
 	return nil
 }
 
-// repeated is the alert of the incident that a new sighting repeats: the same
-// camera, rule, zone, line and direction, not longer ago than the window.
-func (s *State) repeated(inc *Incident, like *Alert, since bridge.Stamp, within time.Duration) *Alert {
-	for i := len(inc.Alerts) - 1; i >= max(0, len(inc.Alerts)-64); i-- {
-		a := s.k.Alerts[inc.Alerts[i]]
-		if a != nil && a.Origin == like.Origin && a.Device == like.Device && a.Kind == like.Kind && a.Rule == like.Rule &&
-			a.Zone == like.Zone && a.Line == like.Line && a.Direction == like.Direction && since.Sub(a.To.Time) <= within {
-			return a
-		}
-	}
-	return nil
-}
-
 // similar names the newest incidents that an alert like this one was part of.
 func (s *State) similar(like *Alert) []string {
 	found := []string{}

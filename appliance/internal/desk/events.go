@@ -146,6 +146,9 @@ type AlertUpdated struct {
 	Sighting   string       `json:"sighting,omitempty"` // vision's id of the sighting that is meant
 	Ended      bool         `json:"ended,omitempty"`    // that sighting ended (others of the alert may go on)
 	Clips      []ClipWant   `json:"clips,omitempty"`    // of a repeat
+	Press      *PressFact   `json:"press,omitempty"`    // the press that was counted in
+	Rings      bool         `json:"rings,omitempty"`    // the press is the first after a pause
+	Limit      bridge.Stamp `json:"limit,omitzero"`     // the incident's new deadline, when the press rings
 }
 
 // AlertShown is the data of alert.shown.

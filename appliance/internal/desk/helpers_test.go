@@ -208,3 +208,10 @@ func fold(t testing.TB, journal bridge.Reader) string {
 	require.NoError(t, err)
 	return string(b)
 }
+
+// dataOf is the data of an event that is about to be written.
+func dataOf[T any](t testing.TB, d bridge.Draft) T {
+	var v T
+	require.NoError(t, json.Unmarshal(d.Data, &v))
+	return v
+}

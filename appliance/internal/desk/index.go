@@ -16,8 +16,9 @@ type index struct {
 	joins     map[string]map[string]bridge.Stamp // join key → open incident → its newest sign
 	sightings map[string]string                  // vision's id → alert
 	presses   map[string]int                     // pillar/id → how many alerts
-	silent    map[string]string                  // drone → its alert that has not ended
-	similar   map[string][]string                // join key → incidents by number
+	same      map[sameKey]sameAlerts
+	silent    map[string]string   // drone → its alert that has not ended
+	similar   map[string][]string // join key → incidents by number
 	tasks     taskIndex
 	deadlines deadlines
 	closed    []closing // by time
@@ -52,7 +53,7 @@ func (k kind) String() string { return [...]string{"incident", "alert", "clip", 
 func (ix *index) build(k *kept) {
 	*ix = index{
 		open: map[string]struct{}{}, joins: map[string]map[string]bridge.Stamp{}, sightings: map[string]string{},
-		presses: map[string]int{}, silent: map[string]string{}, similar: map[string][]string{},
+		presses: map[string]int{}, same: map[sameKey]sameAlerts{}, silent: map[string]string{}, similar: map[string][]string{},
 		tasks: newTaskIndex(),
 	}
 	incidents := make([]*Incident, 0, len(k.Incidents))
@@ -71,7 +72,7 @@ func (ix *index) build(k *kept) {
 		for _, id := range inc.Alerts {
 			if a := k.Alerts[id]; a != nil {
 				ix.addAlert(a, inc)
-				ix.addPress(a)
+				ix.addNew(a)
 				ix.touched = append(ix.touched, ref{a.Touched, kindAlert, a.ID})
 			}
 		}
@@ -143,13 +144,6 @@ func (ix *index) addAlert(a *Alert, inc *Incident) {
 	}
 }
 
-// addPress counts a new alert of a press by the pillar's own id.
-func (ix *index) addPress(a *Alert) {
-	if a.Press != "" {
-		ix.presses[a.Device+"/"+a.Press]++
-	}
-}
-
 // endJoins takes a closed incident out of what alerts may join.
 func (ix *index) endJoins(k *kept, inc *Incident) {
 	for _, id := range inc.Alerts {
@@ -178,6 +172,7 @@ func (ix *index) dropAlert(a *Alert) {
 			delete(ix.presses, key)
 		}
 	}
+	delete(ix.same, keyOf(a.Incident, a))
 	if ix.silent[a.Device] == a.ID {
 		delete(ix.silent, a.Device)
 	}

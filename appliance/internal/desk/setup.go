@@ -24,6 +24,19 @@ type Setup struct {
 	// Window is how long after its last sign a sighting on the same camera
 	// still belongs to the same incident. Default 120 s.
 	Window time.Duration
+	// FoldAfter is how many alerts of one pillar and kind, or of one rule, an
+	// incident holds; further ones are counted into the newest (default 100).
+	FoldAfter int
+	// FloodIncidents is how many incidents of one camera's rule may wait for an
+	// answer; further sightings extend the newest (default 3).
+	FloodIncidents int
+	// ShownWithin is how soon a screen must have drawn a P0; 0: nobody waits.
+	ShownWithin time.Duration
+	// Span is for how long after an incident began the sightings of its place,
+	// drones overhead and reports join it (default 30 min); Radius is how near
+	// these must be, in metres (default 50).
+	Span   time.Duration
+	Radius float64
 	// NearestMax is how many cameras are bound to a place at most (default 4).
 	NearestMax int
 	// NearestRange is how far a camera sees when its range_m is 0, in metres
@@ -170,6 +183,18 @@ func (r *Rules) complete() {
 	}
 	if s.Window <= 0 {
 		s.Window = 2 * time.Minute
+	}
+	if s.Span <= 0 {
+		s.Span = 30 * time.Minute
+	}
+	if s.Radius <= 0 {
+		s.Radius = 50
+	}
+	if s.FoldAfter <= 0 {
+		s.FoldAfter = 100
+	}
+	if s.FloodIncidents <= 0 {
+		s.FloodIncidents = 3
 	}
 	if s.NearestMax <= 0 {
 		s.NearestMax = 4

@@ -66,13 +66,20 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 		t.answer.Warning = fmt.Sprintf("pillar %s gives no time and used the press id %q again after more than %s: taken as a new press", pillar.ID, p.ID, clocklessResend)
 	}
 	cameras := t.r.bound[pillar.ID]
+	join := t.s.joinable(like, t.now, 0)
+	if join != nil {
+		if a, n := t.s.sameAs(join, &Alert{Origin: "press", Device: pillar.ID, Kind: string(p.Kind)}); n >= t.r.setup.FoldAfter {
+			t.foldPress(a, join, fact, cameras, occurred)
+			return nil
+		}
+	}
 	t.raise(raising{
 		data: AlertRaised{
 			Kind: string(p.Kind), Priority: priority, Place: t.r.spot(pillar.Name, pillar.Position), Position: pillar.Position,
 			Device: pillar.ID, Late: late || p.Replayed, Cameras: cameras, Press: fact,
 		},
 		occurred: occurred, drill: drill, about: string(p.Kind), bound: cameras, like: like, key: pressKey(p),
-	}, t.s.joinable(like, t.now, 0))
+	}, join)
 	return nil
 }
 

@@ -40,11 +40,9 @@ func (t *step) sighting(in SightingIn) error {
 		Direction: sg.Direction, Place: place,
 	}
 	join := t.s.joinable(like, fact.From, t.r.setup.Window)
-	if join != nil {
-		if a := t.s.repeated(join, like, fact.From, t.r.setup.Window); a != nil {
-			t.repeat(a, fact, sg)
-			return nil
-		}
+	if a := t.again(join, like, fact.From); a != nil {
+		t.repeat(a, fact, sg)
+		return nil
 	}
 	t.raise(raising{
 		data: AlertRaised{
@@ -60,6 +58,16 @@ func (t *step) sighting(in SightingIn) error {
 		})
 	}
 	return nil
+}
+
+// again is the alert that a new sighting extends, nil when it is a new one.
+func (t *step) again(join *Incident, like *Alert, since bridge.Stamp) *Alert {
+	if join != nil {
+		if a := t.s.repeated(join, like, since, t.r.setup.Window); a != nil {
+			return a
+		}
+	}
+	return t.flooded(join, like)
 }
 
 // met is when the rule was met: the frame's time, which for a rule with a

@@ -12,6 +12,9 @@ import (
 // deskSetup is what the desk must know of the configuration.
 func deskSetup(c *config.Config) desk.Setup {
 	s := desk.Setup{Station: c.Station.ID, Box: c.Station.Box, Zone: c.Location(), Config: c.Digest(), Limits: desk.Limits{}}
+	s.Window, s.ShownWithin = time.Duration(c.Alerts.Window), time.Duration(c.Alerts.ShownWithin)
+	s.Span, s.Radius = time.Duration(c.Alerts.Span), c.Alerts.RadiusM
+	s.FoldAfter, s.FloodIncidents = c.Alerts.FoldAfter, c.Alerts.FloodIncidents
 	for _, cam := range c.Cameras {
 		s.Cameras = append(s.Cameras, desk.Camera{
 			ID: cam.ID, Name: cam.Name, Position: position(cam.Position.Lat, cam.Position.Lon),
