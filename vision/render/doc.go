@@ -7,7 +7,8 @@
 // is masked before it is encoded, and one that could not be masked is never
 // encoded. It takes decoder and encoder through its own interfaces and does no
 // cgo. It refuses a rendition without masks that was asked for because of
-// masks: no mask in force, no picture.
+// masks: no mask in force, no picture. Only one that is Plain, for a browser
+// that cannot play the camera's codec, has none.
 //
 // It is lossy like everything live: while it is behind, its reader drops, and
 // it goes on at the next key unit. A decoder that fails waits for the next key

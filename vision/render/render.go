@@ -44,7 +44,8 @@ type Units interface {
 // Config of a rendition.
 type Config struct {
 	Camera  ingest.CameraID
-	Masks   [][]vision.Point // at least one polygon
+	Masks   [][]vision.Point // at least one polygon, but with Plain
+	Plain   bool             // for a browser that cannot play the camera's codec: nothing is masked
 	Stills  bool             // one picture a second, of key units alone
 	Decoder func() vision.Decoder
 	Encoder func(width, height int, fps float64) (Encoder, error)
@@ -89,7 +90,7 @@ func New(cfg Config) (*Rendition, error) {
 			return nil, fmt.Errorf("make rendition of %s: a mask has %d corners: %w", cfg.Camera, len(m), ErrNoMask)
 		}
 	}
-	if len(cfg.Masks) == 0 {
+	if len(cfg.Masks) == 0 != cfg.Plain {
 		return nil, fmt.Errorf("make rendition of %s: %w", cfg.Camera, ErrNoMask)
 	}
 	return &Rendition{cfg: cfg, feed: feed.New[*ingest.Unit]()}, nil

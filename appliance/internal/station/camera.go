@@ -38,6 +38,7 @@ type camera struct {
 	faults   *faults
 	masked   *render.Rendition // nil: no masks
 	stills   bool              // the rendition is one picture a second
+	plain    *plain            // for browsers that cannot play what the camera sends
 
 	mu       sync.Mutex
 	gop      []*ingest.Unit // newest key unit and what followed
@@ -52,7 +53,7 @@ type camera struct {
 }
 
 func (s *Station) newCamera(cfg config.Camera) (*camera, error) {
-	c := &camera{station: s, cfg: cfg, pinyin: pinyinOf(cfg.Name), feed: feed.New[*ingest.Unit](), faults: newFaults()}
+	c := &camera{station: s, cfg: cfg, pinyin: pinyinOf(cfg.Name), feed: feed.New[*ingest.Unit](), faults: newFaults(), plain: newPlain()}
 	c.recorded = c.feed
 	main := s.streamConfig(&cfg, cfg.Streams.Main)
 	main.Deliver = c.deliver

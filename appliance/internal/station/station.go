@@ -73,34 +73,35 @@ type Station struct {
 	log     *slog.Logger
 	leaves  Leaves
 
-	journal   *journal.Journal
-	desk      *desk.Desk
-	store     *media.Store
-	cutter    *clip.Cutter
-	pillars   *pillars
-	forwarder *bridge.Forwarder
-	older     olderEpochs
-	receipts  *receipts
-	deferred  *deferred
-	refusals  refusals
-	signer    *evidence.Signer
-	uploader  *uploader // nil: clips are not sent
-	certs     certificates
-	sessions  *access.Sessions
-	setup     *access.Setup
-	told      *access.Told
-	wall      *wall.Server
-	board     *health.Board
-	registry  *prometheus.Registry
-	cameras   map[string]*camera
-	forecasts forecasts
-	sheets    *sheets
-	blindness *blindness
-	blindLog  *blindLog
-	drones    []*uav
-	evicted   *evictions
-	running   atomic.Bool
-	counts    counts
+	journal    *journal.Journal
+	desk       *desk.Desk
+	store      *media.Store
+	cutter     *clip.Cutter
+	pillars    *pillars
+	forwarder  *bridge.Forwarder
+	older      olderEpochs
+	receipts   *receipts
+	deferred   *deferred
+	refusals   refusals
+	signer     *evidence.Signer
+	uploader   *uploader // nil: clips are not sent
+	certs      certificates
+	sessions   *access.Sessions
+	setup      *access.Setup
+	told       *access.Told
+	wall       *wall.Server
+	board      *health.Board
+	registry   *prometheus.Registry
+	cameras    map[string]*camera
+	forecasts  forecasts
+	sheets     *sheets
+	blindness  *blindness
+	blindLog   *blindLog
+	drones     []*uav
+	evicted    *evictions
+	running    atomic.Bool
+	counts     counts
+	renditions atomic.Int64 // for browsers, now
 }
 
 // counts are what the joints themselves lose or refuse.
@@ -310,6 +311,7 @@ func (s *Station) Run(ctx context.Context) error {
 			stage{"analysis of camera " + cfg.ID, c.analyze},
 			stage{"camera " + cfg.ID, c.pull},
 		)
+		stages = append(stages, stage{"rendition for browsers of camera " + cfg.ID, c.renderPlain})
 		if c.masked != nil {
 			stages = append(stages, stage{"hold of masked camera " + cfg.ID, c.holdMasked}, stage{"rendition of camera " + cfg.ID, c.render})
 		}

@@ -171,18 +171,35 @@ func (s *Station) Live(id string, small bool) (whep.Video, bool) {
 	if c.masked != nil {
 		return c.maskedVideo()
 	}
-	if small && c.small != nil {
-		if video, ok := c.small.video(); ok {
-			return video, true
-		}
+	var smaller whep.Video
+	if c.small != nil {
+		smaller, _ = c.small.video()
 	}
-	st := c.source.Stats()
+	if small && plays(smaller) {
+		return smaller, true
+	}
+	own := own(c)
+	switch {
+	case own.Params == nil:
+		return whep.Video{}, false
+	case plays(own), c.station.leaves.Encoder == nil && !plays(smaller):
+		return own, true
+	case plays(smaller):
+		return smaller, true
+	}
+	return c.plainVideo()
+}
+
+// own is what the camera's main stream sends; without Params while it is not
+// live.
+func own(c *camera) whep.Video {
+	params := c.source.Stats().Params
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.live || st.Params == nil {
-		return whep.Video{}, false
+	if !c.live {
+		params = nil
 	}
-	return whep.Video{Feed: c.feed, Params: st.Params, GOP: c.gop}, true
+	return whep.Video{Feed: c.feed, Params: params, GOP: c.gop}
 }
 
 // video is what is in the feed now, whichever stream it is of.
