@@ -33,7 +33,6 @@ type View struct {
 type Camera struct {
 	ID       string                  `json:"id"`
 	Name     string                  `json:"name"`
-	Group    string                  `json:"group,omitempty"`
 	Position *View                   `json:"position,omitempty"`
 	Record   string                  `json:"record"` // continuous, incidents, off
 	Analyze  bool                    `json:"analyze"`
