@@ -14,7 +14,7 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	a := &Alert{
 		ID: data.Alert, Incident: data.Incident, Kind: data.Kind, Priority: data.Priority, Drill: e.Drill,
 		Place: data.Place, Position: data.Position, Device: data.Device, From: e.Time, To: e.Time,
-		Recorded: e.RecordedTime, Late: data.Late, Count: 1,
+		Recorded: e.RecordedTime, Late: data.Late, Count: 1, ShowBy: data.ShowBy,
 	}
 	origin(a, data)
 	before := inc.Priority
@@ -37,6 +37,7 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	s.putIncident(inc)
 	s.putAlert(a, inc)
 	s.ix.addNew(a)
+	s.ix.addShowBy(a)
 	if !data.Limit.IsZero() || inc.Priority != before {
 		s.ix.addDeadline(inc)
 	}
@@ -126,19 +127,6 @@ func (a *Alert) sighting(id string, ended bool) {
 	if !slices.Contains(a.Past, id) {
 		a.Past = tail(append(slices.Clone(a.Past), id), pastMax)
 	}
-}
-
-func (s *State) alertShown(_ *bridge.Event, data *AlertShown) {
-	old := s.k.Alerts[data.Alert]
-	if old == nil {
-		return
-	}
-	a := *old
-	if a.ShownAt.IsZero() || data.At.Before(a.ShownAt.Time) {
-		a.ShownAt = data.At
-	}
-	a.Screens = append(a.Screens, data.Screen)
-	s.putAlert(&a, s.k.Incidents[a.Incident])
 }
 
 func (s *State) deviceChanged(e *bridge.Event, data *DeviceChanged) {

@@ -32,6 +32,9 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 	if answers(e.Type) || inc.State == Closed {
 		inc.Unanswered, inc.PressedAt = 0, bridge.Stamp{}
 	}
+	if answers(e.Type) || inc.State == Closed || data.Reason == reasonUnshown {
+		inc.SeenThrough, inc.Unshown = e.RecordedTime, e.Type == TypeIncidentEscalated
+	}
 	switch e.Type {
 	case TypeIncidentClaimed:
 		inc.ClaimedBy, inc.ClaimedAt = data.By, e.RecordedTime

@@ -67,9 +67,10 @@ type AlertRaised struct {
 	Device   string           `json:"device"`
 	Incident string           `json:"incident"`
 	Late     bool             `json:"late"`
-	Cameras  []string         `json:"cameras"`        // bound to the alert, nearest first
-	Clips    []ClipWant       `json:"clips"`          // recordings that belong to it
-	Limit    bridge.Stamp     `json:"limit,omitzero"` // the incident's new deadline, when the alert raises its priority
+	Cameras  []string         `json:"cameras"`          // bound to the alert, nearest first
+	Clips    []ClipWant       `json:"clips"`            // recordings that belong to it
+	Limit    bridge.Stamp     `json:"limit,omitzero"`   // the incident's new deadline, when the alert raises its priority
+	ShowBy   bridge.Stamp     `json:"show_by,omitzero"` // when a screen must have drawn it (P0)
 
 	Press      *PressFact    `json:"press,omitempty"`
 	Sighting   *SightingFact `json:"sighting,omitempty"`
@@ -189,6 +190,7 @@ type IncidentChanged struct {
 	Step     int           `json:"step,omitempty"`   // escalated: 1, 2, 3
 	Next     bridge.Stamp  `json:"next,omitzero"`    // escalated: when the next step comes
 	Uplink   string        `json:"uplink,omitempty"` // escalated: whose receipt is missing
+	Alert    string        `json:"alert,omitempty"`  // escalated: the P0 that no screen drew
 	Since    bridge.Stamp  `json:"since,omitzero"`   // escalated: since when
 }
 

@@ -73,6 +73,7 @@ func (ix *index) build(k *kept) {
 			if a := k.Alerts[id]; a != nil {
 				ix.addAlert(a, inc)
 				ix.addNew(a)
+				ix.addShowBy(a)
 				ix.touched = append(ix.touched, ref{a.Touched, kindAlert, a.ID})
 			}
 		}
@@ -224,11 +225,13 @@ func (k *kept) get(r ref) (any, uint64) {
 	return nil, 0
 }
 
-// deadline is when an incident escalates or a task is overdue: one of both.
+// deadline is when an incident escalates, a task is overdue or an alert must
+// have been drawn: one of them.
 type deadline struct {
 	at       bridge.Stamp
 	incident string
 	task     string
+	alert    string
 }
 
 // deadlines is a heap, earliest first. An entry that is not its resource's
@@ -255,6 +258,9 @@ func (ix *index) dropStaleDeadlines(k *kept) {
 	for len(ix.deadlines) > 0 {
 		top := ix.deadlines[0]
 		if task := k.Tasks[top.task]; task != nil && !task.State.done() && task.Next.Equal(top.at.Time) {
+			return
+		}
+		if k.unshown(k.Alerts[top.alert]) {
 			return
 		}
 		inc := k.Incidents[top.incident]

@@ -56,7 +56,9 @@ type Incident struct {
 	Limit          bridge.Stamp     `json:"limit"`               // deadline of the present state; empty when closed
 	Next           bridge.Stamp     `json:"next"`                // when it escalates next; empty when it does not
 	Escalated      int              `json:"escalated"`
-	Unreceived     []string         `json:"unreceived,omitempty"` // uplinks whose missing receipt escalated it
+	Unshown        bool             `json:"unshown,omitempty"`     // no screen drew it in time, and nobody has answered or drawn it since
+	SeenThrough    bridge.Stamp     `json:"seen_through,omitzero"` // alerts recorded until then wait for no screen
+	Unreceived     []string         `json:"unreceived,omitempty"`  // uplinks whose missing receipt escalated it
 	Result         string           `json:"result,omitempty"`
 	History        []Step           `json:"history"`
 	HistoryFolded  int              `json:"history_folded,omitempty"` // lines left out of History; the journal has them
@@ -106,6 +108,7 @@ type Alert struct {
 	Press      string           `json:"press,omitempty"`     // the pillar's own id of the press
 	Sightings  []string         `json:"sightings,omitempty"` // vision's ids that are still going on
 	Past       []string         `json:"past,omitempty"`      // vision's ids that ended last
+	ShowBy     bridge.Stamp     `json:"show_by,omitzero"`    // when a screen must have drawn it (P0)
 	ShownAt    bridge.Stamp     `json:"shown_at"`            // first
 	Screens    []string         `json:"screens,omitempty"`   // that drew it
 	Touched    uint64           `json:"touched"`

@@ -33,6 +33,7 @@ func (t *step) raise(a raising, join *Incident) {
 			a.data.Limit = earlier(join.Limit, t.r.limit(t.now, a.data.Priority, join.State))
 		}
 	}
+	a.data.ShowBy = t.showBy(a, join)
 	t.add(bridge.Draft{
 		Type: TypeAlertRaised, Subject: "incidents/" + a.data.Incident, Time: a.occurred, Lane: bridge.Alarm,
 		Severity: a.data.Priority, Drill: a.drill, Key: a.key,
@@ -73,33 +74,6 @@ func (t *step) duplicate(hit *bridge.Record) {
 	if data, err := decode[AlertRaised](&hit.Event); err == nil && data != nil {
 		t.answer.Incident, t.answer.Alert = data.Incident, data.Alert
 	}
-}
-
-func (t *step) shown(in ShownIn) error {
-	a := t.s.k.Alerts[in.Alert]
-	if a == nil {
-		return &NotFoundError{"alert", in.Alert}
-	}
-	if in.Screen == "" || len(in.Screen) > 64 {
-		return &InvalidError{"screen", in.Screen, "the screen's name, 1 to 64 bytes"}
-	}
-	t.answer.Incident, t.answer.Alert = a.Incident, a.ID
-	for _, screen := range a.Screens {
-		if screen == in.Screen {
-			t.answer.Duplicate = true
-			return nil
-		}
-	}
-	if len(a.Screens) >= screensMax {
-		return &InvalidError{"screen", in.Screen, "one of the screens that drew the alert before: there are too many"}
-	}
-	at := bridge.At(in.At)
-	if in.At.IsZero() || at.After(t.now.Time) {
-		at = t.now
-	}
-	t.add(bridge.Draft{Type: TypeAlertShown, Subject: "alerts/" + a.ID, Time: at, Lane: bridge.Local, Drill: a.Drill},
-		AlertShown{Schema: schema, Alert: a.ID, Screen: in.Screen, At: at})
-	return nil
 }
 
 func earlier(a, b bridge.Stamp) bridge.Stamp {

@@ -80,6 +80,7 @@ func (t *step) started(in StartedIn) error {
 // tick escalates what is past its limit: the most urgent first, the oldest
 // first among equals.
 func (t *step) tick() {
+	t.escalateUnshown()
 	t.escalateIncidents()
 	t.superviseTasks()
 }
