@@ -170,9 +170,9 @@ func trustingBrowser(t *testing.T, r *rig) {
 		SameSite         string
 	}
 	var saw struct {
-		Security, Violations, Errors, Pages, Axe []string
-		Cookies                                  []cookie
-		Kiosk                                    struct {
+		Security, Violations, Errors, Pages, Axe, Alone []string
+		Cookies                                         []cookie
+		Kiosk                                           struct {
 			URL     string
 			Cookies []cookie
 		}
@@ -193,6 +193,7 @@ func trustingBrowser(t *testing.T, r *rig) {
 	}
 	require.Len(t, saw.Kiosk.Cookies, 1)
 	require.NotContains(t, saw.Kiosk.URL, "token", "it is gone from the address")
+	require.Equal(t, []string{"撤回"}, saw.Alone, "what one lead alone may do with his own request")
 	require.Equal(t, 423, saw.Locked)
 	require.True(t, saw.Unlocked && saw.Idle && saw.Live)
 }

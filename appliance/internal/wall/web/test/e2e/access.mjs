@@ -101,6 +101,22 @@ await page.goto(`${url}/cameras`)
 await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera, { timeout: 40_000 })
 seen.live = true
 
+// One lead alone asks, and may only take it back.
+await page.waitForFunction(async () => (await (await fetch('/api/v1/incidents')).json()).items.length > 0, undefined, { timeout: 40_000, polling: 500 })
+await page.goto(`${url}/audit`)
+await page.locator('header button', { hasText: '依法删除' }).click()
+await page.locator('dialog input[type=number]').fill('1')
+await page.locator('dialog textarea').fill('法院裁定 7 号')
+await accessible(page, 'erase')
+await shot(page, 'erase')
+await page.locator('dialog button[type=submit]').click()
+const request = page.locator('tr', { hasText: 'alarm/1' }).first()
+await request.locator('button').waitFor()
+await shot(page, 'approval')
+seen.alone = await request.locator('button').allInnerTexts()
+await request.locator('button').click()
+await page.locator('section', { hasText: '等待第二人批准' }).waitFor({ state: 'detached' })
+
 await page.goto(`${url}/`)
 await page.locator('nav button', { hasText: '锁屏' }).click()
 await page.locator('dialog.lock').waitFor()
