@@ -66,7 +66,7 @@ func (f *Forwarder) Repeat(uplink string, r Record) error {
 	}
 	for _, l := range f.lines {
 		if l.config.Name == uplink {
-			return l.queueReplay(Replay{Request: "repeat-" + r.Event.ID, Epoch: r.Event.Epoch, Lane: r.Event.Lane, From: sequence, To: sequence})
+			return l.queueReplay(Replay{Request: "repeat-" + r.Event.ID, Epoch: r.Event.Epoch, Lane: r.Event.Lane, From: sequence, To: sequence}, true)
 		}
 	}
 	return fmt.Errorf("repeat event %s to %s: %w", r.Event.ID, uplink, ErrNoUplink)
@@ -85,7 +85,7 @@ func (l *line) message(ctx context.Context, kind MessageKind, payload []byte) er
 		if err != nil {
 			return l.malformed(kind, err)
 		}
-		return l.queueReplay(request)
+		return l.queueReplay(request, false)
 	case KindTask, KindIncident: // whatever it is, it is answered
 		return l.options.Down(ctx, Message{Uplink: l.config.Name, Kind: kind, Payload: payload})
 	}

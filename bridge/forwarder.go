@@ -18,7 +18,7 @@ const (
 	nowScanMax      = 1000            // newest alarms looked through for P0 when an uplink comes up; older ones come in order
 	nowAwaitedMax   = 4096            // copies on "now" whose receipt is awaited
 	marksMax        = 8192            // events whose way is remembered with times
-	replaysMax      = 16              // requests that wait
+	replaysMax      = 16              // requests of a lane that wait
 	asideMax        = 4096            // refused events that this run remembers
 	replayPerSecond = 2000            // events, per uplink
 	stateEvery      = 5 * time.Second // at most; when something changed
@@ -198,7 +198,7 @@ type Status struct {
 	Sent             uint64 `json:"sent"`      // in lanes, since start, repeated ones too
 	Overdue          uint64 `json:"overdue"`   // times that no receipt came within its limit
 	Malformed        uint64 `json:"malformed"` // messages from above that could not be read
-	Refused          uint64 `json:"refused"`   // replay requests beyond what may wait
+	Refused          uint64 `json:"refused"`   // requests for replays of what the uplink does not carry
 }
 
 // Status is how the uplinks stand, in the order of the configuration.

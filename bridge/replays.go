@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
 
 const replaysFile = "replays.json"
 
-// errReplaysFull says that a request has to come again.
+// errReplaysFull says that nothing more can wait.
 var errReplaysFull = fmt.Errorf("%d ranges are asked for already", replaysMax)
 
 // loadReplays takes up what was asked for before a crash.
@@ -25,7 +26,7 @@ func (l *line) loadReplays() error {
 		l.log.Error("requests for replays cannot be read: headquarters asks again", "file", l.folder.path(replaysFile))
 	}
 	for _, r := range all {
-		if r.Epoch == l.epoch && l.window.lane(r.Lane) != nil && len(l.replays) < replaysMax {
+		if r.Epoch == l.epoch && l.window.lane(r.Lane) != nil && len(l.replays) < replaysMax*len(l.window.lanes) {
 			l.replays = append(l.replays, r)
 		}
 	}
@@ -33,8 +34,12 @@ func (l *line) loadReplays() error {
 }
 
 // queueReplay takes a request, and returns when a crash cannot lose it. One
-// that lies within a range that waits is answered with that.
-func (l *line) queueReplay(r Replay) error {
+// that lies within a range that waits is answered with that. Beyond what may
+// wait of a lane it is joined with the range that is nearest, and what lies
+// between comes too: a request that had to come again would hold back whatever
+// a broker has behind it, receipts and presence among them. With rather none it
+// is errReplaysFull instead.
+func (l *line) queueReplay(r Replay, ratherNone bool) error {
 	if r.Epoch != l.epoch || l.window.lane(r.Lane) == nil {
 		l.log.Warn("replay of what this uplink does not carry", "epoch", r.Epoch, "lane", r.Lane)
 		l.change(func() { l.known.Refused++ })
@@ -48,15 +53,49 @@ func (l *line) queueReplay(r Replay) error {
 	if slices.ContainsFunc(list, func(w Replay) bool { return w.Lane == r.Lane && w.From <= r.From && r.To <= w.To }) {
 		return nil
 	}
-	if len(list) >= replaysMax {
-		l.change(func() { l.known.Refused++ })
+	near, full := nearest(list, r)
+	switch {
+	case full && ratherNone:
 		return errReplaysFull
+	case full:
+		list[near] = list[near].with(r)
+		l.log.Warn("many replays are asked for: two are joined", "lane", r.Lane, "from", list[near].From, "to", list[near].To)
+	default:
+		list = append(list, r)
 	}
-	if err := l.keepReplays(append(list, r)); err != nil {
+	if err := l.keepReplays(list); err != nil {
 		return err
 	}
-	l.change(func() { l.replays = append(l.replays, r) })
+	l.change(func() {
+		if len(l.replays) > 0 {
+			list[0] = l.replays[0] // it has come further meanwhile
+		}
+		l.replays = list
+	})
 	return nil
+}
+
+// nearest is the range of the lane that grows least with the request; full says
+// that no more may wait. The first is being answered and does not grow.
+func nearest(list []Replay, r Replay) (at int, full bool) {
+	n, least := 0, uint64(math.MaxUint64)
+	for i, w := range list {
+		if w.Lane != r.Lane {
+			continue
+		}
+		n++
+		both := w.with(r)
+		if grows := (both.To - both.From) - (w.To - w.From); i > 0 && grows < least {
+			at, least = i, grows
+		}
+	}
+	return at, n >= replaysMax
+}
+
+// with is the range over both.
+func (r Replay) with(other Replay) Replay {
+	r.From, r.To = min(r.From, other.From), max(r.To, other.To)
+	return r
 }
 
 // keepReplays writes what waits. l.keeping is held.
