@@ -17,7 +17,7 @@ import (
 // beginning and taken at 13 s.
 func TestWhatWasLeftAndWhatWasTaken(t *testing.T) {
 	objects, _ := open(t, detect.Auto)
-	const thing = "drawbox=x=430:y=350:w=36:h=28:color=0x203060:t=fill:enable="
+	const thing = "drawbox=x=215:y=175:w=18:h=14:color=0x203060:t=fill:enable="
 	for name, c := range map[string]struct {
 		filter       string
 		kind         string
@@ -28,7 +28,7 @@ func TestWhatWasLeftAndWhatWasTaken(t *testing.T) {
 		"nothing": {"eq=brightness=-0.2:enable='gt(t,15)'", "", 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := footage.File(t, footage.Pedestrians(t), []string{"-t", "34"}, "-vf", "fps=5,"+c.filter, "-preset", "ultrafast", "-crf", "20")
+			path := footage.File(t, footage.Pedestrians(t), []string{"-t", "34"}, "-vf", "fps=5,scale=384:288,"+c.filter, "-preset", "ultrafast", "-crf", "20")
 			start := time.Unix(0, 0)
 			rec := &recorder{}
 			a, err := vision.NewAnalyzer(vision.Config{
@@ -39,7 +39,7 @@ func TestWhatWasLeftAndWhatWasTaken(t *testing.T) {
 				},
 			}, parts(objects, rec.take))
 			require.NoError(t, err)
-			require.NoError(t, a.Run(context.Background(), &list{footage.Units(t, path, 768, 576, 5, start)}))
+			require.NoError(t, a.Run(context.Background(), &list{footage.Units(t, path, 384, 288, 5, start)}))
 			raised, ended := rec.phase(vision.Raised), rec.phase(vision.Ended)
 			for _, s := range raised {
 				t.Logf("%s from %.1f, met %.1f at %+v", s.Kind, s.From.Sub(start).Seconds(), s.FrameAt.Sub(start).Seconds(), s.Box)
