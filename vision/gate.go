@@ -53,6 +53,10 @@ const (
 	sumAlarm  = 8.0  // a false alarm in about an hour of even noise
 	sumStrict = 4.0  // lowest, after misses
 	sumLoose  = 14.0 // highest, after false alarms
+
+	// What is missing is in no hurry: a picture that froze stays so.
+	lowSlack = 2.0
+	lowAlarm = 60.0
 )
 
 // verdict is what is to be done with a unit.
@@ -152,7 +156,7 @@ func (g *gate) measure(u *ingest.Unit) slice.Picture {
 	if p.Type != slice.I && p.Type != slice.Unknown {
 		z := g.norm.stands(f)
 		g.sum = max(0, g.sum+min(standMax, z)-sumSlack)
-		g.low = max(0, g.low+min(standMax, -z)-2*sumSlack)
+		g.low = max(0, g.low+min(standMax, -z)-lowSlack)
 		g.peak = max(g.peak, g.sum)
 	}
 	if p.Type != slice.Unknown && len(g.facts) < heldUnitsMax {
@@ -215,7 +219,7 @@ func (g *gate) quiet(u *ingest.Unit) verdict {
 	switch {
 	case g.sum >= g.alarm:
 		return g.open(GateBusy, becauseSlices)
-	case g.low >= 2*sumLoose:
+	case g.low >= lowAlarm:
 		return g.open(GateBusy, becauseLess)
 	case len(g.held) == 0 || g.now.Sub(g.key) > gopMax:
 		return g.open(GateFull, fmt.Sprintf("no key picture for %s", gopMax))

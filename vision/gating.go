@@ -79,7 +79,9 @@ func (a *Analyzer) carryOut(ctx context.Context, u *ingest.Unit, v verdict) {
 	case wake:
 		a.lookBack(ctx)
 	case follow:
-		if !a.gate.needless() || a.pace.due(a.clock.peek(u)) {
+		// Where pictures come out in another order it is not known beforehand
+		// which of them will be due.
+		if !a.gate.needless() || u.PTS != u.DTS || !a.empty() || a.pace.due(a.clock.peek(u)) {
 			a.decode(ctx, u)
 		} else {
 			a.gate.counts.Skipped++
@@ -271,9 +273,14 @@ func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
 type economist interface{ Economise(on bool) }
 
 // unseen tells whether nobody will look at the next picture: nothing moves, and
-// nobody is there.
+// nobody is there. Where keys are far apart, what is left out would add up.
 func (a *Analyzer) unseen() bool {
-	return !a.cfg.Every && !a.cfg.DecodeAll && a.tracker.Live() == 0 && a.pace.mode(a.clock.at) == Quiet
+	return !a.cfg.Every && !a.cfg.DecodeAll && a.gate.gop > 0 && a.gate.gop <= standingGOP && a.empty()
+}
+
+// empty tells whether nothing moves and nobody is there, as far as is known.
+func (a *Analyzer) empty() bool {
+	return a.tracker.Live() == 0 && a.pace.mode(a.clock.at) == Quiet
 }
 
 // spent counts the processor time since began as decoding.
