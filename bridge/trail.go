@@ -31,7 +31,8 @@ type trail struct {
 	file   *os.File // nil: in memory only
 	path   string
 	log    *slog.Logger
-	lines  int
+	lines  int // in the file, with what is unsaved
+	least  int // of them when it was written whole
 	points map[trailKey][]trailPoint
 	ids    map[string]trailLine // what overtook its lane on "now"
 	order  []string             // of ids, oldest first
@@ -213,7 +214,7 @@ func (t *trail) unsaved() (content []byte, whole bool) {
 	for key := range t.open {
 		t.settle(key)
 	}
-	if whole = t.lines > 4*t.laneMax; whole {
+	if whole = t.lines > 2*max(t.laneMax, t.least); whole {
 		t.all()
 	}
 	content = bytes.Clone(t.buffer.Bytes())
@@ -234,6 +235,7 @@ func (t *trail) all() {
 			t.write(trailLine{Lane: key.lane, Mark: key.mark, Through: p.through, At: stampOf(p.at)})
 		}
 	}
+	t.least = t.lines
 }
 
 // save writes what unsaved gave. It touches the file only, so that no lock is

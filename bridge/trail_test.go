@@ -47,6 +47,34 @@ func TestTrailIsBounded(t *testing.T) {
 	require.LessOrEqual(t, len(again.points[trailKey{Alarm, MarkReceived}]), laneMax)
 }
 
+// A trail as long as it may be, of all lanes, is not written whole each second.
+func TestLongTrailIsWrittenWholeSeldom(t *testing.T) {
+	trail := small()
+	require.NoError(t, trail.load(folder(t.TempDir()), "E", nil))
+	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	whole, written := 0, 0
+	for n := uint64(1); n <= 10_000; n++ {
+		at = at.Add(time.Second)
+		for _, lane := range []Lane{Alarm, Notice, Clip} {
+			trail.add(lane, MarkSent, n, at)
+			trail.add(lane, MarkReceived, n, at)
+		}
+		content, all := trail.unsaved()
+		trail.save(content, all)
+		written += len(content)
+		if all {
+			whole++
+		}
+	}
+	require.NoError(t, trail.close())
+	require.Positive(t, whole)
+	require.Less(t, whole, 30)
+	file, err := os.Stat(trail.path)
+	require.NoError(t, err)
+	require.Less(t, file.Size(), int64(3*6*trail.laneMax*100))
+	require.Less(t, written, 3*60_000*100)
+}
+
 // small is a trail with limits that a test reaches.
 func small() *trail {
 	t := newTrail(slog.New(slog.DiscardHandler))
