@@ -16,6 +16,12 @@ func (s *State) incidentOpened(e *bridge.Event, data *IncidentOpened) {
 		Place: data.Place, Position: data.Position, Cameras: list(data.Cameras), Alerts: []string{}, Clips: []string{},
 		Similar: list(data.Similar), OccurredAt: e.Time, OpenedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit,
 	}
+	for _, id := range data.Linked {
+		if other := s.change(id); other != nil {
+			s.linkBoth(inc, other)
+			s.putIncident(other)
+		}
+	}
 	s.line(inc, e, Step{State: Open})
 	s.putIncident(inc)
 	s.ix.open[inc.ID] = struct{}{}

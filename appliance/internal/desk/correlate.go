@@ -28,16 +28,17 @@ func (s *State) joinable(like *Alert, since bridge.Stamp, within time.Duration) 
 	return nil
 }
 
-// similar names the newest incidents that an alert like this one was part of.
-func (s *State) similar(like *Alert) []string {
+// similar names the newest incidents that an alert like this one was part of, or
+// that were at its place, besides the linked ones.
+func (s *State) similar(like *Alert, linked []string) []string {
 	found := []string{}
 	if like == nil {
 		return found
 	}
 	seen := map[string]bool{}
-	for _, key := range joinKeys(like) {
-		for _, id := range tail(s.ix.similar[key], 4*similarMax) {
-			if !seen[id] {
+	for _, key := range similarKeys(like) {
+		for _, id := range s.ix.similar[key] {
+			if !seen[id] && !slices.Contains(linked, id) {
 				seen[id] = true
 				found = append(found, id)
 			}

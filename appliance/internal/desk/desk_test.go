@@ -230,8 +230,12 @@ func TestClockSteps(t *testing.T) {
 		require.NoError(t, err)
 		return types(records), records[n-1].Event.RecordedTime.Time
 	}
+	kinds := 0
 	handle := func() {
-		_, err := d.Handle(ctx, report(operator("li")))
+		in := report(operator("li"))
+		kinds++
+		in.Kind = fmt.Sprint("theft-", kinds) // of one kind they were one incident
+		_, err := d.Handle(ctx, in)
 		require.NoError(t, err)
 	}
 	handle()

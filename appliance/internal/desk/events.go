@@ -172,7 +172,8 @@ type IncidentOpened struct {
 	Alerts   []string         `json:"alerts"`
 	Limit    bridge.Stamp     `json:"limit"`
 	Similar  []string         `json:"similar"`
-	Config   string           `json:"config"` // hash of the configuration that decided this
+	Linked   []string         `json:"linked,omitempty"` // open incidents of the same place and time
+	Config   string           `json:"config"`           // hash of the configuration that decided this
 }
 
 // IncidentChanged is the data of every other incident.… event: the new state,

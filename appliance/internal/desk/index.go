@@ -14,6 +14,7 @@ import (
 type index struct {
 	open      map[string]struct{}                // incidents that are not closed
 	joins     map[string]map[string]bridge.Stamp // join key → open incident → its newest sign
+	signs     map[string]bridge.Stamp            // open incident → its newest sign
 	sightings map[string]string                  // vision's id → alert
 	presses   map[string]int                     // pillar/id → how many alerts
 	same      map[sameKey]sameAlerts
@@ -52,7 +53,7 @@ func (k kind) String() string { return [...]string{"incident", "alert", "clip", 
 // build makes the index anew.
 func (ix *index) build(k *kept) {
 	*ix = index{
-		open: map[string]struct{}{}, joins: map[string]map[string]bridge.Stamp{}, sightings: map[string]string{},
+		open: map[string]struct{}{}, joins: map[string]map[string]bridge.Stamp{}, signs: map[string]bridge.Stamp{}, sightings: map[string]string{},
 		presses: map[string]int{}, same: map[sameKey]sameAlerts{}, silent: map[string]string{}, similar: map[string][]string{},
 		tasks: newTaskIndex(),
 	}
@@ -118,6 +119,20 @@ func joinKeys(a *Alert) []string {
 	return nil
 }
 
+// similarKeys are the names under which an incident is found by later ones that
+// are like it: the same device, kind, or place.
+func similarKeys(a *Alert) []string {
+	keys := joinKeys(a)
+	if a.Place.ID != "" {
+		at := "at/" + a.Place.ID
+		if a.Drill {
+			at = "drill/" + at
+		}
+		keys = append(keys, at)
+	}
+	return keys
+}
+
 // addAlert indexes a new or changed alert of the incident.
 func (ix *index) addAlert(a *Alert, inc *Incident) {
 	for _, id := range a.Sightings {
@@ -129,13 +144,18 @@ func (ix *index) addAlert(a *Alert, inc *Incident) {
 	if a.Origin == "drone" && !a.Ended {
 		ix.silent[a.Device] = a.ID
 	}
-	for _, key := range joinKeys(a) {
+	if inc.State != Closed && a.To.After(ix.signs[inc.ID].Time) {
+		ix.signs[inc.ID] = a.To
+	}
+	for _, key := range similarKeys(a) {
 		if list := ix.similar[key]; !slices.Contains(list, inc.ID) {
 			ix.similar[key] = append(list, inc.ID)
 		}
-		if inc.State == Closed {
-			continue
-		}
+	}
+	if inc.State == Closed {
+		return
+	}
+	for _, key := range joinKeys(a) {
 		if ix.joins[key] == nil {
 			ix.joins[key] = map[string]bridge.Stamp{}
 		}
@@ -147,6 +167,7 @@ func (ix *index) addAlert(a *Alert, inc *Incident) {
 
 // endJoins takes a closed incident out of what alerts may join.
 func (ix *index) endJoins(k *kept, inc *Incident) {
+	delete(ix.signs, inc.ID)
 	for _, id := range inc.Alerts {
 		a := k.Alerts[id]
 		if a == nil {
@@ -177,7 +198,7 @@ func (ix *index) dropAlert(a *Alert) {
 	if ix.silent[a.Device] == a.ID {
 		delete(ix.silent, a.Device)
 	}
-	for _, key := range joinKeys(a) {
+	for _, key := range similarKeys(a) {
 		list := ix.similar[key]
 		if i := slices.Index(list, a.Incident); i >= 0 {
 			list = slices.Delete(list, i, i+1)

@@ -44,6 +44,7 @@ type Incident struct {
 	Clips          []string         `json:"clips"`
 	Tasks          []string         `json:"tasks,omitempty"`
 	Similar        []string         `json:"similar"`
+	Linked         []string         `json:"linked,omitempty"`   // others that have to do with it
 	Snapshot       string           `json:"snapshot,omitempty"` // SHA-256 (hex) of the newest
 	OccurredAt     bridge.Stamp     `json:"occurred_at"`
 	OpenedAt       bridge.Stamp     `json:"opened_at"`

@@ -56,14 +56,14 @@ func (t *step) answerLimit(join *Incident, priority string) bridge.Stamp {
 }
 
 func (t *step) open(a raising) string {
-	incident := t.id()
+	incident, links := t.id(), t.links(a)
 	t.add(bridge.Draft{
 		Type: TypeIncidentOpened, Subject: "incidents/" + incident, Time: a.occurred, Lane: bridge.Alarm,
 		Severity: a.data.Priority, Drill: a.drill, Key: a.openKey,
 	}, IncidentOpened{
 		Schema: schema, Incident: incident, Kind: a.about, Priority: a.data.Priority, Place: a.data.Place,
 		Position: a.data.Position, Cameras: list(a.bound), Alerts: []string{a.data.Alert},
-		Limit: t.r.limit(t.now, a.data.Priority, Open), Similar: t.s.similar(a.like), Config: t.r.setup.Config,
+		Limit: t.r.limit(t.now, a.data.Priority, Open), Similar: t.s.similar(a.like, links), Linked: links, Config: t.r.setup.Config,
 	})
 	return incident
 }

@@ -98,13 +98,17 @@ func (t *step) drone(in DeviceIn, name string, since bridge.Stamp) {
 		cameras = t.r.Nearest(*at)
 	}
 	like := &Alert{Origin: "drone", Device: in.Device, Kind: "drone_silent"}
+	join := t.s.joinable(like, t.now, 0)
+	if join == nil {
+		join = t.near(fact{like: like, at: at, from: since, to: t.now})
+	}
 	t.raise(raising{
 		data: AlertRaised{
 			Kind: "drone_silent", Priority: "P2", Place: place, Position: at, Device: in.Device,
 			Drone: &DroneFact{Drone: in.Device, Kind: "silent", Position: at},
 		},
 		occurred: since, about: "drone_silent", bound: cameras, like: like,
-	}, t.s.joinable(like, t.now, 0))
+	}, join)
 }
 
 // clipReady records a part whose bytes are on disk. A part is never changed:

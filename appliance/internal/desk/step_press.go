@@ -56,7 +56,8 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 		return &InvalidError{"kind", string(p.Kind), "alarm, duress, talk, tamper or test"}
 	}
 	occurred, late := t.occurred(p.At, p.Received)
-	like := &Alert{Origin: "press", Device: pillar.ID, Drill: drill}
+	place := t.r.spot(pillar.Name, pillar.Position)
+	like := &Alert{Origin: "press", Device: pillar.ID, Drill: drill, Place: place}
 	fact := &PressFact{Pillar: pillar.ID, ID: p.ID, Kind: string(p.Kind), At: p.AtText, Seq: p.Seq, Replayed: p.Replayed}
 	if hit != nil || t.s.ix.presses[pillar.ID+"/"+p.ID] > 0 {
 		fact.Reused = true
@@ -75,7 +76,7 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 	}
 	t.raise(raising{
 		data: AlertRaised{
-			Kind: string(p.Kind), Priority: priority, Place: t.r.spot(pillar.Name, pillar.Position), Position: pillar.Position,
+			Kind: string(p.Kind), Priority: priority, Place: place, Position: pillar.Position,
 			Device: pillar.ID, Late: late || p.Replayed, Cameras: cameras, Press: fact,
 		},
 		occurred: occurred, drill: drill, about: string(p.Kind), bound: cameras, like: like, key: pressKey(p),

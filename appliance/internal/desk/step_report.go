@@ -56,7 +56,14 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 	if in.HQID != "" {
 		a.key = HQKey(in.Uplink, in.HQID)
 	}
-	t.raise(a, nil)
+	var join *Incident
+	if in.HQID == "" { // an order from above is an incident of its own
+		join = t.near(fact{like: a.like, at: in.Position, from: at, to: at})
+	}
+	if join != nil {
+		a.key = a.openKey
+	}
+	t.raise(a, join)
 	if in.HQID != "" {
 		t.answerOrder(in.Priority, OrderAnswered{
 			Uplink: in.Uplink, Order: "incident", HQID: in.HQID, Result: OrderTaken, Incident: t.answer.Incident, Alert: t.answer.Alert,

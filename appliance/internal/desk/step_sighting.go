@@ -29,9 +29,9 @@ func (t *step) sighting(in SightingIn) error {
 	if err := texts("rule", sg.Rule, "kind", sg.Kind, "zone", sg.Zone, "line", sg.Line, "direction", sg.Direction, "snapshot", in.Snapshot); err != nil {
 		return err
 	}
-	fact := t.sightingFact(in)
+	seen := t.sightingFact(in)
 	if a := t.s.k.Alerts[t.s.ix.sightings[sg.ID]]; a != nil {
-		t.known(a, fact, sg.Phase)
+		t.known(a, seen, sg.Phase)
 		return nil
 	}
 	place := t.r.spot(camera.Name, camera.Position)
@@ -39,21 +39,24 @@ func (t *step) sighting(in SightingIn) error {
 		Origin: "sighting", Device: camera.ID, Kind: sg.Kind, Rule: sg.Rule, Zone: sg.Zone, Line: sg.Line,
 		Direction: sg.Direction, Place: place,
 	}
-	join := t.s.joinable(like, fact.From, t.r.setup.Window)
-	if a := t.again(join, like, fact.From); a != nil {
-		t.repeat(a, fact, sg)
+	join := t.s.joinable(like, seen.From, t.r.setup.Window)
+	if join == nil {
+		join = t.near(fact{like: like, camera: camera, from: seen.From, to: seen.To})
+	}
+	if a := t.again(join, like, seen.From); a != nil {
+		t.repeat(a, seen, sg)
 		return nil
 	}
 	t.raise(raising{
 		data: AlertRaised{
 			Kind: sg.Kind, Priority: sg.Priority, Place: place, Position: camera.Position, Device: camera.ID,
-			Late: t.now.Sub(fact.To.Time) > lateAfter, Cameras: []string{camera.ID}, Sighting: fact,
+			Late: t.now.Sub(seen.To.Time) > lateAfter, Cameras: []string{camera.ID}, Sighting: seen,
 		},
 		occurred: t.met(sg), about: sg.Kind, bound: t.r.around(camera), like: like,
 	}, join)
 	if sg.Phase == vision.Ended {
 		t.update(TypeAlertEnded, t.answer.Incident, sg.Priority, AlertUpdated{
-			Alert: t.answer.Alert, From: fact.From, To: fact.To, Count: 1, Confidence: fact.Confidence,
+			Alert: t.answer.Alert, From: seen.From, To: seen.To, Count: 1, Confidence: seen.Confidence,
 			Sighting: sg.ID, Ended: true,
 		})
 	}
