@@ -1,15 +1,19 @@
 package nats
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/watchpost-edge/watchpost/bridge"
 )
+
+const keptHolesMax = 64 // of lanes in epochs
 
 // keptHole is a hole as the state file has it.
 type keptHole struct {
@@ -47,17 +51,18 @@ func (u *Uplink) loadHoles() {
 }
 
 // keepHoles writes them, synced: the next publish counts on it. u.mu is held.
-// Epochs that have ended are left out: nothing of them is published again.
-func (u *Uplink) keepHoles(epoch string) error {
+// Those of older epochs are kept too, since what the stream lacks of these goes
+// before the journal; of too many the oldest are left out.
+func (u *Uplink) keepHoles() error {
 	if u.options.StateFile == "" {
 		return nil
 	}
 	var kept []keptHole
 	for lane, h := range u.holes {
-		if lane.epoch == epoch {
-			kept = append(kept, keptHole{lane.epoch, lane.lane, h.first, h.last, h.count})
-		}
+		kept = append(kept, keptHole{lane.epoch, lane.lane, h.first, h.last, h.count})
 	}
+	slices.SortFunc(kept, func(a, b keptHole) int { return cmp.Compare(b.Epoch, a.Epoch) })
+	kept = kept[:min(len(kept), keptHolesMax)]
 	b, err := json.Marshal(kept)
 	if err != nil {
 		return err

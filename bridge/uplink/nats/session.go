@@ -227,7 +227,7 @@ func (s *session) refused(b *bridge.Batch, i int, why error) error {
 			u.holes[lane] = hole{first: acked + 1, last: max(h.last, last), count: h.count + 1}
 		}
 	}
-	if err := u.keepHoles(e.Epoch); err != nil {
+	if err := u.keepHoles(); err != nil {
 		u.options.Logger.Warn("a restart now would leave the stream out of order", "err", err)
 	}
 	return why
