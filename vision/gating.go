@@ -247,11 +247,7 @@ func (a *Analyzer) decoder() Decoder {
 func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
 	defer a.parts.Budget.Turn()()
 	began := cpuTime()
-	dec := a.decoder()
-	if e, ok := dec.(economist); ok {
-		e.Economise(a.unseen())
-	}
-	err := dec.Decode(u, func(f *Frame) error {
+	err := a.decoder().Decode(u, func(f *Frame) error {
 		a.spent(began)
 		a.picture(ctx, f)
 		began = cpuTime()
@@ -267,15 +263,6 @@ func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
 			a.log.Info("decoding again", "errors", n)
 		}
 	}
-}
-
-// economist is a decoder that can do with less, for pictures that nobody sees.
-type economist interface{ Economise(on bool) }
-
-// unseen tells whether nobody will look at the next picture: nothing moves, and
-// nobody is there. Where keys are far apart, what is left out would add up.
-func (a *Analyzer) unseen() bool {
-	return !a.cfg.Every && !a.cfg.DecodeAll && a.gate.gop > 0 && a.gate.gop <= standingGOP && a.empty()
 }
 
 // empty tells whether nothing moves and nobody is there, as far as is known.

@@ -76,7 +76,9 @@ func openContext(p *ingest.Params, o Options) (_ *context, err error) {
 	}
 	c.codec.thread_count = 1
 	c.codec.flags |= C.AV_CODEC_FLAG_LOW_DELAY
-	c.loopFilter(!o.SkipLoopFilter)
+	if o.SkipLoopFilter {
+		c.codec.skip_loop_filter = C.AVDISCARD_ALL
+	}
 	if !annexB(p.Codec) && p.Codec != ingest.MJPEG { // footage: what stands outside its packets
 		c.codec.width, c.codec.height = C.int(p.Width), C.int(p.Height)
 		c.extradata(p.SPS)
@@ -85,14 +87,6 @@ func openContext(p *ingest.Params, o Options) (_ *context, err error) {
 		return nil, lavError(code)
 	}
 	return c, nil
-}
-
-// loopFilter turns the deblocking filter off or on, from the next picture on.
-func (c *context) loopFilter(on bool) {
-	c.codec.skip_loop_filter = C.AVDISCARD_DEFAULT
-	if !on {
-		c.codec.skip_loop_filter = C.AVDISCARD_ALL
-	}
 }
 
 func (c *context) extradata(data []byte) {

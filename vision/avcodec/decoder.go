@@ -74,18 +74,6 @@ func (d *Decoder) Drain(each func(*vision.Frame) error) error {
 	return err
 }
 
-// Economise leaves the deblocking filter out, or takes it in again, from the
-// next unit on: for pictures that nobody will see.
-func (d *Decoder) Economise(on bool) {
-	if on == d.opts.SkipLoopFilter {
-		return
-	}
-	d.opts.SkipLoopFilter = on
-	if d.ctx != nil {
-		d.ctx.loopFilter(!on)
-	}
-}
-
 // follow prepares for a unit that does not continue the last one: another
 // codec or size needs another context, anything else a clean start.
 func (d *Decoder) follow(u *ingest.Unit) {
