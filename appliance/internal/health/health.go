@@ -37,6 +37,10 @@ type Finding struct {
 	Code    string
 	Subject string // the device, uplink or folder; may be empty
 	Text    string // what, and what to do
+	// Params are what varies in Text, so that the wall can say it in its own
+	// words: numbers, names, RFC 3339 times, and why: the words of whoever
+	// failed. case tells a code's texts apart where it has several.
+	Params map[string]string
 }
 
 // Warning is a finding that has lasted long enough.
@@ -47,6 +51,8 @@ type Warning struct {
 	Subject  string    `json:"subject,omitempty"`
 	Text     string    `json:"text"`
 	Since    time.Time `json:"since"`
+
+	Params map[string]string `json:"params,omitempty"` // of Text
 }
 
 // Board pulls findings and keeps since when they stand.
@@ -94,7 +100,7 @@ func (b *Board) Warnings(now time.Time) []Warning {
 			}
 			standing[key] = since
 			if now.Sub(since) >= code.After {
-				list = append(list, Warning{Code: code.ID, Title: code.Title, Severity: code.Severity, Subject: f.Subject, Text: f.Text, Since: since})
+				list = append(list, Warning{Code: code.ID, Title: code.Title, Severity: code.Severity, Subject: f.Subject, Text: f.Text, Params: f.Params, Since: since})
 			}
 		}
 	}

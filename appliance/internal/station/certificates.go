@@ -52,9 +52,9 @@ func (s *Station) certificateFindings() []health.Finding {
 	var found []health.Finding
 	for use, keeper := range map[string]*certs.Keeper{"http": s.certs.http, "mqtt": s.certs.mqtt} {
 		if why := keeper.Trouble(); why != "" {
-			found = append(found, health.Finding{Code: "certificate_old", Subject: use, Text: "the new certificate is not in force: " + why})
+			found = append(found, health.Finding{Code: "certificate_old", Subject: use, Text: "the new certificate is not in force: " + why, Params: said("case", "untaken", "why", why)})
 		} else if end := keeper.Expires(); time.Until(end) < certificateWarn {
-			found = append(found, health.Finding{Code: "certificate_old", Subject: use, Text: "the certificate ends on " + end.Format(time.DateOnly) + ": put a new one into its files"})
+			found = append(found, health.Finding{Code: "certificate_old", Subject: use, Text: "the certificate ends on " + end.Format(time.DateOnly) + ": put a new one into its files", Params: said("day", end.Format(time.DateOnly))})
 		}
 	}
 	return found

@@ -92,7 +92,7 @@ func (c *camera) faultFindings() []health.Finding {
 	defer f.mu.Unlock()
 	var list []health.Finding
 	for _, kind := range slices.Sorted(maps.Keys(f.now)) {
-		list = append(list, health.Finding{Code: "camera_" + kind, Subject: c.cfg.ID, Text: f.now[kind]})
+		list = append(list, health.Finding{Code: "camera_" + kind, Subject: c.cfg.ID, Text: f.now[kind], Params: said("why", f.now[kind])})
 	}
 	return list
 }

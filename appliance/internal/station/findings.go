@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/bridge"
 )
 
 // codes are the warnings that this box can show.
@@ -42,6 +43,15 @@ func codes() []health.Code {
 	}
 }
 
+// said are a finding's parameters, by pairs of name and value.
+func said(pairs ...any) map[string]string {
+	params := make(map[string]string, len(pairs)/2)
+	for i := 0; i+1 < len(pairs); i += 2 {
+		params[fmt.Sprint(pairs[i])] = fmt.Sprint(pairs[i+1])
+	}
+	return params
+}
+
 // refusedShown is how long a refusal at the broker stays a warning.
 const refusedShown = 10 * time.Minute
 
@@ -51,7 +61,7 @@ func (s *Station) cameraFindings() []health.Finding {
 		c := s.cameras[cfg.ID]
 		state := c.state()
 		if !state.Live && !state.Since.IsZero() {
-			list = append(list, health.Finding{Code: "camera_lost", Subject: cfg.ID, Text: state.Why})
+			list = append(list, health.Finding{Code: "camera_lost", Subject: cfg.ID, Text: state.Why, Params: said("why", state.Why)})
 		}
 		list = append(list, c.streamFindings()...)
 		list = append(list, c.faultFindings()...)
@@ -60,7 +70,7 @@ func (s *Station) cameraFindings() []health.Finding {
 		recorder := c.recorder
 		c.mu.Unlock()
 		if recorder != nil {
-			list = append(list, health.Finding{Code: "recording_failed", Subject: cfg.ID, Text: recorder.Error()})
+			list = append(list, health.Finding{Code: "recording_failed", Subject: cfg.ID, Text: recorder.Error(), Params: said("why", recorder.Error())})
 		}
 		if c.analyzer == nil {
 			continue
@@ -68,7 +78,7 @@ func (s *Station) cameraFindings() []health.Finding {
 		st := c.analyzer.Stats()
 		list = append(list, gateFindings(cfg.ID, st)...)
 		for _, w := range st.Warnings {
-			list = append(list, health.Finding{Code: "rule_blind", Subject: cfg.ID, Text: w})
+			list = append(list, health.Finding{Code: "rule_blind", Subject: cfg.ID, Text: w, Params: said("why", w)})
 		}
 		if c.behind.grew(st.Skipped+st.Dropped, st.Analysed) {
 			list = append(list, health.Finding{Code: "analysis_behind", Subject: cfg.ID, Text: "more than a fifth of the pictures due are skipped: lower analyze.fps or analyse fewer cameras"})
@@ -96,9 +106,9 @@ func (l *lagging) grew(skipped, done uint64) bool {
 func (s *Station) detectorFindings() []health.Finding {
 	switch d := s.leaves.Detector; {
 	case s.leaves.Objects == nil:
-		return []health.Finding{{Code: "detector_missing", Text: d.Why}}
+		return []health.Finding{{Code: "detector_missing", Text: d.Why, Params: said("why", d.Why)}}
 	case d.Why != "":
-		return []health.Finding{{Code: "detector_reduced", Subject: d.Backend, Text: d.Why}}
+		return []health.Finding{{Code: "detector_reduced", Subject: d.Backend, Text: d.Why, Params: said("why", d.Why)}}
 	}
 	return nil
 }
@@ -107,7 +117,7 @@ func (s *Station) pillarFindings() []health.Finding {
 	var list []health.Finding
 	s.pillars.mu.Lock()
 	for id, why := range s.pillars.odd {
-		list = append(list, health.Finding{Code: "pillar_odd_press", Subject: id, Text: why})
+		list = append(list, health.Finding{Code: "pillar_odd_press", Subject: id, Text: why, Params: said("why", why)})
 	}
 	s.pillars.mu.Unlock()
 	for _, p := range s.cfg.Pillars {
@@ -119,7 +129,7 @@ func (s *Station) pillarFindings() []health.Finding {
 	for _, r := range s.pillars.broker.Refusals() {
 		if time.Since(r.Last) < refusedShown && !seen[r.User] {
 			seen[r.User] = true
-			list = append(list, health.Finding{Code: "pillar_refused", Subject: r.User, Text: r.Why})
+			list = append(list, health.Finding{Code: "pillar_refused", Subject: r.User, Text: r.Why, Params: said("why", r.Why)})
 		}
 	}
 	return list
@@ -132,7 +142,7 @@ func (s *Station) droneFindings() []health.Finding {
 		seen := d.seen
 		d.mu.Unlock()
 		if !seen.IsZero() && time.Since(seen) >= silentAfter {
-			list = append(list, health.Finding{Code: "drone_silent", Subject: d.cfg.ID, Text: "last heard at " + seen.In(s.cfg.Location()).Format(time.TimeOnly)})
+			list = append(list, health.Finding{Code: "drone_silent", Subject: d.cfg.ID, Text: "last heard at " + seen.In(s.cfg.Location()).Format(time.TimeOnly), Params: said("at", bridge.At(seen))})
 		}
 	}
 	return list
@@ -147,23 +157,23 @@ func (s *Station) uplinkFindings() []health.Finding {
 		}
 		switch {
 		case !st.Connected:
-			list = append(list, health.Finding{Code: "uplink_down", Subject: st.Name, Text: fmt.Sprintf("%d events wait here and are not lost; %s", waiting, st.LastError)})
+			list = append(list, health.Finding{Code: "uplink_down", Subject: st.Name, Text: fmt.Sprintf("%d events wait here and are not lost; %s", waiting, st.LastError), Params: said("n", waiting, "why", st.LastError)})
 		case !st.Listening:
-			list = append(list, health.Finding{Code: "uplink_unheard", Subject: st.Name, Text: fmt.Sprintf("the broker is there, its subscriber is not; %d events wait here and are not lost", waiting)})
+			list = append(list, health.Finding{Code: "uplink_unheard", Subject: st.Name, Text: fmt.Sprintf("the broker is there, its subscriber is not; %d events wait here and are not lost", waiting), Params: said("n", waiting)})
 		}
 		if late := s.receipts.lateOf(st.Name); late.count > 0 {
 			list = append(list, health.Finding{Code: "uplink_overdue", Subject: st.Name, Text: fmt.Sprintf(
-				"%d alarms, the oldest for %s; telephone if a life is in danger", late.count, time.Since(late.oldest.Time).Round(time.Second))})
+				"%d alarms, the oldest for %s; telephone if a life is in danger", late.count, time.Since(late.oldest.Time).Round(time.Second)), Params: said("n", late.count, "at", late.oldest)})
 		}
 		if s.receipts.isSuspended(st.Name) {
 			list = append(list, health.Finding{Code: "uplink_suspended", Subject: st.Name, Text: "it is beyond its max_backlog: the journal may retire what it lacks, and says so in its lane"})
 		}
 		if n := s.receipts.asideCount(st.Name); n > 0 {
-			list = append(list, health.Finding{Code: "uplink_set_aside", Subject: st.Name, Text: fmt.Sprintf("%d events; a lead can send each again", n)})
+			list = append(list, health.Finding{Code: "uplink_set_aside", Subject: st.Name, Text: fmt.Sprintf("%d events; a lead can send each again", n), Params: said("n", n)})
 		}
 	}
 	if n := s.counts.sightingsLost.Load(); n > 0 {
-		list = append(list, health.Finding{Code: "sighting_lost", Text: fmt.Sprintf("%d since the start; the log says why", n)})
+		list = append(list, health.Finding{Code: "sighting_lost", Text: fmt.Sprintf("%d since the start; the log says why", n), Params: said("n", n)})
 	}
 	if s.uploader == nil {
 		return list
@@ -171,10 +181,10 @@ func (s *Station) uplinkFindings() []health.Finding {
 	s.uploader.mu.Lock()
 	defer s.uploader.mu.Unlock()
 	if s.uploader.failing != nil {
-		list = append(list, health.Finding{Code: "upload_failing", Text: "they stay here and are sent later; " + s.uploader.failing.Error()})
+		list = append(list, health.Finding{Code: "upload_failing", Text: "they stay here and are sent later; " + s.uploader.failing.Error(), Params: said("why", s.uploader.failing.Error())})
 	}
 	for clip, why := range s.uploader.refused {
-		list = append(list, health.Finding{Code: "upload_refused", Subject: clip, Text: why})
+		list = append(list, health.Finding{Code: "upload_refused", Subject: clip, Text: why, Params: said("why", why)})
 	}
 	return list
 }

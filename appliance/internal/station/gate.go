@@ -21,9 +21,9 @@ func gateCodes() []health.Code {
 func gateFindings(camera string, st vision.Stats) []health.Finding {
 	switch st.Gate.State {
 	case vision.GateFull:
-		return []health.Finding{{Code: "gate_full", Subject: camera, Text: st.Gate.Reason}}
+		return []health.Finding{{Code: "gate_full", Subject: camera, Text: st.Gate.Reason, Params: said("why", st.Gate.Reason)}}
 	case vision.GateShed:
-		return []health.Finding{{Code: "gate_shed", Subject: camera, Text: fmt.Sprintf("%d pictures were left out since the start; analyse fewer cameras, or give them sub streams", st.Gate.Shed)}}
+		return []health.Finding{{Code: "gate_shed", Subject: camera, Text: fmt.Sprintf("%d pictures were left out since the start; analyse fewer cameras, or give them sub streams", st.Gate.Shed), Params: said("n", st.Gate.Shed)}}
 	}
 	return nil
 }

@@ -216,5 +216,5 @@ func (c *camera) maskFindings() []health.Finding {
 		return nil
 	}
 	return []health.Finding{{Code: "masked_stills", Subject: c.cfg.ID, Text: fmt.Sprintf(
-		"renditions_max is %d; more need more cores, or sub streams and a higher renditions_max", renditionsMax(c.station.cfg))}}
+		"renditions_max is %d; more need more cores, or sub streams and a higher renditions_max", renditionsMax(c.station.cfg)), Params: said("n", renditionsMax(c.station.cfg))}}
 }

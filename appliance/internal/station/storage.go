@@ -132,7 +132,7 @@ func (s *Station) storageFindings() []health.Finding {
 		err := c.recorder
 		c.mu.Unlock()
 		if why := diskTrouble(err); why != "" {
-			list = append(list, health.Finding{Code: "recording_stopped", Text: why}) // once: it is of all cameras
+			list = append(list, health.Finding{Code: "recording_stopped", Text: why, Params: said("why", why)}) // once: it is of all cameras
 			break
 		}
 	}
@@ -141,13 +141,16 @@ func (s *Station) storageFindings() []health.Finding {
 	for _, f := range s.forecasts.now {
 		if f.Keeps < f.Wanted {
 			list = append(list, health.Finding{Code: "storage_short", Subject: string(f.Class), Text: fmt.Sprintf(
-				"%s wanted, %s possible at %d GiB a day: raise data.%s.budget, add disk, or lower max_age", days(f.Wanted), days(f.Keeps), f.BytesPerDay>>30, f.Class)})
+				"%s wanted, %s possible at %d GiB a day: raise data.%s.budget, add disk, or lower max_age", days(f.Wanted), days(f.Keeps), f.BytesPerDay>>30, f.Class),
+				Params: said("wanted", dayCount(f.Wanted), "kept", dayCount(f.Keeps), "gib", f.BytesPerDay>>30, "class", f.Class)})
 		}
 	}
 	return list
 }
 
-func days(d time.Duration) string { return fmt.Sprintf("%.1f days", d.Hours()/24) }
+func days(d time.Duration) string { return dayCount(d) + " days" }
+
+func dayCount(d time.Duration) string { return fmt.Sprintf("%.1f", d.Hours()/24) }
 
 // diskTrouble is what is wrong with the disk; "" when it is something else.
 func diskTrouble(err error) string {

@@ -135,10 +135,10 @@ func (c *camera) streamFindings() []health.Finding {
 	var list []health.Finding
 	main := c.source.Stats()
 	if main.Refused {
-		list = append(list, health.Finding{Code: "camera_refused", Subject: c.cfg.ID, Text: main.LastError})
+		list = append(list, health.Finding{Code: "camera_refused", Subject: c.cfg.ID, Text: main.LastError, Params: said("why", main.LastError)})
 	}
 	if main.SoundWhy != "" && main.State == rtsp.Live {
-		list = append(list, health.Finding{Code: "camera_silent", Subject: c.cfg.ID, Text: main.SoundWhy})
+		list = append(list, health.Finding{Code: "camera_silent", Subject: c.cfg.ID, Text: main.SoundWhy, Params: said("why", main.SoundWhy)})
 	}
 	if c.small == nil {
 		return list
@@ -148,7 +148,7 @@ func (c *camera) streamFindings() []health.Finding {
 		if why == "" {
 			why = "it sends no picture"
 		}
-		list = append(list, health.Finding{Code: "camera_sub_lost", Subject: c.cfg.ID, Text: why})
+		list = append(list, health.Finding{Code: "camera_sub_lost", Subject: c.cfg.ID, Text: why, Params: said("why", why)})
 	}
 	return list
 }

@@ -25,7 +25,7 @@ func (s wallDevices) Cameras() []wall.Camera {
 	list := make([]wall.Camera, 0, len(s.cfg.Cameras))
 	for _, cfg := range s.cfg.Cameras {
 		c := wall.Camera{
-			ID: cfg.ID, Name: cfg.Name, Record: cfg.Record, Analyze: cfg.Analyze.Enabled,
+			ID: cfg.ID, Name: cfg.Name, Record: cfg.Record, Analyze: cfg.Analyze.Enabled, Sub: cfg.Streams.Sub != "",
 			Groups: cfg.Groups, Pinyin: s.cameras[cfg.ID].pinyin, Zones: map[string][][2]float64{}, Live: s.cameras[cfg.ID].state(),
 		}
 		if p := cfg.Position; p.Lat != 0 || p.Lon != 0 {

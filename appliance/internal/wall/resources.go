@@ -36,6 +36,7 @@ type Camera struct {
 	Position *View                   `json:"position,omitempty"`
 	Record   string                  `json:"record"` // continuous, incidents, off
 	Analyze  bool                    `json:"analyze"`
+	Sub      bool                    `json:"sub"`             // it has a sub stream, for small tiles
 	Zones    map[string][][2]float64 `json:"zones,omitempty"` // polygons, 0..1 of the picture
 	Masks    [][][2]float64          `json:"masks,omitempty"`
 	Groups   []string                `json:"groups,omitempty"`
@@ -198,6 +199,8 @@ type warningAnswer struct {
 	Severity health.Severity `json:"severity"`
 	Subject  string          `json:"subject,omitempty"`
 	Since    bridge.Stamp    `json:"since"`
+
+	Params map[string]string `json:"params,omitempty"` // what varies in Text
 }
 
 type healthAnswer struct {
@@ -234,7 +237,7 @@ type doneAnswer struct {
 func toWarnings(list []health.Warning) []warningAnswer {
 	answers := make([]warningAnswer, len(list))
 	for i, w := range list {
-		answers[i] = warningAnswer{Code: w.Code, Title: w.Title, Text: w.Text, Severity: w.Severity, Subject: w.Subject, Since: bridge.At(w.Since)}
+		answers[i] = warningAnswer{Code: w.Code, Title: w.Title, Text: w.Text, Params: w.Params, Severity: w.Severity, Subject: w.Subject, Since: bridge.At(w.Since)}
 	}
 	return answers
 }

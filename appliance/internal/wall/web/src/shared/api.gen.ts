@@ -1379,6 +1379,8 @@ export interface components {
             /** @enum {string} */
             record: "continuous" | "incidents" | "off";
             analyze: boolean;
+            /** @description it has a sub stream, for small tiles (whep?stream=sub) */
+            sub: boolean;
             /** @description polygons, 0..1 of the picture, [x, y] */
             zones?: {
                 [key: string]: number[][];
@@ -1541,6 +1543,10 @@ export interface components {
             code: string;
             title: string;
             text: string;
+            /** @description what varies in text, for words of one's own: numbers, names, RFC 3339 times; why: the words of whoever failed; case: which of the code's texts, where it has several */
+            params?: {
+                [key: string]: string;
+            };
             /** @enum {string} */
             severity: "critical" | "warning" | "info";
             /** @description device or path it is about */
