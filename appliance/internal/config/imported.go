@@ -105,7 +105,25 @@ func (c *Config) PlanImport(text []byte, imported []Camera, replace bool, can Su
 			}
 		}
 	}
+	if len(ps) == 0 {
+		c.nextStart(plan, can, &ps)
+	}
 	return plan, ps
+}
+
+// nextStart says what the next start would refuse: a table taken at the wall
+// must not keep the box from starting.
+func (c *Config) nextStart(plan Import, can Supported, ps *Problems) {
+	_, whole := ParseSheet(FormatSheet(plan.Cameras)) // with those imported before, it is bounded too
+	*ps = append(*ps, whole...)
+	next := *c
+	next.Cameras = slices.Concat(slices.DeleteFunc(slices.Clone(c.Cameras), func(cam Camera) bool { return cam.Row > 0 }), plan.Cameras)
+	next.validate(can, ps)
+	for id, password := range plan.Passwords {
+		if len(password) >= secretMaxBytes {
+			ps.add("camera "+id+", column "+passwordColumn, "has %d bytes; at most %d", len(password), secretMaxBytes-1)
+		}
+	}
 }
 
 func (p *Import) take(row *SheetCamera, known map[string]Camera) {

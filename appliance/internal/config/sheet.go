@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -48,7 +49,7 @@ func sheetColumns() []sheetColumn {
 	}
 	number := func(name, alias, key string, at func(*Camera) *float64) sheetColumn {
 		return sheetColumn{name, alias, key, func(c *Camera) string { return strconv.FormatFloat(*at(c), 'f', -1, 64) }, func(c *Camera, v string) (err error) {
-			if *at(c), err = strconv.ParseFloat(v, 64); err != nil {
+			if *at(c), err = strconv.ParseFloat(v, 64); err != nil || math.IsNaN(*at(c)) || math.IsInf(*at(c), 0) {
 				return fmt.Errorf("%q is no number; write it like 28.691", v)
 			}
 			return nil
@@ -260,10 +261,11 @@ func readRow(cells []string, row int, columns []*sheetColumn, ps *Problems) Shee
 			}
 			continue
 		}
-		if len(cell) > 1 && cell[0] == '\'' {
+		column := columns[i]
+		if column != nil && len(cell) > 1 && cell[0] == '\'' { // unformula's; a password may begin with one
 			cell = cell[1:]
 		}
-		switch column := columns[i]; {
+		switch {
 		case cell == "":
 		case column == nil:
 			c.NewPassword = cell

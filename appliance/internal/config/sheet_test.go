@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,6 +113,34 @@ func TestImportedCamerasJoinThoseOfTheFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(c.ImportedPath(), []byte("id,main\ngate,rtsp://10.0.0.99/x\n"), 0o600))
 	_, err = Parse(text, dir, Supported{})
 	require.ErrorContains(t, err, "cameras.csv: row 2.id: \"gate\" is used twice")
+}
+
+// What is taken at the wall must not keep the box from its next start.
+func TestImportThatWouldStopTheNextStartIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	key := filepath.Join(dir, "pillar.key")
+	require.NoError(t, os.WriteFile(key, []byte("secret"), 0o600))
+	text := []byte("station: {id: a}\ndata: {dir: " + dir + "}\npillars: [{id: p1, cameras: [cam-1], password_file: " + key + "}]")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, importedFile), []byte("id,main\ncam-1,rtsp://10.0.0.1/a\n"), 0o600))
+	c, err := Parse(text, dir, Supported{})
+	require.NoError(t, err)
+
+	_, ps := c.PlanImport([]byte("id,main\ncam-2,rtsp://10.0.0.2/a\n"), c.Cameras, true, Supported{})
+	require.ErrorContains(t, ps, `pillars[0].cameras[0]: "cam-1" is not among the cameras`)
+	_, ps = c.PlanImport([]byte("id,main,password\ncam-2,rtsp://10.0.0.2/a,"+strings.Repeat("x", secretMaxBytes)+"\n"), c.Cameras, false, Supported{})
+	require.ErrorContains(t, ps, "camera cam-2, column password")
+	_, ps = c.PlanImport([]byte("id,main,lat\ncam-2,rtsp://10.0.0.2/a,NaN\n"), c.Cameras, false, Supported{})
+	require.ErrorContains(t, ps, "no number", "JSON has no word for it: no page of the wall would load")
+	full := make([]Camera, sheetRowsMax)
+	for i := range full {
+		full[i].setDefaults()
+		full[i].ID, full[i].Streams.Main, full[i].Row = fmt.Sprintf("cam-%d", i), "rtsp://10.0.0.1/a", i+2
+	}
+	_, ps = c.PlanImport([]byte("id,main\none-more,rtsp://10.0.0.2/a\n"), full, false, Supported{})
+	require.ErrorContains(t, ps, "is one too many")
+	plan, ps := c.PlanImport([]byte("id,main,password\ncam-1,rtsp://10.0.0.2/a,'quoted\n"), c.Cameras, true, Supported{})
+	require.Empty(t, ps)
+	require.Equal(t, "'quoted", plan.Passwords["cam-1"])
 }
 
 // Whatever is in a table: no panic, and what is taken is written and read again

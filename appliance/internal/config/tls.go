@@ -61,6 +61,6 @@ func optional(key, address string, ps *Problems) {
 
 func pair(key, cert, keyFile string, ps *Problems) {
 	if (cert == "") != (keyFile == "") {
-		ps.add(key+".cert_file", "needs keyFilefile beside it, and the other way round")
+		ps.add(key+".cert_file", "needs key_file beside it, and the other way round")
 	}
 }
