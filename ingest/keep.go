@@ -20,8 +20,9 @@ type Pace struct {
 // DefaultPace tries again after 100 ms at first and then every 400 ms, or 100 ms
 // after a dial that timed out: a refused connection costs one packet, and what
 // is left of the 2 s until a camera that came back is live goes to its key
-// frame. Ten seconds are longer than any time-out of a source, so that a device
-// that accepts and then says nothing never counts as recovered.
+// frame. Ten seconds are longer than any time-out of a source that
+// hears nothing, so that a device that accepts and then says nothing never
+// counts as recovered.
 func DefaultPace() Pace {
 	return Pace{First: 100 * time.Millisecond, Max: 400 * time.Millisecond, Steady: 10 * time.Second}
 }

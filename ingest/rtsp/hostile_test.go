@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -165,6 +166,30 @@ func TestHostileServers(t *testing.T) {
 			require.Empty(t, w.all())
 		})
 	}
+}
+
+// A camera that takes longer than the usual attempt waits comes up all the same.
+func TestSlowCameraIsWaitedForNowAndThen(t *testing.T) {
+	t.Parallel()
+	var connections, played atomic.Int64
+	url := scripted(t, func(conn net.Conn, r *bufio.Reader) {
+		if connections.Add(1) < 8 {
+			return // the attempts before: they may as well fail at once
+		}
+		time.AfterFunc(2*time.Second, func() {
+			playing(func(net.Conn) { played.Add(1) })(conn, r)
+			conn.Close()
+		})
+		<-t.Context().Done()
+	})
+	s := rtsp.New(rtsp.Config{Camera: "gate", URL: url, Transport: rtsp.TCP})
+	for range 8 {
+		require.Error(t, s.Run(t.Context()))
+	}
+	require.EqualValues(t, 1, played.Load())
+	began := time.Now()
+	require.Error(t, s.Run(t.Context()))
+	require.Less(t, time.Since(began), 1900*time.Millisecond, "the next attempt is as quick as ever")
 }
 
 type discard struct{}

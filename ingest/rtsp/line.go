@@ -16,6 +16,7 @@ const readBuffer = 64 << 10
 // line makes the connection of one session and can hurry it to its end.
 type line struct {
 	connect func(ctx context.Context, network, address string) (net.Conn, error) // nil: a plain dialer
+	within  limits
 
 	mu      sync.Mutex
 	conn    *lineConn
@@ -30,13 +31,13 @@ func (l *line) dial(ctx context.Context, network, address string) (net.Conn, err
 	if connect == nil {
 		connect = (&net.Dialer{}).DialContext
 	}
-	limited, stop := context.WithTimeout(ctx, dialWithin)
+	limited, stop := context.WithTimeout(ctx, l.within.dial)
 	defer stop()
 	nc, err := connect(limited, network, address)
 	if err != nil {
 		return nil, err
 	}
-	if err := nc.SetReadDeadline(time.Now().Add(answerWithin)); err != nil {
+	if err := nc.SetReadDeadline(time.Now().Add(l.within.answer)); err != nil {
 		return nil, err
 	}
 	c := &lineConn{Conn: nc, line: l, r: bufio.NewReaderSize(nc, readBuffer)}

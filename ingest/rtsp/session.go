@@ -32,6 +32,8 @@ type session struct {
 	lost     atomic.Bool   // packets, since a key picture was last asked for
 	pictured atomic.Int64  // when the latest Unit came, nanoseconds of the source's epoch
 	stalled  atomic.Bool
+	began    atomic.Bool // a Unit was made
+	keyless  atomic.Bool // pictures came before the first key picture
 }
 
 // session connects once and stays until the session or ctx ends. silent
@@ -43,11 +45,12 @@ func (s *Source) session(ctx context.Context, u *base.URL, udp bool) (silent boo
 	}
 	s.mu.Lock()
 	s.stats.Transport = name
+	within := limitsOf(s.tries)
 	s.mu.Unlock()
-	one := &session{source: s, line: &line{connect: s.cfg.Dial}}
+	one := &session{source: s, line: &line{connect: s.cfg.Dial, within: within}}
 	one.client = &gortsplib.Client{
 		Scheme: u.Scheme, Host: u.Host,
-		Transport: &transport, ReadTimeout: silentAfter, WriteTimeout: writeWithin,
+		Transport: &transport, ReadTimeout: within.silent, WriteTimeout: writeWithin,
 		UserAgent:         "watchpost",
 		DialContext:       one.line.dial,
 		OnResponse:        one.answered,
@@ -83,6 +86,7 @@ func (one *session) run(u *base.URL) (silent bool, err error) {
 	watch := one.watch()
 	defer watch.Stop()
 	err = one.client.Wait()
+	one.learn()
 	if one.stalled.Load() {
 		return false, errStalled
 	}
@@ -117,8 +121,8 @@ func (one *session) watch() *time.Timer {
 	timer = time.AfterFunc(stalledAfter, func() {
 		<-ready
 		quiet := time.Since(one.source.epoch) - time.Duration(one.pictured.Load())
-		if quiet < stalledAfter {
-			timer.Reset(stalledAfter - quiet)
+		if within := one.pictureWithin(); quiet < within {
+			timer.Reset(within - quiet)
 			return
 		}
 		one.stalled.Store(one.packets.Load() > 0)

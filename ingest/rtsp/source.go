@@ -13,7 +13,9 @@
 // cannot be had costs no picture: Stats.SoundWhy says why.
 //
 // How it fails: an attempt ends with the reason, at the latest 5 s after the
-// camera fell silent and 8 s after what it sends makes no picture any more; a
+// camera fell silent (9 s in the few attempts that are patient with a slow one)
+// and 8 s after what it sends makes no picture any more, or up to 64 s where
+// pictures come and the key picture takes that long; a
 // refused password ends it with *ingest.RetryAfter, since cameras lock
 // accounts. Whenever the context ends the session is torn down, for which the
 // camera has half a second.
@@ -35,18 +37,6 @@ import (
 	"github.com/bluenviron/gortsplib/v4/pkg/liberrors"
 
 	"github.com/watchpost-edge/watchpost/ingest"
-)
-
-// Time limits of a session. A camera that answers nothing is given up after
-// silentAfter, so that Keep's pace finds it again within 2 s of its return.
-const (
-	dialWithin    = time.Second
-	answerWithin  = 1400 * time.Millisecond // for the first answer: with it a silent camera is tried every 1.5 s
-	silentAfter   = 3 * time.Second
-	stalledAfter  = 8 * time.Second // packets, but no picture; below the steady of Keep's pace
-	writeWithin   = time.Second
-	goodbyeWithin = 500 * time.Millisecond
-	refusedWait   = time.Minute
 )
 
 // Transports of RTP, as in the configuration.
@@ -93,6 +83,8 @@ type Source struct {
 	mu     sync.Mutex
 	stats  Stats
 	useUDP bool // what Auto found to work
+	tries  int  // attempts since the latest picture
+	waits  int  // sessions that saw no key picture, one after the other
 }
 
 // New returns a source that does nothing until Run.
@@ -116,6 +108,7 @@ func New(cfg Config) *Source {
 func (s *Source) Run(ctx context.Context) error {
 	s.mu.Lock()
 	s.stats.Attempts++
+	s.tries++
 	s.mu.Unlock()
 	err := s.attempt(ctx)
 	if ctx.Err() != nil {

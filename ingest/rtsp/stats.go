@@ -72,6 +72,7 @@ func (s *Source) delivered(u *ingest.Unit) {
 		st.State, st.Since, st.LastError, st.Refused = Live, u.Received, "", false
 		st.Sessions++
 	}
+	s.tries = 0
 	st.Units++
 	st.Bytes += uint64(u.Bytes)
 	st.LastUnit, st.Params = u.Received, u.Params

@@ -266,12 +266,16 @@ func (t *track) deliver(au [][]byte, at stamp, ssrc uint32) {
 	u, err := s.units.unit(au, at.pts, received, mono, at.ntp)
 	if err != nil {
 		s.drop(err)
+		if errors.Is(err, errNoKey) {
+			t.keyless.Store(true)
+		}
 		if errors.Is(err, errNoKey) || errors.Is(err, errNoParams) {
 			t.askKey(received, ssrc)
 		}
 		return
 	}
 	t.pictured.Store(int64(mono))
+	t.began.Store(true)
 	if s.units.jumps != t.jumps {
 		t.jumps, at.ntp = s.units.jumps, time.Time{}
 		t.report.latest.Store(nil) // it spoke of the RTP time before the jump
