@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,6 +23,7 @@ import (
 const (
 	olderPrefix  = "older-" // + epoch: what could be read of it, for the uplinks
 	olderCursors = "cursors.json"
+	roomEvery    = 1024 // events copied between two looks at the disk
 )
 
 // Older is an epoch before this one as far as it can be read, for the uplinks
@@ -39,6 +41,7 @@ type Older struct {
 	lanes map[bridge.Lane]*spool
 	never chan struct{}
 
+	saving  sync.Mutex // over the file; before mu
 	mu      sync.Mutex
 	cursors map[string]uint64
 	saved   time.Time
@@ -49,17 +52,19 @@ var _ bridge.Reader = (*Older)(nil)
 
 // Older opens the epochs before this one, the oldest first: those that were set
 // aside, and those that a restore left behind. The first time each is read to
-// its end, which takes a while. What it made of epochs that are no longer there
-// is removed. The caller must Close them. An epoch of which nothing can be read
-// is said in the log.
-func (j *Journal) Older(ctx context.Context) ([]*Older, error) {
+// its end, which takes a while. uplinks are those that carry a lane: what all of
+// them have had of it then is not copied; nil copies all. What it made of epochs
+// that are no longer there is removed. The caller must Close them. An epoch of
+// which nothing can be read, or for which the disk has no room, is said in the
+// log.
+func (j *Journal) Older(ctx context.Context, uplinks map[bridge.Lane][]string) ([]*Older, error) {
 	folders, err := j.olderFolders()
 	if err != nil {
 		return nil, fmt.Errorf("list epochs before %s: %w", j.epoch, err)
 	}
 	var all []*Older
 	for _, epoch := range slices.Sorted(maps.Keys(folders)) {
-		o, err := j.openOlder(ctx, epoch, folders[epoch])
+		o, err := j.openOlder(ctx, epoch, folders[epoch], uplinks)
 		if ctx.Err() != nil {
 			return all, ctx.Err()
 		}
@@ -101,14 +106,14 @@ func (j *Journal) olderFolders() (map[string]string, error) {
 	return folders, nil
 }
 
-func (j *Journal) openOlder(ctx context.Context, epoch, from string) (*Older, error) {
+func (j *Journal) openOlder(ctx context.Context, epoch, from string, uplinks map[bridge.Lane][]string) (*Older, error) {
 	o := &Older{dir: filepath.Join(j.options.Dir, olderPrefix+epoch), from: from, epoch: epoch, sign: j.options.Sign, lanes: map[bridge.Lane]*spool{}, never: make(chan struct{})}
 	if _, err := os.Stat(o.dir); errors.Is(err, fs.ErrNotExist) {
-		seen, err := copyEpoch(ctx, from, o.dir)
+		seen, copied, err := j.copyEpoch(ctx, from, o.dir, uplinks)
 		if err != nil {
 			return nil, err
 		}
-		j.options.Logger.Warn("an older epoch goes to the uplinks first", "epoch", epoch, "events", seen.Records, "unreadable", seen.Bad, "missing", seen.Holes)
+		j.options.Logger.Warn("an older epoch goes to the uplinks first", "epoch", epoch, "events", seen.Records, "for_uplinks", copied, "unreadable", seen.Bad, "missing", seen.Holes)
 	}
 	for _, lane := range bridge.Lanes() {
 		if !lane.Forwarded() {
@@ -130,31 +135,36 @@ func (j *Journal) openOlder(ctx context.Context, epoch, from string) (*Older, er
 	return o, nil
 }
 
-// copyEpoch writes what is whole in an epoch's folder lane by lane, beside and
-// then renamed: what is there is all of it.
-func copyEpoch(ctx context.Context, from, to string) (Salvaged, error) {
+// copyEpoch writes what is whole in an epoch's folder and what an uplink lacks,
+// lane by lane, beside and then renamed: what is there is all of it. It tells
+// how many events that were.
+func (j *Journal) copyEpoch(ctx context.Context, from, to string, uplinks map[bridge.Lane][]string) (seen Salvaged, copied int, err error) {
 	draft := to + draftSuffix
-	if err := os.RemoveAll(draft); err != nil {
-		return Salvaged{}, err
-	}
-	if err := makeDir(draft); err != nil {
-		return Salvaged{}, err
+	if err := errors.Join(os.RemoveAll(draft), makeDir(draft)); err != nil {
+		return Salvaged{}, 0, err
 	}
 	lanes := map[bridge.Lane]*spoolWriter{}
-	var err error
 	for _, lane := range bridge.Lanes() {
 		if lane.Forwarded() && err == nil {
 			lanes[lane], err = createSpool(filepath.Join(draft, string(lane)))
 		}
 	}
-	var seen Salvaged
-	if err == nil {
-		seen, err = Salvage(ctx, from, func(r bridge.Record) error {
-			if w := lanes[r.Event.Lane]; w != nil {
-				return w.add(&r.Event)
-			}
+	visit := func(r bridge.Record) error {
+		if copied%roomEvery == 0 && j.Space().Level != LevelAll {
+			return errors.New("the disk is nearly full")
+		}
+		w := lanes[r.Event.Lane]
+		if w == nil {
 			return nil
-		})
+		}
+		added, err := w.add(&r.Event)
+		if added {
+			copied++
+		}
+		return err
+	}
+	if err == nil {
+		seen, err = salvageFor(ctx, from, func(cursors map[string]uint64) { passOver(lanes, uplinks, cursors) }, visit)
 	}
 	for _, w := range lanes {
 		if w != nil {
@@ -162,7 +172,7 @@ func copyEpoch(ctx context.Context, from, to string) (Salvaged, error) {
 		}
 	}
 	if err != nil {
-		return seen, errors.Join(err, os.RemoveAll(draft))
+		return seen, 0, errors.Join(err, os.RemoveAll(draft))
 	}
 	b, err := json.Marshal(seen.Cursors)
 	if err == nil {
@@ -171,7 +181,30 @@ func copyEpoch(ctx context.Context, from, to string) (Salvaged, error) {
 	if err == nil {
 		err = os.Rename(draft, to)
 	}
-	return seen, errors.Join(err, syncDir(filepath.Dir(to)))
+	return seen, copied, errors.Join(err, syncDir(filepath.Dir(to)))
+}
+
+// passOver makes each lane begin after what all its uplinks have had: those of
+// now, and those that the epoch knows, which may be configured again.
+func passOver(lanes map[bridge.Lane]*spoolWriter, uplinks map[bridge.Lane][]string, cursors map[string]uint64) {
+	if uplinks == nil {
+		return
+	}
+	for lane, w := range lanes {
+		had := uint64(math.MaxUint64)
+		for key, position := range cursors {
+			name, ofLane := key[1:len(key)-2], key[len(key)-1] == lane.Code()
+			if ofLane && !strings.Contains(name, "/") { // with one it is no uplink's: {uplink}/now
+				had = min(had, position)
+			}
+		}
+		for _, name := range uplinks[lane] {
+			had = min(had, cursors[string(cursorKey(name, lane))])
+		}
+		if had < math.MaxUint64 { // else nobody carried it yet
+			w.last = had
+		}
+	}
 }
 
 // From is the folder of the epoch.
@@ -249,26 +282,36 @@ func (o *Older) SaveCursor(name string, lane bridge.Lane, position uint64) error
 		return err
 	}
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.cursors[key], o.unsaved = position, true
-	if time.Since(o.saved) < cursorSaveEvery && position < o.LastSequence(lane) {
+	due := time.Since(o.saved) >= cursorSaveEvery || position >= o.LastSequence(lane)
+	o.mu.Unlock()
+	if !due {
 		return nil
 	}
 	return o.save()
 }
 
+// save writes the cursors; whoever asks for one does not wait for it.
 func (o *Older) save() error {
-	if !o.unsaved {
+	o.saving.Lock()
+	defer o.saving.Unlock()
+	o.mu.Lock()
+	unsaved := o.unsaved
+	b, err := json.Marshal(o.cursors)
+	o.saved, o.unsaved = time.Now(), false
+	o.mu.Unlock()
+	if !unsaved {
 		return nil
 	}
-	b, err := json.Marshal(o.cursors)
 	if err == nil {
 		err = writeFileSynced(filepath.Join(o.dir, olderCursors), b)
 	}
 	if err != nil {
+		o.mu.Lock()
+		o.unsaved = true
+		o.mu.Unlock()
 		return fmt.Errorf("save cursors of epoch %s: %w", o.epoch, err)
 	}
-	o.saved, o.unsaved = time.Now(), false
 	return nil
 }
 
@@ -286,8 +329,6 @@ func (o *Older) Waiting(name string, lanes []bridge.Lane) uint64 {
 
 // Close keeps the cursors.
 func (o *Older) Close() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	return errors.Join(o.save(), o.close())
 }
 

@@ -45,7 +45,7 @@ func TestOlder(t *testing.T) {
 	j := aside(t, dir, Options{Sign: func(b []byte) []byte { return ed25519.Sign(key, b) }})
 	open := func() *Older {
 		t.Helper()
-		all, err := j.Older(t.Context())
+		all, err := j.Older(t.Context(), nil)
 		require.NoError(t, err)
 		require.Len(t, all, 1)
 		return all[0]
@@ -108,12 +108,54 @@ func TestOlder(t *testing.T) {
 
 	// The folder is moved away: what was made of it goes too.
 	require.NoError(t, os.Rename(o.From(), filepath.Join(t.TempDir(), "moved")))
-	all, err := j.Older(t.Context())
+	all, err := j.Older(t.Context(), nil)
 	require.NoError(t, err)
 	require.Empty(t, all)
 	left, err := filepath.Glob(filepath.Join(dir, olderPrefix+"*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// What all uplinks of a lane have had of an older epoch is not copied; an
+// uplink that is configured no more is waited for like the others.
+func TestOlderIsWhatUplinksLack(t *testing.T) {
+	for _, row := range []struct {
+		what     string
+		uplinks  map[bridge.Lane][]string
+		from, of uint64 // the first alarm that is copied, and how many
+	}{
+		{"all have most", map[bridge.Lane][]string{bridge.Alarm: {"hq"}}, 31, 10},
+		{"one has nothing", map[bridge.Lane][]string{bridge.Alarm: {"hq", "city"}}, 1, 40},
+		{"none is configured", map[bridge.Lane][]string{}, 31, 10},
+		{"not said", nil, 1, 40},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			dir := t.TempDir()
+			written(t, dir)
+			j := openTest(t, dir)
+			require.NoError(t, j.SaveCursor("hq", bridge.Alarm, 30))
+			require.NoError(t, j.SaveCursor("hq/now", bridge.Alarm, 2))
+			require.NoError(t, j.Close())
+			_, err := Restored(Options{Dir: dir, Source: testSource})
+			require.NoError(t, err)
+			j = openTest(t, dir)
+			all, err := j.Older(t.Context(), row.uplinks)
+			require.NoError(t, err)
+			require.Len(t, all, 1)
+			defer func() { require.NoError(t, all[0].Close()) }()
+			require.EqualValues(t, 40, all[0].LastSequence(bridge.Alarm))
+			records, err := all[0].ReadLane(bridge.Alarm, row.from-1, 100)
+			require.NoError(t, err)
+			require.Len(t, records, int(row.of))
+			if row.from > 1 {
+				_, err = all[0].ReadLane(bridge.Alarm, 0, 100)
+				var hole *bridge.RetiredError
+				require.ErrorAs(t, err, &hole, "an uplink that came later is told so")
+				require.Equal(t, row.from-1, hole.Through)
+			}
+			require.EqualValues(t, 10, all[0].Waiting("hq", []bridge.Lane{bridge.Alarm}))
+		})
+	}
 }
 
 // After a restore the numbers begin anew, with the room as the copy had it.
@@ -135,7 +177,7 @@ func TestRestored(t *testing.T) {
 	state, err := j.Carried()
 	require.NoError(t, err)
 	require.Equal(t, "state at 10", string(state))
-	all, err := j.Older(t.Context())
+	all, err := j.Older(t.Context(), nil)
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 	require.Equal(t, before, all[0].Epoch())

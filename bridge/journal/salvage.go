@@ -22,8 +22,7 @@ type Salvaged struct {
 	Bad     uint64   // records that contradict their own hash or cannot be read
 	Holes   uint64   // places between the first and the last record that are missing
 	Files   []string // that could not be read to their end, and why
-	// Cursors are the newest that were found, by their keys in the store; they
-	// are there before the first record is visited.
+	// Cursors are the newest that were found, by their keys in the store.
 	Cursors map[string]uint64 `json:"-"`
 }
 
@@ -33,6 +32,11 @@ type Salvaged struct {
 // that was removed by retention may come again; one that was erased may not,
 // unless what erased it is damaged.
 func Salvage(ctx context.Context, path string, visit func(bridge.Record) error) (Salvaged, error) {
+	return salvageFor(ctx, path, func(map[string]uint64) {}, visit)
+}
+
+// salvageFor is Salvage that tells the cursors before it visits a record.
+func salvageFor(ctx context.Context, path string, begin func(cursors map[string]uint64), visit func(bridge.Record) error) (Salvaged, error) {
 	s := &salvage{ctx: ctx, places: map[uint64]placed{}, cursors: map[string]uint64{}, seen: Salvaged{Cursors: map[string]uint64{}}}
 	for pattern, read := range map[string]func(string, func(key, value []byte, version uint64)) error{"*.sst": readTable, "*" + tableExt: readLog} {
 		files, err := filepath.Glob(filepath.Join(path, pattern))
@@ -49,6 +53,7 @@ func Salvage(ctx context.Context, path string, visit func(bridge.Record) error) 
 	if err := s.find(); err != nil {
 		return Salvaged{}, fmt.Errorf("salvage journal %s: %w", path, err)
 	}
+	begin(s.seen.Cursors)
 	if err := s.give(visit); err != nil {
 		return s.seen, fmt.Errorf("salvage journal %s: %w", path, err)
 	}

@@ -23,7 +23,7 @@ const (
 type spoolWriter struct {
 	file *os.File
 	w    *bufio.Writer
-	last uint64
+	last uint64 // what comes after is taken
 }
 
 func createSpool(path string) (*spoolWriter, error) {
@@ -35,22 +35,22 @@ func createSpool(path string) (*spoolWriter, error) {
 }
 
 // add passes over what does not rise: it is what a damaged index made of it.
-func (s *spoolWriter) add(e *bridge.Event) error {
+func (s *spoolWriter) add(e *bridge.Event) (bool, error) {
 	sequence, err := bridge.SequenceNumber(e.Sequence)
 	if err != nil || sequence <= s.last {
-		return nil
+		return false, nil
 	}
 	wire, err := e.Encode()
 	if err != nil {
-		return err
+		return false, err
 	}
 	head := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(nil, sequence), uint32(len(wire)))
 	if _, err := s.w.Write(head); err != nil {
-		return err
+		return false, err
 	}
 	_, err = s.w.Write(wire)
 	s.last = sequence
-	return err
+	return true, err
 }
 
 func (s *spoolWriter) close() error {

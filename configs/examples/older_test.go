@@ -125,7 +125,7 @@ func (b *damagedBox) forward() (stop func()) {
 	b.forwarder, err = bridge.NewForwarder(bridge.Options{Journal: b.journal, Down: func(context.Context, bridge.Message) error { return nil },
 		Uplinks: []bridge.UplinkConfig{{Name: "hq", Uplink: uplink, Lanes: []bridge.Lane{bridge.Alarm, bridge.Notice}}},
 		Older: func(ctx context.Context) (all []bridge.OlderReader, err error) {
-			older, err := b.journal.Older(ctx)
+			older, err := b.journal.Older(ctx, nil)
 			for _, o := range older {
 				all = append(all, o)
 			}

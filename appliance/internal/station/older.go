@@ -19,7 +19,7 @@ type olderEpochs struct {
 
 // openOlder gives the forwarder what goes before the journal.
 func (s *Station) openOlder(ctx context.Context) ([]bridge.OlderReader, error) {
-	all, err := s.journal.Older(ctx)
+	all, err := s.journal.Older(ctx, carriers(s.cfg.Uplinks))
 	s.older.mu.Lock()
 	defer s.older.mu.Unlock()
 	s.older.all = append([]*journal.Older{}, all...)
@@ -28,6 +28,17 @@ func (s *Station) openOlder(ctx context.Context) ([]bridge.OlderReader, error) {
 		readers[i] = one
 	}
 	return readers, err
+}
+
+// carriers are the uplinks of each lane.
+func carriers(uplinks []config.Uplink) map[bridge.Lane][]string {
+	names := map[bridge.Lane][]string{}
+	for _, u := range uplinks {
+		for _, lane := range u.Lanes {
+			names[bridge.Lane(lane)] = append(names[bridge.Lane(lane)], u.Name)
+		}
+	}
+	return names
 }
 
 // asideText says how far a journal that was set aside has been sent.
