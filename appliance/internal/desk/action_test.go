@@ -16,6 +16,14 @@ func TestTransitions(t *testing.T) {
 	reach := map[desk.IncidentState]func(*room, string){
 		desk.Open:         func(*room, string) {},
 		desk.Acknowledged: func(r *room, id string) { r.do(desk.ActionIn{Incident: id, Verb: "acknowledge", By: operator("li")}) },
+		desk.Dispatched: func(r *room, id string) {
+			r.do(desk.ActionIn{Incident: id, Verb: "claim", By: operator("li")})
+			r.do(desk.ActionIn{Incident: id, Verb: "dispatch", By: operator("li")})
+		},
+		desk.OnScene: func(r *room, id string) {
+			r.do(desk.ActionIn{Incident: id, Verb: "claim", By: operator("li")})
+			r.do(desk.ActionIn{Incident: id, Verb: "arrive", By: operator("li")})
+		},
 		desk.Closed: func(r *room, id string) {
 			r.do(desk.ActionIn{Incident: id, Verb: "close", Result: "false_alarm", By: operator("li")})
 		},
@@ -31,16 +39,30 @@ func TestTransitions(t *testing.T) {
 		{desk.Open, "acknowledge", "", desk.Acknowledged, []string{"incident.acknowledged"}},
 		{desk.Open, "close", "resolved", no, nil},
 		{desk.Open, "close", "transferred", no, nil},
-		{desk.Open, "close", "false_alarm", desk.Closed, []string{"incident.closed"}},
+		{desk.Open, "close", "false_alarm", desk.Closed, []string{"incident.closed", "incident.scored"}},
 		{desk.Open, "reopen", "", no, nil},
 		{desk.Open, "note", "", desk.Open, []string{"incident.noted"}},
 		{desk.Acknowledged, "claim", "", desk.Acknowledged, []string{"incident.claimed"}},
 		{desk.Acknowledged, "acknowledge", "", no, nil},
-		{desk.Acknowledged, "close", "resolved", desk.Closed, []string{"incident.closed"}},
-		{desk.Acknowledged, "close", "transferred", desk.Closed, []string{"incident.closed"}},
-		{desk.Acknowledged, "close", "false_alarm", desk.Closed, []string{"incident.closed"}},
+		{desk.Acknowledged, "close", "resolved", desk.Closed, []string{"incident.closed", "incident.scored"}},
+		{desk.Acknowledged, "close", "transferred", desk.Closed, []string{"incident.closed", "incident.scored"}},
+		{desk.Acknowledged, "close", "false_alarm", desk.Closed, []string{"incident.closed", "incident.scored"}},
 		{desk.Acknowledged, "reopen", "", no, nil},
 		{desk.Acknowledged, "note", "", desk.Acknowledged, []string{"incident.noted"}},
+		{desk.Open, "dispatch", "", no, nil},
+		{desk.Open, "arrive", "", no, nil},
+		{desk.Acknowledged, "dispatch", "", desk.Dispatched, []string{"incident.dispatched"}},
+		{desk.Acknowledged, "arrive", "", desk.OnScene, []string{"incident.on_scene"}},
+		{desk.Dispatched, "dispatch", "", no, nil},
+		{desk.Dispatched, "arrive", "", desk.OnScene, []string{"incident.on_scene"}},
+		{desk.Dispatched, "close", "resolved", desk.Closed, []string{"incident.closed", "incident.scored"}},
+		{desk.OnScene, "dispatch", "", no, nil},
+		{desk.OnScene, "arrive", "", no, nil},
+		{desk.OnScene, "close", "resolved", desk.Closed, []string{"incident.closed", "incident.scored"}},
+		{desk.OnScene, "close", "false_alarm", desk.Closed, []string{"incident.closed", "incident.scored"}},
+		{desk.OnScene, "reopen", "", no, nil},
+		{desk.Closed, "dispatch", "", no, nil},
+		{desk.Closed, "arrive", "", no, nil},
 		{desk.Closed, "claim", "", no, nil},
 		{desk.Closed, "acknowledge", "", no, nil},
 		{desk.Closed, "close", "resolved", no, nil},
@@ -66,6 +88,9 @@ func TestTransitions(t *testing.T) {
 			require.Equal(t, c.events, types(records))
 			require.Equal(t, c.to, inc.State)
 			for _, rec := range records {
+				if rec.Event.Type == desk.TypeIncidentScored {
+					continue
+				}
 				changed := data[desk.IncidentChanged](t, rec)
 				require.Equal(t, c.to, changed.State)
 				require.Equal(t, inc.Limit, changed.Limit)
@@ -78,9 +103,9 @@ func TestTransitions(t *testing.T) {
 
 func TestRoles(t *testing.T) {
 	for role, may := range map[string][]string{
-		"operator": {"claim", "acknowledge", "close", "note"},
-		"lead":     {"claim", "acknowledge", "close", "note"},
-		"admin":    {"claim", "acknowledge", "close", "note"},
+		"operator": {"claim", "acknowledge", "close", "note", "link", "merge", "split"},
+		"lead":     {"claim", "acknowledge", "close", "note", "link", "merge", "split"},
+		"admin":    {"claim", "acknowledge", "close", "note", "link", "merge", "split"},
 		"officer":  {"note"},
 		"wall":     {}, "kiosk": {}, "uplink": {}, "": {},
 	} {
@@ -89,7 +114,7 @@ func TestRoles(t *testing.T) {
 		_, answer := r.do(report(operator("li")))
 		_, _, err := r.try(desk.ActionIn{Incident: answer.Incident, Verb: "claim", By: desk.Actor{Name: "x", Role: role}})
 		var forbidden *desk.ForbiddenError
-		require.Equal(t, len(may) < 4, err != nil)
+		require.Equal(t, len(may) < 7, err != nil)
 		if err != nil {
 			require.ErrorAs(t, err, &forbidden)
 		}

@@ -37,8 +37,11 @@ func (s *State) fold(e *bridge.Event) error {
 	case TypeIncidentOpened:
 		return with(e, s.incidentOpened)
 	case TypeIncidentClaimed, TypeIncidentAcknowledged, TypeIncidentClosed, TypeIncidentReopened,
-		TypeIncidentEscalated, TypeIncidentNoted:
+		TypeIncidentEscalated, TypeIncidentNoted, TypeIncidentDispatched, TypeIncidentOnScene,
+		TypeIncidentLinked, TypeIncidentMerged, TypeIncidentSplit:
 		return with(e, s.incidentChanged)
+	case TypeIncidentScored:
+		return with(e, s.incidentScored)
 	case TypeTaskIssued:
 		return with(e, s.taskIssued)
 	case TypeTaskAccepted, TypeTaskArrived, TypeTaskReported, TypeTaskConfirmed, TypeTaskReturned,

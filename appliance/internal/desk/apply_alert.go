@@ -22,6 +22,7 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	inc.Priority = min(inc.Priority, a.Priority) // P0 is the highest
 	if !data.Limit.IsZero() {
 		inc.Limit, inc.Next = data.Limit, data.Limit
+		inc.stage(e.RecordedTime)
 	}
 	if a.Snapshot != "" {
 		inc.Snapshot = a.Snapshot

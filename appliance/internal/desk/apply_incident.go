@@ -22,6 +22,7 @@ func (s *State) incidentOpened(e *bridge.Event, data *IncidentOpened) {
 			s.putIncident(other)
 		}
 	}
+	inc.stage(e.RecordedTime)
 	s.line(inc, e, Step{State: Open})
 	s.putIncident(inc)
 	s.ix.open[inc.ID] = struct{}{}
@@ -49,7 +50,16 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 			inc.AcknowledgedAt = e.RecordedTime
 		}
 	case TypeIncidentClosed:
-		inc.ClosedAt, inc.Result = e.RecordedTime, data.Result
+		inc.ClosedAt, inc.Result, inc.MergedInto = e.RecordedTime, data.Result, data.Other
+	case TypeIncidentLinked:
+		if other := s.change(data.Other); other != nil && other.ID != inc.ID {
+			s.linkBoth(inc, other)
+			s.putIncident(other)
+		}
+	case TypeIncidentMerged:
+		s.merged(inc, data)
+	case TypeIncidentSplit:
+		s.split(inc, data)
 	case TypeIncidentReopened:
 		inc.ClosedAt, inc.Result, inc.ClaimedBy, inc.ClaimedAt = bridge.Stamp{}, "", "", bridge.Stamp{}
 	case TypeIncidentEscalated:
@@ -62,7 +72,8 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 		inc.Next, inc.Escalated = data.Limit, 0
 	}
 	inc.Limit = data.Limit
-	line := Step{By: data.By, Reason: data.Reason, Note: data.Note}
+	inc.stage(e.RecordedTime)
+	line := Step{By: data.By, Task: data.Task, Reason: data.Reason, Note: data.Note}
 	if inc.State != before || e.Type == TypeIncidentAcknowledged {
 		line.State = inc.State
 	}
@@ -108,12 +119,12 @@ func (s *State) clipChanged(e *bridge.Event, data *ClipChanged) {
 }
 
 func (s *State) clipReady(e *bridge.Event, data *ClipChanged) {
-	inc := s.change(data.Incident)
+	inc := s.change(s.final(data.Incident))
 	if inc == nil {
 		return
 	}
 	s.putClip(&Clip{
-		ID: data.Clip, Part: data.Part, Incident: data.Incident, Camera: data.Camera, From: data.From, To: data.To,
+		ID: data.Clip, Part: data.Part, Incident: inc.ID, Camera: data.Camera, From: data.From, To: data.To,
 		WantedFrom: data.WantedFrom, Gaps: list(data.Gaps), OffsetMS: data.OffsetMS, UncertaintyMS: data.UncertaintyMS,
 		SHA256: data.SHA256, Original: data.Original, Bytes: data.Bytes, Masked: data.Masked,
 		Supersedes: data.Supersedes, Location: data.Location, ReadyAt: e.RecordedTime,

@@ -343,9 +343,9 @@ func TestSince(t *testing.T) {
 	clock.pass(8 * 24 * time.Hour)
 	_, err = d.Handle(ctx, report(operator("li")))
 	require.NoError(t, err)
-	_, _, err = d.Since(ctx, 4)
+	_, _, err = d.Since(ctx, 5)
 	require.ErrorIs(t, err, desk.ErrGone, "its closing can no longer be told")
-	changes, _, err = d.Since(ctx, 5)
+	changes, _, err = d.Since(ctx, 6)
 	require.NoError(t, err)
 	require.Len(t, changes, 2)
 }

@@ -22,6 +22,11 @@ const (
 	TypeIncidentReopened     = "watchpost.incident.reopened"
 	TypeIncidentEscalated    = "watchpost.incident.escalated"
 	TypeIncidentNoted        = "watchpost.incident.noted"
+	TypeIncidentDispatched   = "watchpost.incident.dispatched"
+	TypeIncidentOnScene      = "watchpost.incident.on_scene"
+	TypeIncidentLinked       = "watchpost.incident.linked"
+	TypeIncidentMerged       = "watchpost.incident.merged"
+	TypeIncidentSplit        = "watchpost.incident.split"
 
 	TypeDeviceOnline   = "watchpost.device.online"
 	TypeDeviceOffline  = "watchpost.device.offline"
@@ -187,6 +192,9 @@ type IncidentChanged struct {
 	Limit    bridge.Stamp  `json:"limit"`
 	From     string        `json:"from,omitempty"`   // claimed: who had it before
 	Result   string        `json:"result,omitempty"` // closed
+	Other    string        `json:"other,omitempty"`  // linked, merged, split; closed as merged: the incident that goes on
+	Alerts   []string      `json:"alerts,omitempty"` // merged, split: that moved
+	Task     string        `json:"task,omitempty"`   // dispatched, on_scene: by which order
 	Note     string        `json:"note,omitempty"`   // noted
 	Step     int           `json:"step,omitempty"`   // escalated: 1, 2, 3
 	Next     bridge.Stamp  `json:"next,omitzero"`    // escalated: when the next step comes
@@ -316,7 +324,8 @@ func DataTypes() map[string]any {
 		TypeClockStepped: ClockStepped{}, TypeBoxStarted: BoxStarted{},
 		TypeJournalRetired: JournalRetired{}, TypeJournalErased: JournalErased{}, TypeUplinkSuspended: UplinkSuspended{}, TypeUplinkResumed: UplinkSuspended{},
 	}
-	for _, t := range []string{TypeIncidentClaimed, TypeIncidentAcknowledged, TypeIncidentClosed, TypeIncidentReopened, TypeIncidentEscalated, TypeIncidentNoted} {
+	types[TypeIncidentScored] = IncidentScored{}
+	for _, t := range incidentChanges() {
 		types[t] = IncidentChanged{}
 	}
 	types[TypeTaskIssued], types[TypeOrderAnswered] = TaskIssued{}, OrderAnswered{}
@@ -333,6 +342,14 @@ func DataTypes() map[string]any {
 		types[accessPrefix+kind] = AccessFact{}
 	}
 	return types
+}
+
+// incidentChanges are the types whose data is IncidentChanged.
+func incidentChanges() []string {
+	return []string{
+		TypeIncidentClaimed, TypeIncidentAcknowledged, TypeIncidentClosed, TypeIncidentReopened, TypeIncidentEscalated, TypeIncidentNoted,
+		TypeIncidentDispatched, TypeIncidentOnScene, TypeIncidentLinked, TypeIncidentMerged, TypeIncidentSplit,
+	}
 }
 
 // accessKinds are what people do that is told in lane local.

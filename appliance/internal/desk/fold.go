@@ -33,8 +33,26 @@ func (ix *index) addNew(a *Alert) {
 	if a.Press != "" {
 		ix.presses[a.Device+"/"+a.Press]++
 	}
+	ix.addSame(a)
+}
+
+func (ix *index) addSame(a *Alert) {
 	key := keyOf(a.Incident, a)
 	ix.same[key] = sameAlerts{ix.same[key].n + 1, a.ID}
+}
+
+// dropSame forgets the alerts of a key, and that its incident is like others.
+func (ix *index) dropSame(a *Alert) {
+	delete(ix.same, keyOf(a.Incident, a))
+	for _, key := range similarKeys(a) {
+		others := ix.similar[key]
+		if i := slices.Index(others, a.Incident); i >= 0 {
+			others = slices.Delete(others, i, i+1)
+		}
+		if ix.similar[key] = others; len(others) == 0 {
+			delete(ix.similar, key)
+		}
+	}
 }
 
 // sameAs gives the incident's newest alert that is the same thing as this one,

@@ -194,18 +194,9 @@ func (ix *index) dropAlert(a *Alert) {
 			delete(ix.presses, key)
 		}
 	}
-	delete(ix.same, keyOf(a.Incident, a))
+	ix.dropSame(a)
 	if ix.silent[a.Device] == a.ID {
 		delete(ix.silent, a.Device)
-	}
-	for _, key := range similarKeys(a) {
-		list := ix.similar[key]
-		if i := slices.Index(list, a.Incident); i >= 0 {
-			list = slices.Delete(list, i, i+1)
-		}
-		if ix.similar[key] = list; len(list) == 0 {
-			delete(ix.similar, key)
-		}
 	}
 }
 

@@ -44,15 +44,17 @@ type ReportIn struct {
 	Idempotency string
 }
 
-// ActionIn is an operator's action on an incident: claim, acknowledge, close,
-// reopen, note, and what issue 7 adds.
+// ActionIn is an operator's action on an incident: one of IncidentVerbs.
 type ActionIn struct {
 	Incident    string
 	Verb        string
 	By          Actor
 	Reason      string
-	Result      string // with close: resolved, false_alarm, transferred, drill
-	Note        string // with note, ≤ 4 KiB
+	Result      string   // with close: resolved, false_alarm, transferred, drill
+	Note        string   // with note, ≤ 4 KiB
+	Other       string   // with link, merge, split: the second incident; with merge it becomes part of the first
+	Alerts      []string // with split: what moves to a new incident
+	Points      *int     // with score
 	Idempotency string
 }
 

@@ -60,7 +60,10 @@ type Incident struct {
 	Unshown        bool             `json:"unshown,omitempty"`     // no screen drew it in time, and nobody has answered or drawn it since
 	SeenThrough    bridge.Stamp     `json:"seen_through,omitzero"` // alerts recorded until then wait for no screen
 	Unreceived     []string         `json:"unreceived,omitempty"`  // uplinks whose missing receipt escalated it
-	Result         string           `json:"result,omitempty"`
+	Result         string           `json:"result,omitempty"`      // resolved, false_alarm, transferred, drill, merged
+	MergedInto     string           `json:"merged_into,omitempty"` // the incident that goes on in its place
+	Stages         []Stage          `json:"stages,omitempty"`      // the states it was in, oldest first
+	Score          *Score           `json:"score,omitempty"`
 	History        []Step           `json:"history"`
 	HistoryFolded  int              `json:"history_folded,omitempty"` // lines left out of History; the journal has them
 	Touched        uint64           `json:"touched"`

@@ -37,6 +37,8 @@ type Setup struct {
 	// these must be, in metres (default 50).
 	Span   time.Duration
 	Radius float64
+	// Points are what an incident's steps are worth; none: DefaultPoints.
+	Points Points
 	// NearestMax is how many cameras are bound to a place at most (default 4).
 	NearestMax int
 	// NearestRange is how far a camera sees when its range_m is 0, in metres
@@ -183,6 +185,9 @@ func (r *Rules) complete() {
 	}
 	if s.Window <= 0 {
 		s.Window = 2 * time.Minute
+	}
+	if s.Points == (Points{}) {
+		s.Points = DefaultPoints()
 	}
 	if s.Span <= 0 {
 		s.Span = 30 * time.Minute

@@ -3,6 +3,7 @@ package desk
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/watchpost-edge/watchpost/bridge"
 )
@@ -14,6 +15,11 @@ const (
 	verbClose       = "close"
 	verbReopen      = "reopen"
 	verbNote        = "note"
+	verbDispatch    = "dispatch"
+	verbLink        = "link"
+	verbMerge       = "merge"
+	verbSplit       = "split"
+	verbScore       = "score"
 )
 
 // Roles, by what they may.
@@ -45,7 +51,22 @@ func transitions() []transition {
 		{verbClose, room(), notClosed(), Closed, TypeIncidentClosed},
 		{verbReopen, room(), []IncidentState{Closed}, Acknowledged, TypeIncidentReopened},
 		{verbNote, noters(), allStates(), "", TypeIncidentNoted},
+		{verbDispatch, room(), []IncidentState{Acknowledged}, Dispatched, TypeIncidentDispatched},
+		{verbArrive, noters(), []IncidentState{Acknowledged, Dispatched}, OnScene, TypeIncidentOnScene},
+		{verbLink, room(), allStates(), "", TypeIncidentLinked},
+		{verbMerge, room(), notClosed(), "", TypeIncidentMerged},
+		{verbSplit, room(), notClosed(), "", TypeIncidentSplit},
+		{verbScore, leads(), []IncidentState{Closed}, "", TypeIncidentScored},
 	}
+}
+
+// IncidentVerbs are all verbs on an incident.
+func IncidentVerbs() []string {
+	var verbs []string
+	for _, tr := range transitions() {
+		verbs = append(verbs, tr.verb)
+	}
+	return verbs
 }
 
 // closable are the states from which a result closes.
@@ -86,7 +107,7 @@ func (inc *Incident) Possible(role string) []string {
 // who closes it may not have seen the press that came a moment ago.
 func (tr transition) fits(inc *Incident) bool {
 	rings := inc.Unanswered > 0 && slices.Contains(working(), inc.State)
-	if rings && tr.verb == verbClose {
+	if rings && tr.verb == verbClose || inc.MergedInto != "" && tr.verb != verbNote && tr.verb != verbLink {
 		return false
 	}
 	return rings && tr.verb == verbAcknowledge || slices.Contains(tr.from, inc.State)
@@ -99,7 +120,7 @@ func answers(typ string) bool { return typ == TypeIncidentClaimed || typ == Type
 func (t *step) action(in ActionIn, hit *bridge.Record) error {
 	i := slices.IndexFunc(transitions(), func(tr transition) bool { return tr.verb == in.Verb })
 	if i < 0 {
-		return &InvalidError{"verb", in.Verb, "claim, acknowledge, close, reopen or note"}
+		return &InvalidError{"verb", in.Verb, strings.Join(IncidentVerbs(), ", ")}
 	}
 	tr := transitions()[i]
 	t.answer.Incident = in.Incident
@@ -138,6 +159,14 @@ func (t *step) action(in ActionIn, hit *bridge.Record) error {
 		return t.claim(inc, in)
 	case verbClose:
 		return t.close(inc, in)
+	case verbLink:
+		return t.link(inc, in)
+	case verbMerge:
+		return t.merge(inc, in)
+	case verbSplit:
+		return t.split(inc, in)
+	case verbScore:
+		return t.correct(inc, in)
 	case verbReopen:
 		if t.now.Sub(inc.ClosedAt.Time) > incidentKept {
 			return t.illegal(inc, in, "it was closed more than 7 days ago, open a new one")
@@ -197,6 +226,7 @@ func (t *step) close(inc *Incident, in ActionIn) error {
 		return t.illegal(inc, in, "it closes as "+in.Result+" only after somebody acknowledged it")
 	}
 	t.change(TypeIncidentClosed, inc, in, Closed, func(data *IncidentChanged) { data.Result = in.Result })
+	t.score(inc, in)
 	return nil
 }
 

@@ -109,6 +109,7 @@ func (t *step) issue(in TaskIn, hit *bridge.Record) error {
 	}
 	t.add(draft, data)
 	t.answer.Task, t.answer.Incident = data.Task, data.Incident
+	t.follow(data.Incident, in.By, data.Task, verbDispatch)
 	if in.HQID != "" {
 		t.answerOrder(data.Priority, OrderAnswered{
 			Uplink: in.Uplink, Order: "task", HQID: in.HQID, Result: OrderTaken, Task: data.Task, Incident: data.Incident,
@@ -202,6 +203,9 @@ func (t *step) taskAction(in TaskActionIn, hit *bridge.Record) error {
 		data.Limit = t.newLimit(task, in.Limit)
 	}
 	t.addTask(tr.event, task, data, in)
+	if in.Verb == verbArrive {
+		t.follow(task.Incident, in.By, task.ID, verbArrive)
+	}
 	return nil
 }
 
