@@ -157,6 +157,9 @@ func (s *Server) withdraw(c *fiber.Ctx, who caller) error {
 // the request is about. kind is how it is told in lane local, before anything
 // of it leaves.
 func (s *Server) granted(c *fiber.Ctx, who caller, act, subject, kind, camera string) error {
+	if who.session.Locked { // a locked desk may show what a screen may, and no more
+		return fault(http.StatusLocked, "session_locked", "unlock it with your password", "the desk of %s is locked", who.name)
+	}
 	a, err := s.approvals.Take(c.Query("approval"), act, subject, who.name)
 	if err != nil {
 		return err
@@ -192,7 +195,11 @@ func approvalProblem(err error) *problem {
 func (s *Server) unmaskAct() Act {
 	return Act{Check: func(_ context.Context, subject string) error {
 		var known *desk.Clip
-		id, part, _ := strings.Cut(strings.TrimPrefix(subject, "clips/"), "/")
+		path, whole := strings.CutPrefix(subject, "clips/")
+		if !whole { // it would be approved and could never be taken
+			return &desk.InvalidError{Field: "subject", Value: subject, Remedy: "clips/{id}/{part}"}
+		}
+		id, part, _ := strings.Cut(path, "/")
 		if _, err := s.view(func(state *desk.State) { known = state.Clip(id, part) }); err != nil {
 			return err
 		}

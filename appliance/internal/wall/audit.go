@@ -156,13 +156,20 @@ func (s *Server) auditExport(write func(io.Writer) auditWriter, kind, suffix str
 			return err
 		}
 		last := s.o.Journal.LastSequence(bridge.Local)
-		s.streams.Add(1)
-		c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
-			defer s.streams.Done()
-			if err := s.writeAudit(s.ctx, write(w), from, to, last); err != nil {
+		ctx, cancel := context.WithCancel(s.ctx)
+		read, written := io.Pipe()
+		s.streams.Go(func() {
+			out := bufio.NewWriter(written)
+			err := s.writeAudit(ctx, write(out), from, to, last)
+			if err == nil {
+				err = out.Flush()
+			}
+			if err != nil {
 				s.o.Log.Error("audit not sent whole", "by", who.name, "err", err)
 			}
+			written.CloseWithError(err) // the connection breaks: a part must not look like the whole
 		})
+		c.Context().SetBodyStream(&bundle{PipeReader: read, cancel: cancel}, -1)
 		return nil
 	}
 }

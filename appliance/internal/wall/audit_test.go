@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -98,4 +99,31 @@ func TestAuditIsExportedWithItsChain(t *testing.T) {
 	require.Equal(t, "watchpost.access.exported", rows[len(rows)-1][2])
 	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	require.Empty(t, lead.text("/api/v1/audit.jsonl?from="+later))
+}
+
+// tornJournal can read the first events of a lane, and no more.
+type tornJournal struct{ *journal.Journal }
+
+func (j tornJournal) ReadLane(lane bridge.Lane, after uint64, limit int) ([]bridge.Record, error) {
+	if after > 0 {
+		return nil, errors.New("disk is gone")
+	}
+	return j.Journal.ReadLane(lane, after, min(limit, 1))
+}
+
+func TestAuditThatCannotBeFinishedIsNoWholeAnswer(t *testing.T) {
+	var b *box
+	b = newBox(t, func(o *wall.Options) {
+		o.Journal = tornJournal{o.Journal.(*journal.Journal)}
+		o.Access = func(in desk.AccessIn) { _, _ = b.desk.Handle(context.WithoutCancel(t.Context()), in) }
+	})
+	lead := b.as(t, "lead")
+	for _, path := range []string{"/api/v1/audit.jsonl", "/api/v1/audit.csv"} {
+		answer, err := lead.http.Get(lead.url + path)
+		if err == nil {
+			_, err = io.ReadAll(answer.Body)
+			answer.Body.Close()
+		}
+		require.Error(t, err, "%s: a part must not look like the whole", path)
+	}
 }

@@ -204,7 +204,8 @@ func (s *Server) dress(c *fiber.Ctx) {
 func (s *Server) protect(c *fiber.Ctx) error {
 	s.dress(c)
 	switch path := c.Path(); {
-	case c.Secure() || s.o.Insecure || loopback(c) || path == "/healthz" || path == "/readyz" || path == "/ca.crt":
+	// Not c.Secure(): that believes what anybody says of a proxy in front of us.
+	case c.Context().IsTLS() || s.o.Insecure || loopback(c) || path == "/healthz" || path == "/readyz" || path == "/ca.crt":
 		return c.Next()
 	case s.secure == nil:
 		return s.refuse(c, caller{}, fault(http.StatusForbidden, "loopback_only",
