@@ -100,7 +100,8 @@ func rules() []Rule {
 		{Method: "PATCH", Path: v + "/cameras/:id/whep/:session", Roles: viewers},
 		{Method: "DELETE", Path: v + "/cameras/:id/whep/:session", Roles: viewers},
 	}
-	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note"} {
+	rows = append(rows, Rule{Method: "POST", Path: v + "/incidents/:id/score", Roles: leads})
+	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note", "dispatch", "arrive", "link", "merge", "split"} {
 		rows = append(rows, Rule{Method: "POST", Path: v + "/incidents/:id/" + verb, Roles: workers})
 	}
 	rows = append(rows,

@@ -25,9 +25,12 @@ type reportBody struct {
 }
 
 type actionBody struct {
-	Reason string `json:"reason"`
-	Result string `json:"result"`
-	Note   string `json:"note"`
+	Reason string   `json:"reason"`
+	Result string   `json:"result"`
+	Note   string   `json:"note"`
+	Other  string   `json:"other"`
+	Alerts []string `json:"alerts"`
+	Points *int     `json:"points"`
 }
 
 type shownBody struct {
@@ -101,7 +104,8 @@ func (s *Server) act(verb string) handler {
 		}
 		id := c.Params("id")
 		if _, err := s.handle(desk.ActionIn{
-			Incident: id, Verb: verb, By: who.actor(), Reason: in.Reason, Result: in.Result, Note: in.Note, Idempotency: key,
+			Incident: id, Verb: verb, By: who.actor(), Reason: in.Reason, Result: in.Result, Note: in.Note,
+			Other: in.Other, Alerts: in.Alerts, Points: in.Points, Idempotency: key,
 		}); err != nil {
 			return err
 		}

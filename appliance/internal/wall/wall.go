@@ -195,7 +195,7 @@ func (s *Server) routes(app *fiber.App) {
 	post(v+"/incidents", s.report)
 	get(v+"/incidents/:id", s.incident)
 	get(v+"/incidents/:id/evidence.zip", s.evidence)
-	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note"} {
+	for _, verb := range desk.IncidentVerbs() {
 		post(v+"/incidents/:id/"+verb, s.act(verb))
 	}
 	get(v+"/tasks", s.tasks)

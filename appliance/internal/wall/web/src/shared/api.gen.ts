@@ -194,6 +194,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{id}/dispatch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that somebody is sent */
+        post: operations["dispatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/arrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that somebody is on scene */
+        post: operations["arrive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that two incidents have to do with each other */
+        post: operations["link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make another incident part of this one */
+        post: operations["merge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give some alerts an incident of their own */
+        post: operations["split"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/score": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A lead's correction of the points */
+        post: operations["score"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -1227,7 +1329,7 @@ export interface components {
             /** @description when it escalates next; empty when it does not */
             next: components["schemas"]["Stamp"];
             escalated: number;
-            /** @description resolved, false_alarm, transferred, drill */
+            /** @description resolved, false_alarm, transferred, drill, merged */
             result?: string;
             history: components["schemas"]["Step"][];
             /** @description lines left out of history; the journal has them */
@@ -1237,6 +1339,17 @@ export interface components {
             unreceived?: string[];
             /** @description in the order they were issued; absent when there is none */
             tasks?: string[];
+            /** @description other incidents that have to do with it; absent when there is none */
+            linked?: string[];
+            /** @description the incident that goes on in its place */
+            merged_into?: string;
+            /** @description a P0 that no screen drew in time, and nobody has answered or drawn it since */
+            unshown?: boolean;
+            /** @description alerts recorded until then wait for no screen */
+            seen_through?: components["schemas"]["Stamp"];
+            /** @description the states it was in, oldest first */
+            stages?: components["schemas"]["Stage"][];
+            score?: components["schemas"]["Score"];
         };
         Alert: {
             id: string;
@@ -1274,6 +1387,8 @@ export interface components {
             /** @description that drew it */
             screens?: string[];
             touched: number;
+            /** @description when a screen must have drawn it (P0) */
+            show_by?: components["schemas"]["Stamp"];
         };
         Interval: {
             from: components["schemas"]["Stamp"];
@@ -1750,6 +1865,12 @@ export interface components {
             result?: "resolved" | "false_alarm" | "transferred" | "drill";
             /** @description with note */
             note?: string;
+            /** @description with link, merge: the second incident */
+            other?: string;
+            /** @description with split: what moves */
+            alerts?: string[];
+            /** @description with score */
+            points?: number;
         };
         Shown: {
             /** @description which screen drew it */
@@ -2179,6 +2300,28 @@ export interface components {
             where: string;
             text: string;
         };
+        Stage: {
+            state: components["schemas"]["IncidentState"];
+            at: components["schemas"]["Stamp"];
+            limit: components["schemas"]["Stamp"];
+        };
+        ScoredStep: {
+            state: components["schemas"]["IncidentState"];
+            by: string;
+            took_ms: number;
+            limit_ms: number;
+            /** @enum {string} */
+            result: "in_time" | "late" | "missing";
+            points: number;
+        };
+        Score: {
+            points: number;
+            steps?: components["schemas"]["ScoredStep"][];
+            /** @description box, or the lead who corrected it */
+            by: string;
+            reason?: string;
+            at: components["schemas"]["Stamp"];
+        };
     };
     responses: {
         /** @description what is wrong, and what to do */
@@ -2582,6 +2725,204 @@ export interface operations {
         };
     };
     note: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    dispatch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    arrive: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    link: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    merge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    split: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    score: {
         parameters: {
             query?: never;
             header?: {
