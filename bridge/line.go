@@ -246,7 +246,12 @@ func (l *line) status() Status {
 	if lane == nil || s.Lag[Alarm] == 0 {
 		return s
 	}
-	if oldest, err := l.journal.ReadLane(Alarm, cursor, 1); err == nil && len(oldest) == 1 {
+	oldest, err := l.journal.ReadLane(Alarm, cursor, 1)
+	var hole *RetiredError
+	if errors.As(err, &hole) { // the oldest that is still kept
+		oldest, err = l.journal.ReadLane(Alarm, hole.Through, 1)
+	}
+	if err == nil && len(oldest) == 1 {
 		s.OldestUnreceived = oldest[0].Event.RecordedTime
 	}
 	return s

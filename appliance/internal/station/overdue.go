@@ -2,6 +2,7 @@ package station
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -40,6 +41,11 @@ func (r *receipts) overdue(ctx context.Context) (map[string]lateAlarms, error) {
 // on, and returns the sequence up to which it came.
 func (r *receipts) scan(ctx context.Context, uplink string, at uint64, before time.Time) (uint64, error) {
 	records, err := r.journal.ReadLane(bridge.Alarm, at, overdueBatchMax)
+	var retired *bridge.RetiredError
+	if errors.As(err, &retired) { // the uplink is suspended: what is left has its limit still
+		at = retired.Through
+		records, err = r.journal.ReadLane(bridge.Alarm, at, overdueBatchMax)
+	}
 	if err != nil {
 		return at, fmt.Errorf("read alarms after %d: %w", at, err)
 	}

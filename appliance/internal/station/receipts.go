@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -165,6 +166,10 @@ func (r *receipts) event(line *desk.Step) (*bridge.Event, error) {
 		return nil, nil
 	}
 	records, err := r.journal.Read(line.Place-1, 1)
+	var retired *bridge.RetiredError
+	if errors.As(err, &retired) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read event %s: %w", line.Event, err)
 	}

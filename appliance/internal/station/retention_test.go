@@ -143,3 +143,36 @@ func TestErasureIsCarriedOut(t *testing.T) {
 	_, err = s.journal.Verify(t.Context(), 0)
 	require.NoError(t, err)
 }
+
+// Incidents that stay open longer than the journal keeps their events, and an
+// uplink that is away for longer: the box goes on, and says since when alarms
+// wait.
+func TestReceiptsOfWhatIsRetired(t *testing.T) {
+	s, clock := aging(t)
+	clock.report(t, s, 20)
+	clock.at = clock.at.Add(760 * 24 * time.Hour)
+	require.NoError(t, s.retainNow(t.Context(), clock.at))
+	work(t, s)
+	require.Positive(t, s.journal.Low())
+	var err error
+	s.forwarder, err = bridge.NewForwarder(bridge.Options{Journal: s.journal, Down: s.down, Uplinks: []bridge.UplinkConfig{
+		{Name: "hq", Uplink: &above{done: make(chan struct{})}, Lanes: []bridge.Lane{bridge.Alarm}},
+	}})
+	require.NoError(t, err)
+	r := s.newReceipts()
+	r.within["hq"], r.started = time.Minute, clock.at.Add(-time.Hour*24*800)
+	require.NoError(t, r.look(t.Context()))
+	open := 0
+	_, err = s.desk.View(t.Context(), func(state *desk.State) { open = len(state.OpenIncidents()) })
+	require.NoError(t, err)
+	require.Equal(t, 20, open)
+	require.NotEmpty(t, r.Open())
+	require.Less(t, len(r.Open()), open, "of some nothing is kept")
+
+	status := s.forwarder.Status()[0]
+	kept, err := s.journal.ReadLane(bridge.Alarm, s.journal.LastSequence(bridge.Alarm)-1, 1)
+	require.NoError(t, err)
+	require.False(t, status.OldestUnreceived.IsZero())
+	require.False(t, status.OldestUnreceived.After(kept[0].Event.RecordedTime.Time))
+	require.Positive(t, r.lateOf("hq").count)
+}
