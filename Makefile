@@ -85,6 +85,7 @@ soak: build
 	WATCHPOST_OUTAGE_HOURS=72 $(GO_TEST) -timeout 60m -run '^$$' -bench Drain ./appliance/bench
 	WATCHPOST_FLAPS=1000 $(GO_TEST) -count=1 -v -run 'Flaps' ./ingest/rtsp
 	WATCHPOST_FAULTS=1 $(GO_TEST) -count=1 -v -run 'CameraFaults' ./appliance/bench
+	WATCHPOST_CLAIMS=1000 $(GO_TEST) -count=1 -v -run 'PairsOfClaims' ./appliance/internal/wall
 	$(GO_TEST) -count=1 -v ./appliance/e2e -soak
 
 fuzz:
