@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -23,47 +22,7 @@ const (
 	forecastEvery   = time.Minute
 	forecastAgain   = 6 * time.Hour
 	forecastChanged = 0.2 // of how long things are kept
-	holdsWithin     = 5 * time.Second
 )
-
-// held protects what a growing clip needs and what is under a legal hold, as
-// of now. When the desk cannot say what is held, nothing goes.
-func (s *Station) held() func(media.Item) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), holdsWithin)
-	defer cancel()
-	var holds []desk.Hold
-	if _, err := s.desk.View(ctx, func(state *desk.State) { holds = state.Holds() }); err != nil {
-		s.log.Error("nothing is evicted: it cannot be told what is under a legal hold", "err", err)
-		return func(media.Item) bool { return true }
-	}
-	return func(it media.Item) bool { return heldBy(holds, it) || s.cutter.Needs(it) }
-}
-
-func heldBy(holds []desk.Hold, it media.Item) bool {
-	it.Owner, _ = unsealed(it.Owner) // an original is held with what is shown
-	for i := range holds {
-		h := &holds[i]
-		switch it.Class {
-		case media.Clips:
-			if h.Clip == it.Owner || h.Incident != "" && strings.HasPrefix(it.Owner, h.Incident+"-") {
-				return true
-			}
-		case media.Snapshots:
-			for _, hash := range h.Snapshots {
-				if hash == it.Owner || strings.HasSuffix(it.Name, hash+".jpg") {
-					return true
-				}
-			}
-		default:
-			for _, span := range h.Spans {
-				if span.Device == it.Owner && it.From.Before(span.To.Time) && it.To.After(span.From.Time) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
 
 // forecasts are what was told, and what is known now.
 type forecasts struct {
