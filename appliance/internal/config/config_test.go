@@ -63,6 +63,8 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		{"2d", "2 days", `data.clips.max_age: "2 days" is no duration`},
 		{"rtsp://10.0.0.11/main", "rtsp://u:p@10.0.0.11/main", "cameras[0].streams.main: holds credentials"},
 		{"rtsp://10.0.0.11/main", "http://u:p@10.0.0.11/", "cameras[0].streams.main: holds credentials"},
+		{"limits: {P0", "http: {public_url: \"http://box.example\"}\nlimits: {P0", "http.public_url: \"http://box.example\"; browsers are sent from http to TLS, and so to it again"},
+		{"limits: {P0", "http: {tls: {cert_file: a.crt}}\nlimits: {P0", "http.tls.cert_file: needs key_file beside it"},
 		{`"mqtt://127.0.0.1:1883"`, `"ftp://u:p@hq.example"`, "uplinks[0].url: holds credentials"},
 		{"rtsp://10.0.0.11/main", "http://10.0.0.11/", `cameras[0].streams.main: "http://10.0.0.11/" is no RTSP address`},
 		{"pre_roll: 10s", "pre_roll: 10s\n    masks: [[[0.1,0.1],[0.2,0.2]]]", "cameras[0].masks[0]: has 2 corners"},

@@ -50,6 +50,8 @@ func (c *Config) validateTLS(ps *Problems) {
 	}
 	if u, err := url.Parse(c.HTTP.PublicURL); c.HTTP.PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Path != "" && u.Path != "/") {
 		ps.add("http.public_url", "%q; write it like https://watchpost.example:8443, without a path", c.HTTP.PublicURL)
+	} else if u != nil && u.Scheme == "http" && c.HTTP.TLS.Listen != "" && !c.HTTP.Insecure {
+		ps.add("http.public_url", "%q; browsers are sent from http to TLS, and so to it again: write https, or insecure: true behind a proxy", c.HTTP.PublicURL)
 	}
 }
 

@@ -211,6 +211,9 @@ func (s *Server) protect(c *fiber.Ctx) error {
 		return s.refuse(c, caller{}, fault(http.StatusForbidden, "loopback_only",
 			"open the wall on the box itself, set http.tls.listen, or set http.insecure: true behind a proxy that adds TLS",
 			"without TLS the wall serves the box itself only; you come from %s", remoteOf(c)))
+	case strings.EqualFold(c.Get(fiber.HeaderXForwardedProto), "https"): // a redirect would come back here for ever
+		return s.refuse(c, caller{}, fault(http.StatusForbidden, "tls_only", "set http.insecure: true if a proxy in front adds TLS, or let it use the TLS port",
+			"%s says that it speaks TLS and sends plain HTTP", remoteOf(c)))
 	case reads(c):
 		return c.Redirect(s.toTLS(c), http.StatusTemporaryRedirect)
 	}

@@ -89,14 +89,18 @@ func TestPlainSendsOthersToTLS(t *testing.T) {
 		require.Equal(t, secureURL+path, answer.Header.Get("Location"))
 		require.Empty(t, answer.Cookies())
 	}
-	for _, header := range []string{"X-Forwarded-Proto", "X-Forwarded-Protocol", "X-Url-Scheme"} {
+	for _, header := range []string{"X-Forwarded-Protocol", "X-Url-Scheme", "X-Forwarded-Proto"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, c.url+"/api/v1/session", nil)
 		require.NoError(t, err)
 		request.Header.Set(header, "https")
 		answer, err := c.http.Do(request)
 		require.NoError(t, err)
 		answer.Body.Close()
-		require.Equal(t, 307, answer.StatusCode, "%s is anybody's word", header)
+		want := 307
+		if header == "X-Forwarded-Proto" {
+			want = 403 // a redirect would go round and round
+		}
+		require.Equal(t, want, answer.StatusCode, "%s is anybody's word", header)
 	}
 	status, problem := c.do("POST", "/api/v1/session", object{"name": "lead", "password": password})
 	require.Equal(t, 403, status, "a password that came in the clear is not taken")
