@@ -174,7 +174,11 @@ func (h *hands) set(d time.Duration) {
 }
 
 func openDesk(t testing.TB, journal bridge.Appender, clock desk.Clock, entropy io.Reader) *desk.Desk {
-	d, err := desk.New(setup(), journal, clock, slog.New(slog.DiscardHandler), entropy)
+	return openDeskOf(t, setup(), journal, clock, entropy)
+}
+
+func openDeskOf(t testing.TB, setup desk.Setup, journal bridge.Appender, clock desk.Clock, entropy io.Reader) *desk.Desk {
+	d, err := desk.New(setup, journal, clock, slog.New(slog.DiscardHandler), entropy)
 	require.NoError(t, err)
 	require.NoError(t, d.Open(context.Background()))
 	return d

@@ -91,6 +91,7 @@ func (ix *index) build(k *kept) {
 		a, b := ix.touched[i], ix.touched[j]
 		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.kind, b.kind), cmp.Compare(a.key, b.key)) < 0
 	})
+	ix.dropStaleDeadlines(k)
 }
 
 // joinKeys are the names under which an alert's incident is found by the next

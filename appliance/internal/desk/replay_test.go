@@ -29,6 +29,13 @@ func seed(t testing.TB) uint64 {
 	return s
 }
 
+// hasty folds early and waits for screens.
+func hasty() desk.Setup {
+	s := setup()
+	s.FoldAfter, s.FloodIncidents, s.ShownWithin = 3, 1, 2*time.Second
+	return s
+}
+
 // chance makes inputs of all kinds, right and wrong ones, that often speak of
 // the same things.
 type chance struct {
@@ -74,7 +81,8 @@ func (c *chance) input() desk.Input {
 		return in
 	case 6, 7, 8:
 		return desk.ActionIn{
-			Incident: c.pick(c.incidents), Verb: []string{"claim", "acknowledge", "close", "reopen", "note", "close"}[c.IntN(6)],
+			Incident: c.pick(c.incidents), Verb: append(desk.IncidentVerbs(), "close", "claim")[c.IntN(len(desk.IncidentVerbs())+2)],
+			Other: c.pick(c.incidents), Alerts: []string{c.pick(c.alerts)}, Points: &c.n,
 			Result: []string{"resolved", "false_alarm", "drill"}[c.IntN(3)], Note: "n", By: c.actor(),
 			Reason: []string{"", "because"}[c.IntN(2)], Idempotency: []string{"", fmt.Sprint("a", c.IntN(50))}[c.IntN(2)],
 		}
@@ -132,7 +140,7 @@ func TestReplayIsLive(t *testing.T) {
 		ctx := context.Background()
 		clock := newHands()
 		c := &chance{Rand: rand.New(rand.NewPCG(s, 1)), clock: clock}
-		d := openDesk(t, j, clock, rand.NewChaCha8([32]byte{2}))
+		d := openDeskOf(t, hasty(), j, clock, rand.NewChaCha8([32]byte{2}))
 		rounds, inputs := 4, 200
 		if _, synced := j.(*memory); !synced {
 			rounds, inputs = 3, 150 // each is a sync
@@ -146,13 +154,13 @@ func TestReplayIsLive(t *testing.T) {
 			}
 			live := bytesOf(t, d)
 			require.Equal(t, live, fold(t, j))
-			again := openDesk(t, j, clock, rand.NewChaCha8([32]byte{3}))
+			again := openDeskOf(t, hasty(), j, clock, rand.NewChaCha8([32]byte{3}))
 			require.Equal(t, live, bytesOf(t, again), "the newest checkpoint and the journal after it")
 			sameDecisions(t, live, fold2(t, j), c)
 			if c.IntN(2) == 0 {
 				require.NoError(t, d.Checkpoint(ctx))
 			}
-			d = openDesk(t, j, clock, rand.NewChaCha8([32]byte{byte(c.n)}))
+			d = openDeskOf(t, hasty(), j, clock, rand.NewChaCha8([32]byte{byte(c.n)}))
 		}
 		require.Greater(t, j.Last(), uint64(rounds*inputs/3))
 	})
@@ -174,7 +182,7 @@ func fold2(t testing.TB, journal bridge.Reader) *desk.State {
 func sameDecisions(t *testing.T, live string, folded *desk.State, c *chance) {
 	restored, err := desk.Restore([]byte(live))
 	require.NoError(t, err)
-	rules, err := desk.NewRules(setup())
+	rules, err := desk.NewRules(hasty())
 	require.NoError(t, err)
 	require.Equal(t, folded.Deadline(), restored.Deadline())
 	for i := range 60 {
