@@ -4,7 +4,8 @@ import { onMounted, ref, shallowRef } from 'vue'
 import { call, problemOf } from '@/shared/api'
 import type { Problem } from '@/shared/types'
 
-export function useList<T>(path: string) {
+// Who may not is not asked for: the box tells each refusal in its audit.
+export function useList<T>(path: string, may = () => true) {
   const items = shallowRef<T[]>([])
   const problem = shallowRef<Problem>()
   const busy = ref(false)
@@ -26,6 +27,6 @@ export function useList<T>(path: string) {
     }
   }
 
-  onMounted(() => act())
+  onMounted(() => may() && void act())
   return { items, problem, busy, load, act }
 }

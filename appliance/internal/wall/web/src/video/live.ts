@@ -1,4 +1,5 @@
-// Live pictures, one connection for each camera however many tiles show it.
+// Live pictures, one connection for each camera and size of picture, however
+// many tiles show it.
 // It comes back by itself: a camera that is not live is asked again when the
 // box says to, and at once when the box says that pictures come.
 import { reactive, shallowRef, type ShallowRef } from 'vue'
@@ -38,7 +39,7 @@ export class LiveCamera {
   private wakeUp: (() => void) | undefined
   private retryMs = retryFirstMs
 
-  constructor(readonly camera: string) {
+  constructor(readonly camera: string, readonly small = false) {
     void this.run()
   }
 
@@ -78,7 +79,7 @@ export class LiveCamera {
   }
 
   private async watch() {
-    const session = await openWhep(this.camera, (stream) => (this.stream.value = stream))
+    const session = await openWhep(this.camera, this.small, (stream) => (this.stream.value = stream))
     if (this.closed) return session.end()
     this.session = session
     window.__tiles[this.camera] = session.pc
@@ -130,18 +131,23 @@ export class LiveCamera {
 
 const cameras = new Map<string, LiveCamera>()
 
-export function acquire(camera: string): LiveCamera {
-  let live = cameras.get(camera)
-  if (!live) cameras.set(camera, (live = new LiveCamera(camera)))
+const keyOf = (camera: string, small: boolean) => `${camera}/${small ? 'sub' : 'main'}`
+
+// small: the camera's sub stream, for those who know that it has one.
+export function acquire(camera: string, small = false): LiveCamera {
+  const key = keyOf(camera, small)
+  let live = cameras.get(key)
+  if (!live) cameras.set(key, (live = new LiveCamera(camera, small)))
   live.users++
   return live
 }
 
 export function release(live: LiveCamera) {
+  const key = keyOf(live.camera, live.small)
   live.users--
   setTimeout(() => {
-    if (live.users > 0 || cameras.get(live.camera) !== live) return
-    cameras.delete(live.camera)
+    if (live.users > 0 || cameras.get(key) !== live) return
+    cameras.delete(key)
     live.close()
   }, lingerMs)
 }

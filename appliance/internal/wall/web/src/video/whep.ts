@@ -11,8 +11,8 @@ export interface WhepSession {
   end(): void
 }
 
-export async function openWhep(camera: string, onTrack: (stream: MediaStream) => void): Promise<WhepSession> {
-  const path = `${apiBase}/cameras/${encodeURIComponent(camera)}/whep`
+export async function openWhep(camera: string, small: boolean, onTrack: (stream: MediaStream) => void): Promise<WhepSession> {
+  const path = `${apiBase}/cameras/${encodeURIComponent(camera)}/whep${small ? '?stream=sub' : ''}`
   let pc = newPeer(onTrack)
   let location: string | undefined
   try {
