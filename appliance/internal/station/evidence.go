@@ -9,10 +9,13 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
@@ -44,6 +47,7 @@ type caseBuilder struct {
 	id        string
 	c         evidence.Case
 	inc       *desk.Incident
+	parts     map[string]*desk.Incident // by id: it, and those that were merged into it
 	alerts    []*desk.Alert
 	clips     []*desk.Clip
 	after, to uint64 // places
@@ -57,6 +61,7 @@ func (b *caseBuilder) gather(ctx context.Context) error {
 	s := b.s
 	place, err := s.desk.View(ctx, func(state *desk.State) {
 		b.inc, b.alerts, b.clips = state.Incident(b.id), state.AlertsOf(b.id), state.ClipsOf(b.id)
+		b.parts = partsOf(state, b.inc)
 	})
 	if err != nil {
 		return err
@@ -83,18 +88,46 @@ func (b *caseBuilder) gather(ctx context.Context) error {
 // begin finds the place before the incident's first event. One that lies in
 // an older epoch cannot be read here, and the bundle says so.
 func (b *caseBuilder) begin() error {
-	first, err := b.s.receipts.event(&b.inc.History[0])
-	if err != nil {
-		return err
+	after := uint64(math.MaxUint64)
+	for _, one := range b.parts {
+		first, err := b.s.receipts.event(&one.History[0])
+		if err != nil {
+			return err
+		}
+		if first == nil {
+			b.c.Missing = append(b.c.Missing, evidence.Missing{
+				What: "the incident's first events", Why: "they are in an older epoch of the journal, or not kept any more",
+			})
+			return nil
+		}
+		after = min(after, one.History[0].Place-1)
 	}
-	if first == nil {
-		b.c.Missing = append(b.c.Missing, evidence.Missing{
-			What: "the incident's first events", Why: "they are in an older epoch of the journal, or not kept any more",
-		})
-		return nil
-	}
-	b.after = b.inc.History[0].Place - 1
+	b.after = after
 	return nil
+}
+
+// partsOf are an incident and those that were merged into it, also by way of
+// another.
+func partsOf(state *desk.State, inc *desk.Incident) map[string]*desk.Incident {
+	parts := map[string]*desk.Incident{}
+	if inc == nil {
+		return parts
+	}
+	parts[inc.ID] = inc
+	for found := true; found; {
+		found = false
+		for _, one := range state.Incidents() {
+			if parts[one.ID] == nil && parts[one.MergedInto] != nil {
+				parts[one.ID], found = one, true
+			}
+		}
+	}
+	return parts
+}
+
+// clipIs reports whether a clip of that id was made for one of the parts.
+func (b *caseBuilder) clipIs(id string) bool {
+	return len(id) > ulid.EncodedSize && id[ulid.EncodedSize] == '-' && b.parts[id[:ulid.EncodedSize]] != nil
 }
 
 // pictures lists clips and stills; of what is not kept the manifest says why.
@@ -196,12 +229,12 @@ func (b *caseBuilder) belongs(e *bridge.Event) bool {
 	kind, id, _ := strings.Cut(e.Subject, "/")
 	switch kind {
 	case "incidents":
-		if id == b.id {
+		if b.parts[id] != nil {
 			b.sighted(e)
 		}
-		return id == b.id
+		return b.parts[id] != nil
 	case "clips":
-		return strings.HasPrefix(id, b.id+"-")
+		return b.clipIs(id)
 	case "alerts":
 		return slices.Contains(b.inc.Alerts, id)
 	case "events":

@@ -26,12 +26,12 @@ func (b *caseBuilder) handled(e *bridge.Event) bool {
 		return false // something else, or erased by law
 	}
 	entry := evidence.Custody{At: e.RecordedTime, By: data.By, What: what, Of: strings.TrimSpace(data.Camera + " " + data.Why), Event: e.ID}
-	reason, exported := strings.CutPrefix(data.Why, evidenceOf(b.id))
+	subject, reason, exported := b.exported(data.Why)
 	asked, unmask := approvalFor(data.Why)
 	switch {
 	case exported:
-		entry.Of, entry.Reason = "incidents/"+b.id, reason
-	case unmask && strings.HasPrefix(asked.subject, "clips/"+b.id+"-"):
+		entry.Of, entry.Reason = "incidents/"+subject, reason
+	case unmask && b.clipIs(strings.TrimPrefix(asked.subject, "clips/")):
 		entry.Of, entry.Reason, entry.Second = strings.TrimSpace(data.Camera+" original of "+asked.subject), asked.reason, asked.second
 	case !b.its(&data):
 		return false
@@ -40,10 +40,21 @@ func (b *caseBuilder) handled(e *bridge.Event) bool {
 	return true
 }
 
+// exported tells of which of the parts evidence was taken away, and why.
+func (b *caseBuilder) exported(why string) (incident, reason string, is bool) {
+	for id := range b.parts {
+		if reason, is = strings.CutPrefix(why, evidenceOf(id)); is {
+			return id, reason, true
+		}
+	}
+	return "", "", false
+}
+
 // its reports whether a look was at what belongs to the incident.
 func (b *caseBuilder) its(data *desk.AccessFact) bool {
 	hash, still := strings.CutPrefix(data.Why, "snapshot ")
-	if strings.HasPrefix(strings.TrimPrefix(data.Why, "original of "), "clip "+b.id+"-") || still && b.stills[hash] {
+	clip, looked := strings.CutPrefix(strings.TrimPrefix(data.Why, "original of "), "clip ")
+	if looked && b.clipIs(clip) || still && b.stills[hash] {
 		return true
 	}
 	return slices.Contains(b.inc.Cameras, data.Camera) && !b.ended(data.From.Time)

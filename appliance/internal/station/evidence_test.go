@@ -119,3 +119,30 @@ func TestExportIsWhole(t *testing.T) {
 	var unknown *desk.NotFoundError
 	require.ErrorAs(t, c.Export(t.Context(), "none", "wu", "x", &bundle), &unknown)
 }
+
+// What was merged into an incident is in its bundle: the clip with the events
+// that prove it, its beginning, and who looked at it.
+func TestExportHoldsWhatWasMerged(t *testing.T) {
+	c := newCommand(t, time.Minute, func(*above) {})
+	tell := func(in desk.Input) desk.Result {
+		result, err := c.desk.Handle(t.Context(), in)
+		require.NoError(t, err)
+		return result
+	}
+	wu := desk.Actor{Name: "wu", Role: "lead"}
+	kept := tell(desk.ReportIn{Source: "walk_in", Kind: "theft", Place: "步行街", By: wu}).Incident
+	other := c.press.Incident // began before
+	id := other + "-gate-1"
+	c.files(t, id)
+	tell(desk.AccessIn{Kind: "exported", By: wu, From: time.Now(), Why: evidenceOf(other) + "taken away before"})
+	tell(desk.AccessIn{Kind: "looked", By: wu, From: time.Now(), To: time.Now(), Why: "clip " + id + "/whole"})
+	tell(desk.ActionIn{Incident: kept, Verb: "merge", Other: other, Reason: "the same", By: wu})
+
+	var bundle bytes.Buffer
+	require.NoError(t, c.Export(t.Context(), kept, "wu", "for the court", &bundle))
+	text := bundle.String()
+	require.Contains(t, text, "clips/"+id, "the event that says what the clip's bytes are")
+	require.Contains(t, text, c.press.Events[0].Event.ID, "the press")
+	require.Contains(t, text, `"of": "incidents/`+other+`"`)
+	require.Contains(t, text, `"of": "clip `+id+`/whole"`)
+}
