@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/station"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/journal"
 )
@@ -42,11 +43,15 @@ func journalCommand(args []string, out, errs io.Writer) error {
 		return salvage(ctx, cfg.Data.Journal.Dir, *from, out, errs)
 	}
 	if verb == "restored" {
-		epoch, err := journal.Restored(journal.Options{Dir: cfg.Data.Journal.Dir})
-		if err == nil {
-			fmt.Fprintf(out, "epoch %s begins; what the uplinks have not had of the one before goes first\n", epoch)
+		restored, err := station.RestoreJournal(ctx, cfg, slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn})))
+		if err != nil {
+			return err
 		}
-		return err
+		fmt.Fprintf(out, "epoch %s begins; what the uplinks have not had of the one before goes first\n", restored.Epoch)
+		if restored.Damaged != nil {
+			fmt.Fprintf(out, "the copy is damaged, so the room is as of its newest checkpoint; run `watchpost journal salvage` and record again what is missing: %v\n", restored.Damaged)
+		}
+		return nil
 	}
 	j, err := journal.OpenReadOnly(cfg.Data.Journal.Dir, slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {

@@ -128,7 +128,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 		return err
 	}
 	s.journal, err = journal.Open(journal.Options{
-		Dir: s.cfg.Data.Journal.Dir, Source: fmt.Sprintf("/stations/%s/boxes/%s", s.cfg.Station.ID, s.cfg.Station.Box), Logger: s.log,
+		Dir: s.cfg.Data.Journal.Dir, Source: source(s.cfg), Logger: s.log,
 		Reserve: int64(s.cfg.Data.Journal.Reserve), SetAside: true, Sign: s.sign,
 		Fatal: func(err error) {
 			s.log.Error("the journal cannot be written: the process ends, nothing acknowledged is lost", "err", err)

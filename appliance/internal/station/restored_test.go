@@ -1,0 +1,61 @@
+package station
+
+import (
+	"crypto/rand"
+	"log/slog"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/config"
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/bridge/journal"
+)
+
+// After a restore the room has all incidents of the copy, those too that came
+// after its newest checkpoint.
+func TestRestoredRoomHasAllOfTheCopy(t *testing.T) {
+	cfg := config.Default()
+	cfg.Station.ID, cfg.Station.Box = "test", "a"
+	cfg.Data.Journal.Dir, cfg.Data.Journal.Reserve = filepath.Join(t.TempDir(), "journal"), 16<<20
+	log := slog.New(slog.DiscardHandler)
+	open := func() (*journal.Journal, *desk.Desk) {
+		j, err := journal.Open(journal.Options{Dir: cfg.Data.Journal.Dir, Source: source(&cfg), Reserve: int64(cfg.Data.Journal.Reserve)})
+		require.NoError(t, err)
+		d, err := desk.New(deskSetup(&cfg), j, desk.SystemClock(), log, rand.Reader)
+		require.NoError(t, err)
+		require.NoError(t, d.Open(t.Context()))
+		return j, d
+	}
+	_, err := RestoreJournal(t.Context(), &cfg, log)
+	require.Error(t, err, "there is none")
+	left, err := filepath.Glob(filepath.Join(cfg.Data.Journal.Dir, "*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+
+	j, d := open()
+	report := func() {
+		_, err := d.Handle(t.Context(), desk.ReportIn{Source: "walk_in", Kind: "theft", Place: "街口", By: desk.Actor{Name: "li", Role: "operator"}})
+		require.NoError(t, err)
+	}
+	report()
+	require.NoError(t, d.Checkpoint(t.Context()))
+	report()
+	_, err = RestoreJournal(t.Context(), &cfg, log)
+	require.ErrorIs(t, err, journal.ErrHeld)
+	before := j.Epoch()
+	require.NoError(t, j.Close())
+
+	restored, err := RestoreJournal(t.Context(), &cfg, log)
+	require.NoError(t, err)
+	require.NoError(t, restored.Damaged)
+	j, d = open()
+	defer func() { require.NoError(t, j.Close()) }()
+	require.Equal(t, restored.Epoch, j.Epoch())
+	require.NotEqual(t, before, j.Epoch())
+	var incidents []*desk.Incident
+	_, err = d.View(t.Context(), func(s *desk.State) { incidents = s.OpenIncidents() })
+	require.NoError(t, err)
+	require.Len(t, incidents, 2)
+}
