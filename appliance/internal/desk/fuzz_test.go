@@ -25,6 +25,9 @@ func FuzzApply(f *testing.F) {
 	r.do(desk.DeviceIn{Device: "uav-1", Type: "drone", State: "silent", Since: r.now})
 	r.do(desk.BlindIn{Camera: "gate", Kind: "unseen", From: r.now})
 	r.do(desk.ClipIn{Clip: desk.Clip{ID: pressed.Incident + "-gate-1", Part: "1", Incident: pressed.Incident, Camera: "gate"}})
+	_, other := r.do(press("P-2", "e1", ingest.PressAlarm, r.now))
+	r.do(desk.ActionIn{Incident: pressed.Incident, Verb: "merge", Other: other.Incident, Reason: "one", By: operator("li")})
+	r.do(desk.ActionIn{Incident: pressed.Incident, Verb: "split", Alerts: []string{other.Alert}, Reason: "two", By: operator("li")})
 	r.do(desk.ActionIn{Incident: pressed.Incident, Verb: "close", Result: "resolved", By: operator("li")})
 	var lines []string
 	for _, rec := range r.m.records {
