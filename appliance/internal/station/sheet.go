@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
@@ -112,8 +113,17 @@ func (t *sheets) Import(ctx context.Context, table []byte, replace bool, by desk
 	return change, nil
 }
 
-// writeSecret keeps a password where only the box reads it.
+// writeSecret keeps a password where only the box reads it: the folder is shut
+// before anything is in it, since a file is written with the rights of all
+// others and gets its own a moment later.
 func writeSecret(path, password string) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("keep password: %w", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return fmt.Errorf("keep password: %w", err)
+	}
 	if err := media.WriteFile(path, func(w io.Writer) error { _, err := fmt.Fprintln(w, password); return err }); err != nil {
 		return err
 	}

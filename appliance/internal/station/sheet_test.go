@@ -2,6 +2,7 @@ package station
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,6 +40,9 @@ func TestCamerasAreImported(t *testing.T) {
 	info, err := os.Stat(cfg.SecretPath("cam-1"))
 	require.NoError(t, err)
 	require.EqualValues(t, 0o600, info.Mode().Perm())
+	info, err = os.Stat(filepath.Dir(cfg.SecretPath("cam-1")))
+	require.NoError(t, err)
+	require.EqualValues(t, 0o700, info.Mode().Perm(), "also while a file in it is not its own yet, and after a kill then")
 	out, err := s.Export()
 	require.NoError(t, err)
 	require.NotContains(t, string(out), "secret")
