@@ -10,6 +10,8 @@ export interface ActionBody {
   reason?: string
   result?: Result
   note?: string
+  other?: string
+  alerts?: string[]
 }
 
 export const useDesk = defineStore('desk', () => {
@@ -24,8 +26,9 @@ export const useDesk = defineStore('desk', () => {
   function can(incident: Incident | undefined, verb: Verb): boolean {
     if (!incident || !room.mayAct || room.cut) return false
     const closed = incident.state === 'closed'
-    if (verb === 'reopen') return closed
-    if (verb === 'note') return true
+    if (verb === 'reopen') return closed && !incident.merged_into
+    if (verb === 'note' || verb === 'link') return true
+    if (verb === 'merge' || verb === 'split') return !closed
     if (verb === 'acknowledge') return isUnanswered(incident)
     if (verb === 'claim') return isUnanswered(incident) || (!closed && incident.claimed_by !== room.me?.name)
     return !closed && (incident.state === 'open' || incident.unanswered === 0) // a further press is answered first

@@ -48,4 +48,4 @@ export type User = Schemas['User']
 export type Warning = Schemas['Warning']
 export type Role = Schemas['Role']
 export type Result = NonNullable<Schemas['Action']['result']>
-export type Verb = 'claim' | 'acknowledge' | 'close' | 'reopen' | 'note'
+export type Verb = 'claim' | 'acknowledge' | 'close' | 'reopen' | 'note' | 'dispatch' | 'arrive' | 'link' | 'merge' | 'split' | 'score'
