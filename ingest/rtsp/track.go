@@ -266,10 +266,8 @@ func (t *track) deliver(au [][]byte, at stamp, ssrc uint32) {
 	u, err := s.units.unit(au, at.pts, received, mono, at.ntp)
 	if err != nil {
 		s.drop(err)
-		if errors.Is(err, errNoKey) {
+		if errors.Is(err, errNoKey) || errors.Is(err, errNoParams) { // those in band come with the key picture
 			t.keyless.Store(true)
-		}
-		if errors.Is(err, errNoKey) || errors.Is(err, errNoParams) {
 			t.askKey(received, ssrc)
 		}
 		return
