@@ -88,7 +88,10 @@ func (r *receipts) watch(ctx context.Context) error {
 	}
 }
 
-func (r *receipts) look(ctx context.Context) error {
+// refresh takes in what was set aside and who is suspended, and gives the open
+// incidents. It is called before the forwarder runs, too: what was refused
+// before a restart goes without data from the first batch on.
+func (r *receipts) refresh(ctx context.Context) ([]*desk.Incident, error) {
 	var open []*desk.Incident
 	var aside []desk.SetAside
 	suspended := map[string]bool{}
@@ -99,7 +102,7 @@ func (r *receipts) look(ctx context.Context) error {
 			suspended[name] = state.Suspended(name)
 		}
 	}); err != nil {
-		return fmt.Errorf("look at open incidents: %w", err)
+		return nil, fmt.Errorf("look at open incidents: %w", err)
 	}
 	newest := slices.Clone(aside)
 	slices.Reverse(newest)
@@ -108,8 +111,16 @@ func (r *receipts) look(ctx context.Context) error {
 		without[newest[i].Uplink+"/"+newest[i].ID] = true
 	}
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.aside, r.without, r.suspended = newest, without, suspended
-	r.mu.Unlock()
+	return open, nil
+}
+
+func (r *receipts) look(ctx context.Context) error {
+	open, err := r.refresh(ctx)
+	if err != nil {
+		return err
+	}
 	open = open[:min(len(open), receiptsMax)]
 	sums := make([]wall.IncidentDelivery, 0, len(open))
 	kept := map[string]*incidentAlarms{}

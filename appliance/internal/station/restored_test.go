@@ -1,6 +1,7 @@
 package station
 
 import (
+	"context"
 	"crypto/rand"
 	"log/slog"
 	"path/filepath"
@@ -58,4 +59,30 @@ func TestRestoredRoomHasAllOfTheCopy(t *testing.T) {
 	_, err = d.View(t.Context(), func(s *desk.State) { incidents = s.OpenIncidents() })
 	require.NoError(t, err)
 	require.Len(t, incidents, 2)
+}
+
+// What headquarters refused before a restart goes without data from the first
+// batch on: that is known before the forwarder runs.
+func TestSetAsideIsKnownBeforeTheForwarderRuns(t *testing.T) {
+	cfg := config.Default()
+	dir := t.TempDir()
+	cfg.Station.ID, cfg.Station.Box = "test", "a"
+	cfg.Data.Dir, cfg.Data.Journal.Dir, cfg.Data.Journal.Reserve = dir, filepath.Join(dir, "journal"), 16<<20
+	cfg.HTTP.Listen, cfg.HTTP.TLS.Listen, cfg.MQTT.Listen, cfg.WebRTC.UDP, cfg.WebRTC.TCP = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", 0, 0
+	cfg.Uplinks = []config.Uplink{{Name: "hq", Kind: "mqtt", URL: "mqtt://127.0.0.1:1", Lanes: []string{"alarm"}, Confirm: "receipt"}}
+	j, err := journal.Open(journal.Options{Dir: cfg.Data.Journal.Dir, Source: source(&cfg), Reserve: 16 << 20})
+	require.NoError(t, err)
+	d, err := desk.New(deskSetup(&cfg), j, desk.SystemClock(), slog.New(slog.DiscardHandler), rand.Reader)
+	require.NoError(t, err)
+	require.NoError(t, d.Open(t.Context()))
+	_, err = d.Handle(t.Context(), desk.SetAsideIn{Uplink: "hq", ID: "01J", Lane: "alarm", Sequence: "00000000000000000001", Epoch: j.Epoch(), Reason: "no"})
+	require.NoError(t, err)
+	require.NoError(t, j.Close())
+
+	s := New(Options{Config: &cfg, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(t, s.Open(t.Context()))
+	require.True(t, s.receipts.withheld("hq", "01J"))
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	require.NoError(t, s.Run(ended))
 }

@@ -157,6 +157,9 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	if err := s.blindness.open(ctx); err != nil {
 		return err
 	}
+	if _, err := s.receipts.refresh(ctx); err != nil {
+		return err
+	}
 	s.board.Watch(s.journalFindings)
 	s.board.Watch(s.certificateFindings)
 	s.board.Watch(s.cameraFindings)
