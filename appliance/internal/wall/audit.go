@@ -132,6 +132,9 @@ func (s *Server) localBefore(before uint64) ([]bridge.Record, error) {
 	return records, err
 }
 
+// endOfTime is later than any event: the last time that RFC 3339 can write.
+var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
 // auditExport writes lane local between two times: as JSON lines, each an event
 // with its hashes, so that the chain can be checked; or as a table. That it was
 // taken is in the journal before its first byte leaves.
@@ -154,6 +157,9 @@ func (s *Server) auditExport(write func(io.Writer) auditWriter, kind, suffix str
 			Kind: "exported", By: who.actor(), From: from, To: to, Remote: who.remote, Why: "audit as " + strings.TrimPrefix(suffix, "."),
 		}); err != nil {
 			return err
+		}
+		if c.Query("to") == "" { // all there is, the export itself among it
+			to = endOfTime
 		}
 		last := s.o.Journal.LastSequence(bridge.Local)
 		ctx, cancel := context.WithCancel(s.ctx)
