@@ -16,7 +16,7 @@ type Alerts struct {
 func defaultAlerts() Alerts {
 	return Alerts{
 		ShownWithin: Duration(2 * time.Second), Window: Duration(2 * time.Minute), Span: Duration(30 * time.Minute),
-		RadiusM: 50, FoldAfter: 100, FloodIncidents: 3,
+		RadiusM: 20, FoldAfter: 100, FloodIncidents: 3,
 	}
 }
 

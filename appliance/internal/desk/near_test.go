@@ -70,8 +70,8 @@ func (s *story) seen(truth int, at time.Duration, camera, kind string) {
 
 func (s *story) call(truth int, at time.Duration, n int, kind string) {
 	where := corner(n)
-	where.Lat += (s.Float64() - 0.5) * 40 * metre
-	where.Lon += (s.Float64() - 0.5) * 40 * metre
+	where.Lat += (s.Float64() - 0.5) * 28 * metre
+	where.Lon += (s.Float64() - 0.5) * 28 * metre
 	s.say(truth, at, func(time.Time) desk.Input {
 		return desk.ReportIn{Source: "call_110", Kind: kind, Position: &where, By: operator("li")}
 	})

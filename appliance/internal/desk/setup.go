@@ -34,7 +34,7 @@ type Setup struct {
 	ShownWithin time.Duration
 	// Span is for how long after an incident began the sightings of its place,
 	// drones overhead and reports join it (default 30 min); Radius is how near
-	// these must be, in metres (default 50).
+	// these must be, in metres (default 20).
 	Span   time.Duration
 	Radius float64
 	// Points are what an incident's steps are worth; none: DefaultPoints.
@@ -193,7 +193,7 @@ func (r *Rules) complete() {
 		s.Span = 30 * time.Minute
 	}
 	if s.Radius <= 0 {
-		s.Radius = 50
+		s.Radius = 20
 	}
 	if s.FoldAfter <= 0 {
 		s.FoldAfter = 100
