@@ -5,7 +5,6 @@ go 1.25
 require (
 	github.com/abema/go-mp4 v1.4.1
 	github.com/alexedwards/argon2id v1.0.0
-	github.com/asticode/go-astiav v0.13.0
 	github.com/bluenviron/gomavlib/v3 v3.3.0
 	github.com/bluenviron/gortsplib/v4 v4.16.2
 	github.com/bluenviron/mediacommon/v2 v2.4.3
@@ -51,7 +50,6 @@ require (
 require (
 	github.com/andybalholm/brotli v1.1.0 // indirect
 	github.com/antithesishq/antithesis-sdk-go v0.4.3-default-no-op // indirect
-	github.com/asticode/go-astikit v0.42.0 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/creack/goselect v0.1.2 // indirect
