@@ -10,8 +10,8 @@ import (
 )
 
 // Told is which state of each user the journal knows of. The wall tells of its
-// own changes; those that `watchpost user` makes beside it are found by what
-// differs.
+// own changes; those that `watchpost user` makes beside it, and those that the
+// wall made and could not write into the journal, are found by what differs.
 type Told struct {
 	path  string
 	users *Users
@@ -53,7 +53,11 @@ func (t *Told) Tell(tell func(name, what string) error) error {
 		if now == before {
 			continue
 		}
-		if !t.users.own(u.Name, u.Serial) {
+		own, said := t.users.own(u.Name, u.Serial)
+		if own && !said {
+			continue // it is being told
+		}
+		if !own {
 			if err := tell(u.Name, difference(u, before)); err != nil {
 				return err
 			}
@@ -79,5 +83,5 @@ func difference(u User, before told) string {
 	case u.Role != before.Role:
 		return "changed " + u.Name + ": role " + string(before.Role) + " → " + string(u.Role) + ", on the box"
 	}
-	return "changed " + u.Name + ": new password, on the box"
+	return "changed " + u.Name + ": new password or other limits, on the box"
 }

@@ -24,6 +24,12 @@ func TestChangesBesideTheWallAreToldOnce(t *testing.T) {
 	require.NoError(t, told.Tell(tell), "comes again")
 	require.NoError(t, box.Add("li", "correct horse", access.Lead))
 	require.NoError(t, told.Tell(tell), "the wall tells of its own")
+	box.Said("li", true)
+	require.NoError(t, told.Tell(tell))
+	require.NoError(t, box.Add("sun", "correct horse", access.Admin))
+	require.NoError(t, told.Tell(tell), "it is trying")
+	box.Said("sun", false) // the journal was full
+	require.NoError(t, told.Tell(tell))
 	require.NoError(t, tool.Disable("wang"))
 	require.NoError(t, told.Tell(tell))
 	require.NoError(t, tool.Passwd("li", "battery staple"))
@@ -33,6 +39,7 @@ func TestChangesBesideTheWallAreToldOnce(t *testing.T) {
 	require.NoError(t, again.Tell(tell))
 	require.NoError(t, again.Tell(tell))
 	require.Equal(t, []string{
-		"made wang, role operator, on the box", "changed wang: disabled, on the box", "changed li: new password, on the box",
+		"made wang, role operator, on the box", "made sun, role admin, on the box", "changed wang: disabled, on the box",
+		"changed li: new password or other limits, on the box",
 	}, heard)
 }

@@ -51,7 +51,13 @@ type Users struct {
 	slots  chan struct{} // hashes at the same time: each takes 64 MiB
 
 	mu   sync.Mutex
-	ours map[string]uint64 // by name: the serial of the newest change of this process
+	ours map[string]claim // by name: the newest change of this process
+}
+
+// claim is a change that this process made and tells of itself.
+type claim struct {
+	serial uint64
+	said   bool
 }
 
 // Option changes how Users works.
@@ -66,7 +72,7 @@ func OpenUsers(dir string, options ...Option) (*Users, error) {
 		// RFC 9106, section 4, second recommended option.
 		params: &argon2id.Params{Memory: 64 * 1024, Iterations: 3, Parallelism: 4, SaltLength: 16, KeyLength: 32},
 		slots:  make(chan struct{}, 2),
-		ours:   make(map[string]uint64),
+		ours:   make(map[string]claim),
 	}
 	for _, option := range options {
 		option(u)
@@ -281,14 +287,28 @@ func (u *Users) changeUser(name string, edit func(*User), may func(list []User) 
 func (u *Users) claim(name string, serial uint64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.ours[name] = serial
+	u.ours[name] = claim{serial: serial}
 }
 
-// own reports whether this process made the user's newest change.
-func (u *Users) own(name string, serial uint64) bool {
+// Said ends the telling of this process' newest change of a user: it is in the
+// journal, or it could not be written there and Told tells of it.
+func (u *Users) Said(name string, written bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.ours[name] == serial
+	one := u.ours[name]
+	if one.said = true; !written {
+		one.serial = 0
+	}
+	u.ours[name] = one
+}
+
+// own reports whether this process made the user's newest change, and whether
+// it has told of it.
+func (u *Users) own(name string, serial uint64) (own, said bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	one := u.ours[name]
+	return one.serial == serial, one.said
 }
 
 // keepAdmin refuses to lock everybody out of the users page.

@@ -135,6 +135,8 @@ type users interface {
 	AddLimited(name, password string, role access.Role, scope access.Scope) error
 	Change(name string, c access.Change) error
 	EndSessions(name string) error
+	// Said tells whether the newest change of a user is in the journal.
+	Said(name string, written bool)
 }
 
 // setup lets the first administrator in; *access.Setup.

@@ -163,7 +163,7 @@ func (s *Server) changePassword(c *fiber.Ctx, who caller) error {
 	if err := s.o.Users.Change(who.name, access.Change{Password: &in.New}); err != nil {
 		return err
 	}
-	if _, err := s.record(s.userChanged(who, "changed his own password")); err != nil {
+	if _, err := s.tellUser(who, who.name, "changed his own password"); err != nil {
 		return err
 	}
 	user, err := s.o.Users.Get(who.name)
@@ -179,7 +179,7 @@ func (s *Server) changePassword(c *fiber.Ctx, who caller) error {
 
 // userDone records the change and answers with the user.
 func (s *Server) userDone(c *fiber.Ctx, who caller, status int, name, why string) error {
-	place, err := s.record(s.userChanged(who, why))
+	place, err := s.tellUser(who, name, why)
 	if err != nil {
 		return err
 	}
@@ -193,8 +193,12 @@ func (s *Server) userDone(c *fiber.Ctx, who caller, status int, name, why string
 	}{s.asOf(place), toUser(user, s.o.Sessions.Count()[name])})
 }
 
-func (s *Server) userChanged(who caller, why string) desk.AccessIn {
-	return desk.AccessIn{Kind: "user", By: who.actor(), From: time.Now(), Remote: who.remote, Why: why}
+// tellUser records what was done with a user. What the journal does not take
+// now it gets later, without who did it.
+func (s *Server) tellUser(who caller, name, why string) (uint64, error) {
+	place, err := s.record(desk.AccessIn{Kind: "user", By: who.actor(), From: time.Now(), Remote: who.remote, Why: why})
+	s.o.Users.Said(name, err == nil)
+	return place, err
 }
 
 func scopeText(scope access.Scope) string {
@@ -236,7 +240,7 @@ func (s *Server) setup(c *fiber.Ctx, who caller) error {
 	}
 	s.limiter.Succeeded("set-up link", who.remote)
 	by := caller{name: in.Name, role: access.Admin, remote: who.remote}
-	if _, err := s.record(s.userChanged(by, "made "+in.Name+", role admin, with the set-up link")); err != nil {
+	if _, err := s.tellUser(by, in.Name, "made "+in.Name+", role admin, with the set-up link"); err != nil {
 		return err
 	}
 	user, err := s.o.Users.Get(in.Name)

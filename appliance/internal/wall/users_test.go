@@ -2,6 +2,8 @@ package wall_test
 
 import (
 	"io"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -119,4 +121,20 @@ func TestDisabledUserLosesHisDownloadAtOnce(t *testing.T) {
 	}
 	require.Less(t, taken, 256<<20)
 	require.NotErrorIs(t, err, io.EOF, "the connection breaks: it is not the whole")
+}
+
+// What the wall has told of a user is not told again by who watches the file.
+func TestWallTellsOfItsOwnChanges(t *testing.T) {
+	b := newBox(t)
+	dir := t.TempDir()
+	told, err := access.OpenTold(dir, b.users)
+	require.NoError(t, err)
+	require.Equal(t, 201, first(b.as(t, "admin").do("POST", "/api/v1/users", object{"name": "zhao", "password": password, "role": "operator"})))
+	require.NoError(t, told.Tell(func(name, _ string) error {
+		require.NotEqual(t, "zhao", name)
+		return nil
+	}))
+	known, err := os.ReadFile(filepath.Join(dir, "users.told.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(known), "zhao")
 }
