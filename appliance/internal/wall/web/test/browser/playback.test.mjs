@@ -82,4 +82,17 @@ describe('playback', () => {
     const asked = new URL(await links.first().evaluate((a) => a.href)).searchParams
     assert.equal(Date.parse(asked.get('to')) - Date.parse(asked.get('from')), 60_000)
   })
+
+  it('is held by a lead, all cameras that are shown', async () => {
+    await logIn(page, fixture.url, { user: 'li', to: `/playback?cameras=gate-east,street-south&at=${yesterday()}` })
+    await page.waitForFunction(() => [...document.querySelectorAll('.cell video')].filter((v) => v.readyState >= 3).length === 2)
+    await page.keyboard.press('i')
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('o')
+    await page.click('[data-action=hold]')
+    await page.fill('dialog textarea', '纠纷取证')
+    await page.keyboard.press('Control+Enter')
+    await page.locator('a >> text=已保全').waitFor()
+    assert.deepEqual(fixture.holds.map((h) => [h.device, Date.parse(h.spans[0].to) - Date.parse(h.spans[0].from)]), [['gate-east', 5000], ['street-south', 5000]])
+  })
 })

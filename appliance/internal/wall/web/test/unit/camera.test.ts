@@ -14,7 +14,8 @@ describe("a camera's clock", () => {
     expect(side(clock(0.5, 0))).toBe('even')
   })
   it('is said as people read it', () => {
-    expect(span(-2310)).toEqual({ n: '2310', unit: 'ms' })
+    expect(span(-231)).toEqual({ n: '231', unit: 'ms' })
+    expect(span(-2310)).toEqual({ n: '2.31', unit: 's' })
     expect(span(90_400)).toEqual({ n: '90.4', unit: 's' })
     expect(secondsADay(-21.4)).toBeCloseTo(-1.85, 2)
   })
