@@ -21,7 +21,7 @@ func busy(t testing.TB, open int) *room {
 	r := newRoom(t)
 	for i := range open {
 		in := report(operator("li"))
-		in.Note = fmt.Sprint(i)
+		in.Kind = fmt.Sprint(i)
 		drafts, _, err := r.rules.Step(r.state, bridge.At(r.now), [16]byte{1, byte(i), byte(i >> 8)}, in, nil)
 		require.NoError(t, err)
 		records, _, err := r.m.Append(drafts)
@@ -125,4 +125,25 @@ func BenchmarkPresses200PerSecond(b *testing.B) {
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
+}
+
+// BenchmarkPressInABusyRoom is a press at a further pillar while so many
+// incidents are open.
+func BenchmarkPressInABusyRoom(b *testing.B) {
+	for _, open := range []int{10, 100, 1000} {
+		b.Run(fmt.Sprint("open=", open), func(b *testing.B) {
+			f := newFlood(b)
+			for i := range open {
+				f.now = f.now.Add(time.Millisecond)
+				in := report(operator("li"))
+				in.Kind = fmt.Sprint("kind-", i)
+				f.do(in)
+			}
+			in := press("P-1", "e", ingest.PressAlarm, f.now)
+			for b.Loop() {
+				_, _, err := f.rules.Step(f.state, bridge.At(f.now), [16]byte{}, in, nil)
+				require.NoError(b, err)
+			}
+		})
+	}
 }

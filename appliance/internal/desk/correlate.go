@@ -31,21 +31,39 @@ func (s *State) joinable(like *Alert, since bridge.Stamp, within time.Duration) 
 // similar names the newest incidents that an alert like this one was part of, or
 // that were at its place, besides the linked ones.
 func (s *State) similar(like *Alert, linked []string) []string {
-	found := []string{}
-	if like == nil {
-		return found
-	}
-	seen := map[string]bool{}
-	for _, key := range similarKeys(like) {
-		for _, id := range s.ix.similar[key] {
-			if !seen[id] && !slices.Contains(linked, id) {
-				seen[id] = true
-				found = append(found, id)
+	var found newest
+	if like != nil {
+		for _, key := range similarKeys(like) {
+			for _, id := range s.ix.similar[key] {
+				if inc := s.k.Incidents[id]; inc != nil && !slices.Contains(linked, id) {
+					found.add(inc)
+				}
 			}
 		}
 	}
-	slices.SortFunc(found, func(a, b string) int {
-		return int(s.k.Incidents[b].Number) - int(s.k.Incidents[a].Number)
-	})
-	return found[:min(len(found), similarMax)]
+	return found.ids()
+}
+
+// newest are the similarMax newest of the incidents that were added, newest
+// first.
+type newest []*Incident
+
+func (n *newest) add(inc *Incident) {
+	i := 0
+	for i < len(*n) && (*n)[i].Number > inc.Number {
+		i++
+	}
+	if i >= similarMax || i < len(*n) && (*n)[i].ID == inc.ID {
+		return
+	}
+	*n = slices.Insert(*n, i, inc)
+	*n = (*n)[:min(len(*n), similarMax)]
+}
+
+func (n newest) ids() []string {
+	ids := []string{}
+	for _, inc := range n {
+		ids = append(ids, inc.ID)
+	}
+	return ids
 }

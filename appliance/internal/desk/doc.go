@@ -18,7 +18,9 @@
 // Where to start: setup.go (what it must know), inputs.go (what it is told),
 // step*.go (what it decides), events.go (what it writes), apply*.go (what it
 // remembers), desk.go (the lock, the tickets, the clock), view.go (what it
-// shows).
+// shows). What belongs together: near.go (place and time), correlate.go (the same
+// again), fold.go (a flood), step_merge.go (what the room makes one or two).
+// shown.go waits for a screen, score.go counts points.
 //
 // It refuses bad input before any event is written, with an error that names
 // what is possible (errors.go): a bad field, an unknown resource, a transition

@@ -84,6 +84,16 @@ func (t *step) foldPress(a *Alert, inc *Incident, fact *PressFact, cameras []str
 	t.answer.Incident, t.answer.Alert = inc.ID, a.ID
 }
 
+// RingsAgain reports whether the record is a counted press that rings: somebody
+// came back to a pillar that had been quiet.
+func RingsAgain(record bridge.Record) bool {
+	if record.Event.Type != TypeAlertUpdated {
+		return false
+	}
+	data, err := decode[AlertUpdated](&record.Event)
+	return err == nil && data != nil && data.Rings
+}
+
 // pressFolded folds what a counted press changes of its incident.
 func (s *State) pressFolded(e *bridge.Event, data *AlertUpdated, inc *Incident) {
 	if !data.Rings || inc.State == Open || inc.State == Closed {

@@ -112,7 +112,7 @@ func (c *Camera) target() ingest.Position {
 // links are the open incidents of the same place and time that an alert which
 // opens its own one does not join: offered to the room for merging.
 func (t *step) links(a raising) []string {
-	var found []*Incident
+	var found newest
 	for id := range t.s.ix.open {
 		inc := t.s.k.Incidents[id]
 		if inc.Drill != a.drill || !t.inTime(inc, a.occurred, a.occurred) {
@@ -123,15 +123,10 @@ func (t *step) links(a raising) []string {
 			same = distance(*inc.Position, *a.data.Position) <= t.r.setup.Radius
 		}
 		if same {
-			found = append(found, inc)
+			found.add(inc)
 		}
 	}
-	slices.SortFunc(found, func(a, b *Incident) int { return cmp.Compare(b.Number, a.Number) })
-	ids := []string{}
-	for _, inc := range found[:min(len(found), similarMax)] {
-		ids = append(ids, inc.ID)
-	}
-	return ids
+	return found.ids()
 }
 
 // linkBoth notes on both incidents that they have to do with each other.

@@ -174,6 +174,11 @@ func (p *pillars) light(ctx context.Context, record bridge.Record) error {
 	switch record.Event.Type {
 	case desk.TypeAlertRaised:
 		light = "flash"
+	case desk.TypeAlertUpdated:
+		if !desk.RingsAgain(record) {
+			return nil
+		}
+		light = "flash"
 	case desk.TypeIncidentAcknowledged:
 		light = "steady"
 	case desk.TypeIncidentClosed:
