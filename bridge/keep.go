@@ -25,7 +25,15 @@ func (f folder) make() error {
 	if f == "" {
 		return nil
 	}
-	if err := os.MkdirAll(string(f), 0o700); err != nil {
+	_, err := os.Stat(string(f))
+	if err == nil {
+		return nil
+	}
+	parent := filepath.Dir(string(f))
+	if err = os.MkdirAll(string(f), 0o700); err == nil { // and a power cut does not take it back
+		err = errors.Join(syncFolder(parent), syncFolder(filepath.Dir(parent)))
+	}
+	if err != nil {
 		return fmt.Errorf("make folder of uplink: %w", err)
 	}
 	return nil
@@ -54,8 +62,9 @@ func (f folder) replace(name string, content []byte, synced bool) error {
 }
 
 // ReplaceFile writes a small file whole: after a crash it is the old one or the
-// new; with synced it is the new one once this returns. One goroutine at a time
-// may replace a file.
+// new; with synced it is the new one once this returns, after a power cut too,
+// which leaves anything of one that is not synced. One goroutine at a time may
+// replace a file.
 func ReplaceFile(path string, content []byte, synced bool) error {
 	draft := path + ".new"
 	file, err := os.OpenFile(draft, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
