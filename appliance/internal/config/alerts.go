@@ -13,6 +13,20 @@ type Alerts struct {
 	FloodIncidents int      `yaml:"flood_incidents"` // unanswered incidents of one rule; then its sightings are counted into the newest
 }
 
+// Points are what each step of an incident is worth when it is closed.
+type Points struct {
+	InTime  int `yaml:"in_time"`
+	Late    int `yaml:"late"`
+	Missing int `yaml:"missing"`
+}
+
+func (p *Points) validate(ps *Problems) {
+	between("points.in_time", float64(p.InTime), 1, 100, ps)
+	for name, n := range map[string]int{"late": p.Late, "missing": p.Missing} {
+		between("points."+name, float64(n), 0, 100, ps)
+	}
+}
+
 func defaultAlerts() Alerts {
 	return Alerts{
 		ShownWithin: Duration(2 * time.Second), Window: Duration(2 * time.Minute), Span: Duration(30 * time.Minute),

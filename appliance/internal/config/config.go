@@ -32,6 +32,7 @@ type Config struct {
 	Places        []Place          `yaml:"places"`
 	Limits        map[string]Limit `yaml:"limits"` // by priority
 	Alerts        Alerts           `yaml:"alerts"`
+	Points        Points           `yaml:"points"`
 
 	location *time.Location
 	digest   string
@@ -270,6 +271,8 @@ type Place struct {
 type Limit struct {
 	Open         Duration `yaml:"open"`
 	Acknowledged Duration `yaml:"acknowledged"`
+	Dispatched   Duration `yaml:"dispatched"`
+	OnScene      Duration `yaml:"on_scene"`
 }
 
 // Default is the configuration of a box with nothing attached. Cameras,
@@ -293,10 +296,11 @@ func Default() Config {
 		MQTT:     MQTT{Listen: ":1883", TLS: MQTTTLS{Listen: mqttsListen}},
 		Auth:     Auth{IdleLock: Duration(15 * time.Minute)},
 		Alerts:   defaultAlerts(),
+		Points:   Points{InTime: 10, Late: 4},
 		Limits: map[string]Limit{
-			"P0": {Open: Duration(time.Minute), Acknowledged: Duration(5 * time.Minute)},
-			"P1": {Open: Duration(3 * time.Minute), Acknowledged: Duration(10 * time.Minute)},
-			"P2": {Open: Duration(15 * time.Minute), Acknowledged: Duration(time.Hour)},
+			"P0": {Open: Duration(time.Minute), Acknowledged: Duration(5 * time.Minute), Dispatched: Duration(10 * time.Minute), OnScene: Duration(2 * time.Hour)},
+			"P1": {Open: Duration(3 * time.Minute), Acknowledged: Duration(10 * time.Minute), Dispatched: Duration(20 * time.Minute), OnScene: Duration(4 * time.Hour)},
+			"P2": {Open: Duration(15 * time.Minute), Acknowledged: Duration(time.Hour), Dispatched: Duration(2 * time.Hour), OnScene: Duration(8 * time.Hour)},
 			"P3": {Open: Duration(12 * time.Hour), Acknowledged: Duration(24 * time.Hour)},
 		},
 	}

@@ -56,6 +56,7 @@ func (c *Config) validate(can Supported, ps *Problems) {
 		}
 	}
 	c.Alerts.validate(ps)
+	c.Points.validate(ps)
 	for priority := range c.Limits {
 		oneOf("limits."+priority, priority, []string{"P0", "P1", "P2", "P3"}, ps)
 	}
