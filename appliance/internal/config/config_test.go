@@ -53,6 +53,19 @@ func TestGoodConfigurationIsCompletedWithDefaults(t *testing.T) {
 	require.Contains(t, c.Digest(), "sha256:")
 }
 
+// A plain port that only the box itself reaches has no TLS beside it, unless
+// the file asks for it, by the default's name or another.
+func TestTLSBesideAPortOnLoopback(t *testing.T) {
+	for http, want := range map[string]string{
+		"{}": ":8443", `{listen: "127.0.0.1:8080"}`: "", `{listen: "127.0.0.1:8080", tls: {listen: ":8443"}}`: ":8443",
+		`{listen: "127.0.0.1:8080", tls: {listen: ":443"}}`: ":443", `{tls: {listen: ""}}`: "",
+	} {
+		c, err := Parse([]byte(good+"http: "+http+"\n"), folder(t), Supported{})
+		require.NoError(t, err, http)
+		require.Equal(t, want, c.HTTP.TLS.Listen, http)
+	}
+}
+
 func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 	for _, tc := range []struct{ old, new, want string }{
 		{"id: jingdong", "id: 京东", `station.id: "京东"; write 1 to 64 letters`},

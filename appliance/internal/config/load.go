@@ -43,6 +43,7 @@ func Parse(text []byte, dir string, can Supported) (*Config, error) {
 		return nil, Problems{{Key: "yaml", Text: strings.TrimPrefix(err.Error(), "yaml: ")}}
 	}
 	c := Default()
+	c.HTTP.TLS.Listen, c.MQTT.TLS.Listen = unsaid, unsaid
 	var ps Problems
 	if len(root.Content) > 0 {
 		decode(root.Content[0], reflect.ValueOf(&c).Elem(), "", &ps)

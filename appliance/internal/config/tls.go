@@ -11,15 +11,24 @@ const (
 	mqttsListen = ":8883"
 )
 
+// unsaid stands for a listener that the file does not name: to name the default
+// is to want it.
+const unsaid = "\x00"
+
 // completeTLS leaves out a TLS listener that nobody asked for beside a plain
 // one that only this machine can reach, and makes paths absolute.
 func (c *Config) completeTLS(abs func(*string)) {
-	if c.HTTP.TLS.Listen == httpsListen && onLoopback(c.HTTP.Listen) {
-		c.HTTP.TLS.Listen = ""
+	complete := func(secure *string, plain, otherwise string) {
+		switch {
+		case *secure != unsaid:
+		case onLoopback(plain):
+			*secure = ""
+		default:
+			*secure = otherwise
+		}
 	}
-	if c.MQTT.TLS.Listen == mqttsListen && onLoopback(c.MQTT.Listen) {
-		c.MQTT.TLS.Listen = ""
-	}
+	complete(&c.HTTP.TLS.Listen, c.HTTP.Listen, httpsListen)
+	complete(&c.MQTT.TLS.Listen, c.MQTT.Listen, mqttsListen)
 	for _, path := range []*string{&c.HTTP.TLS.CertFile, &c.HTTP.TLS.KeyFile, &c.MQTT.TLS.CertFile, &c.MQTT.TLS.KeyFile, &c.MQTT.TLS.ClientCAFile} {
 		abs(path)
 	}
