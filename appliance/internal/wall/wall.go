@@ -274,7 +274,11 @@ func (s *Server) serve() error {
 	ended := make(chan error, 2)
 	go func() { ended <- s.app.Server().Serve(s.plain) }()
 	go func() { ended <- s.app.Server().Serve(tls.NewListener(s.secure, s.o.TLS)) }()
-	return errors.Join(<-ended, <-ended)
+	err := <-ended
+	for _, ln := range s.listeners() {
+		_ = ln.Close() // one without the other is no wall: the box ends and comes again
+	}
+	return errors.Join(err, <-ended)
 }
 
 // Addr is where the wall listens without TLS; after Open.
