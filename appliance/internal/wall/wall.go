@@ -275,8 +275,10 @@ func (s *Server) serve() error {
 	go func() { ended <- s.app.Server().Serve(s.plain) }()
 	go func() { ended <- s.app.Server().Serve(tls.NewListener(s.secure, s.o.TLS)) }()
 	err := <-ended
-	for _, ln := range s.listeners() {
-		_ = ln.Close() // one without the other is no wall: the box ends and comes again
+	if s.ctx.Err() == nil { // no shutdown: one without the other is no wall, the box ends and comes again
+		for _, ln := range s.listeners() {
+			_ = ln.Close()
+		}
 	}
 	return errors.Join(err, <-ended)
 }
