@@ -128,7 +128,7 @@ describe('the table of cameras', () => {
     const table = (text) => ({ name: 'cameras.csv', mimeType: 'text/csv', buffer: Buffer.from(text) })
     await page.setInputFiles('input[type=file]', table('id,main\ngate east,rtsp'))
     await visible('dialog >> text=请改正以下 2 处')
-    await visible('dialog >> text=row 2, id')
+    await visible('dialog >> text=第 2 行 id 列')
     await accessible('wrong table')
     await page.keyboard.press('Escape')
     await page.setInputFiles('input[type=file]', table('id,name\nyard,后院'))
