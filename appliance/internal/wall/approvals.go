@@ -117,6 +117,9 @@ func (s *Server) requestApproval(c *fiber.Ctx, who caller) error {
 
 // approve is the second person's word: what was asked is done now, once.
 func (s *Server) approve(c *fiber.Ctx, who caller) error {
+	if err := s.lapse(c.Params("id"), who); err != nil {
+		return err
+	}
 	a, err := s.approvals.Approve(c.Params("id"), who.name)
 	if err != nil {
 		return err
@@ -138,6 +141,30 @@ func (s *Server) approve(c *fiber.Ctx, who caller) error {
 		place = s.o.Journal.Last()
 	}
 	return s.answer(c, http.StatusOK, place, approvalResult{AsOf: s.asOf(place), Approval: toApproval(a)})
+}
+
+// lapse ends a request whose maker may not ask any more: nothing is done in the
+// name of somebody who was let go since.
+func (s *Server) lapse(id string, who caller) error {
+	all := s.approvals.List()
+	at := slices.IndexFunc(all, func(a access.Approval) bool { return a.ID == id && a.Second == "" })
+	if at < 0 {
+		return nil // Approve says so
+	}
+	maker, err := s.o.Users.Get(all[at].By)
+	rule, _ := s.table.Rule(fiber.MethodPost, "/api/v1/approvals")
+	switch {
+	case err == nil && !maker.Disabled && rule.Allows(maker.Role):
+		return nil
+	case err != nil && !errors.Is(err, access.ErrUserUnknown):
+		return err
+	}
+	a, err := s.approvals.Withdraw(id)
+	if err != nil {
+		return err
+	}
+	_, err = s.record(desk.AccessIn{Kind: "withdrawn", By: who.actor(), From: time.Now(), Remote: who.remote, Why: a.By + " may not ask any more: " + about(a)})
+	return errors.Join(access.ErrApproval, err)
 }
 
 // withdraw ends a request: who asked takes it back, or another lead refuses.

@@ -71,6 +71,13 @@ func TestTwoLeadsDoItOnce(t *testing.T) {
 	require.Equal(t, 200, first(second.do("DELETE", "/api/v1/approvals/"+id, nil)), "refused")
 	require.Equal(t, 404, first(second.do("POST", "/api/v1/approvals/"+id+"/approve", nil)))
 	require.Len(t, done, 2)
+
+	_, asked = first_.do("POST", "/api/v1/approvals", ask)
+	id = asked["approval"].(object)["id"].(string)
+	require.NoError(t, b.users.Disable("lead"))
+	require.Equal(t, 404, first(second.do("POST", "/api/v1/approvals/"+id+"/approve", nil)), "nothing in the name of who was let go")
+	require.Len(t, done, 2)
+	require.Empty(t, second.get("/api/v1/approvals", "ApprovalPage")["items"])
 }
 
 func TestUnmaskedOriginalLeavesOnceToWhoAsked(t *testing.T) {
