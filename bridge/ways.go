@@ -99,8 +99,7 @@ func (l *line) sendNow(ctx context.Context, session Session, records []Record) e
 	ticket, err := session.Send(ctx, Batch{Way: WayNow, Lane: Alarm, Events: out})
 	var refused *EventError
 	if errors.As(err, &refused) {
-		l.log.Error("event refused on now", "event", out[0].ID, "reason", refused.Reason)
-		return nil // its lane sets it aside
+		return l.refusedNow(ctx, session, urgent, refused)
 	}
 	if err == nil {
 		err = ticket.Wait(ctx)
@@ -113,5 +112,30 @@ func (l *line) sendNow(ctx context.Context, session Session, records []Record) e
 			l.marks.sent(out[i].ID, l.options.Now())
 		}
 	})
+	return nil
+}
+
+// refusedNow sends the others of a batch that cannot be taken; what stands
+// alone is set aside by its lane. None of the batch got there by this way: a
+// receipt that came meanwhile was for the lane's copy.
+func (l *line) refusedNow(ctx context.Context, session Session, urgent []Record, why *EventError) error {
+	moved := false
+	l.change(func() {
+		for i := range urgent {
+			moved = l.window.notNow(urgent[i].Event.ID) || moved
+		}
+	})
+	if moved {
+		if err := l.save(l.window.lane(Alarm)); err != nil {
+			return err
+		}
+	}
+	if half := len(urgent) / 2; half > 0 {
+		if err := l.sendNow(ctx, session, urgent[:half]); err != nil {
+			return err
+		}
+		return l.sendNow(ctx, session, urgent[half:])
+	}
+	l.log.Error("event refused on now", "event", urgent[0].Event.ID, "reason", why.Reason)
 	return nil
 }

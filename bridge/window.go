@@ -139,6 +139,25 @@ func (w *window) sentNow(id string) {
 	w.now[id] = true
 }
 
+// notNow says that no copy went on the way "now" after all, and reports whether
+// a cursor moved: by a receipt that was taken for that copy's.
+func (w *window) notNow(id string) bool {
+	if w.now[id] {
+		delete(w.now, id)
+		return false
+	}
+	moved := false
+	for _, l := range w.lanes {
+		for i := range l.flight {
+			if l.flight[i].id == id && l.flight[i].seen {
+				l.flight[i].confirmed = true
+			}
+		}
+		moved = l.advance() || moved
+	}
+	return moved
+}
+
 // overdue gives the lanes whose oldest event has waited since before. An event
 // that headquarters has seen by "now", and answered once, counts as confirmed
 // by then: not every headquarters answers each copy.
