@@ -163,7 +163,7 @@ func (s *Server) lapse(id string, who caller) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.record(desk.AccessIn{Kind: "withdrawn", By: who.actor(), From: time.Now(), Remote: who.remote, Why: a.By + " may not ask any more: " + about(a)})
+	_, err = s.record(desk.AccessIn{Kind: "withdrawn", By: who.actor(), From: time.Now(), Remote: who.remote, Why: "could not be done: " + a.By + " may not ask any more: " + about(a)})
 	return errors.Join(access.ErrApproval, err)
 }
 
