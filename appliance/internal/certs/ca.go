@@ -25,6 +25,10 @@ const (
 	backdate = 24 * time.Hour       // a device's clock may be behind
 )
 
+// written is before any box's first start: a box that starts without a clock
+// believes it is 1970, and its CA must still hold once it knows better.
+var written = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+
 // CA is the box's own certificate authority.
 type CA struct {
 	cert *x509.Certificate
@@ -36,10 +40,14 @@ type CA struct {
 // names are the DNS names that the box may ever show; addresses are always
 // allowed.
 func OpenCA(dir, name string, names []string) (*CA, error) {
+	return openCA(dir, name, names, time.Now())
+}
+
+func openCA(dir, name string, names []string, now time.Time) (*CA, error) {
 	certPath, keyPath := filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key")
 	pair, err := tls.LoadX509KeyPair(certPath, keyPath)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeCA(dir, certPath, keyPath, name, names); err != nil {
+		if err := makeCA(dir, certPath, keyPath, name, names, now); err != nil {
 			return nil, fmt.Errorf("make CA in %s: %w", dir, err)
 		}
 		pair, err = tls.LoadX509KeyPair(certPath, keyPath)
@@ -54,6 +62,9 @@ func OpenCA(dir, name string, names []string) (*CA, error) {
 	return &CA{cert: pair.Leaf, key: key, pem: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})}, nil
 }
 
+// Expires is when devices cease to trust the CA.
+func (ca *CA) Expires() time.Time { return ca.cert.NotAfter }
+
 // PEM is the CA's certificate, for who shall trust the box.
 func (ca *CA) PEM() []byte { return slices.Clone(ca.pem) }
 
@@ -62,7 +73,10 @@ func (ca *CA) Covers(name string) bool {
 	return net.ParseIP(name) != nil || slices.Contains(ca.cert.PermittedDNSDomains, name)
 }
 
-func makeCA(dir, certPath, keyPath, name string, names []string) error {
+func makeCA(dir, certPath, keyPath, name string, names []string, now time.Time) error {
+	if now.Before(written) {
+		now = written
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -77,7 +91,7 @@ func makeCA(dir, certPath, keyPath, name string, names []string) error {
 	everywhere := []*net.IPNet{{IP: net.IPv4zero.To4(), Mask: net.CIDRMask(0, 32)}, {IP: net.IPv6zero, Mask: net.CIDRMask(0, 128)}}
 	template := &x509.Certificate{
 		SerialNumber: serial, Subject: pkix.Name{CommonName: "Watchpost " + name, Organization: []string{"Watchpost"}},
-		NotBefore: time.Now().Add(-backdate), NotAfter: time.Now().Add(caLife),
+		NotBefore: now.Add(-backdate), NotAfter: now.Add(caLife),
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true, MaxPathLenZero: true,
 		PermittedDNSDomainsCritical: true, PermittedDNSDomains: names, PermittedIPRanges: everywhere,
 	}

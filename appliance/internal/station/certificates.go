@@ -44,12 +44,19 @@ func (s *Station) openCertificates() error {
 	return nil
 }
 
-const certificateWarn = 14 * 24 * time.Hour
+const (
+	certificateWarn = 14 * 24 * time.Hour
+	authorityWarn   = 180 * 24 * time.Hour // every device has to be visited
+)
 
 // certificateFindings are files that were not taken, and an end that is near:
 // the box's own are made anew long before.
 func (s *Station) certificateFindings() []health.Finding {
 	var found []health.Finding
+	if end := s.certs.ca.Expires(); time.Until(end) < authorityWarn {
+		day := end.Format(time.DateOnly)
+		found = append(found, health.Finding{Code: "certificate_old", Subject: "ca", Text: "the box's own CA ends on " + day + ": move tls/ca.crt and tls/ca.key away, start again, and let every device take the new /ca.crt", Params: said("case", "authority", "day", day)})
+	}
 	for use, keeper := range map[string]*certs.Keeper{"http": s.certs.http, "mqtt": s.certs.mqtt} {
 		if why := keeper.Trouble(); why != "" {
 			found = append(found, health.Finding{Code: "certificate_old", Subject: use, Text: "the new certificate is not in force: " + why, Params: said("case", "untaken", "why", why)})
