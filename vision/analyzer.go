@@ -88,7 +88,9 @@ type Analyzer struct {
 	wanted   []Class       // what some rule, or the camera, is about
 	urgency  string        // the highest priority of its rules
 	patient  time.Time     // until then it may lag: it looks back
+	heard    time.Time     // when the newest unit came, decoded or not; at first, when Run began
 	heldTo   time.Duration // media time up to which nothing is open that should not be
+	detected time.Duration // media time of the newest picture that the detector looked at
 
 	mu     sync.Mutex
 	stats  Stats
@@ -156,6 +158,10 @@ func (a *Analyzer) run(ctx context.Context, units Units) error {
 	defer a.motion.Close()
 	defer func() { a.tell(context.WithoutCancel(ctx), nil, a.watch.finish()) }()
 	dropped := units.Dropped()
+	a.heard = time.Now()
+	if a.cfg.MaxLag > 0 {
+		a.clock.begun = a.heard
+	}
 	for {
 		u, err := a.next(ctx, units)
 		switch {
@@ -177,6 +183,7 @@ func (a *Analyzer) run(ctx context.Context, units Units) error {
 				a.dec.Reset()
 			}
 		}
+		a.heard = time.Now()
 		a.take(ctx, u)
 	}
 }
@@ -191,8 +198,8 @@ func (a *Analyzer) next(ctx context.Context, units Units) (*ingest.Unit, error) 
 func (a *Analyzer) idle(ctx context.Context) {
 	now := time.Now()
 	at := a.clock.idle(now)
-	if a.clock.started && at-a.clock.at >= lossAfter {
-		a.tell(ctx, nil, a.watch.lose(moment{at: at, captured: now, received: now}, a.clock.received))
+	if now.Sub(a.heard) >= lossAfter {
+		a.tell(ctx, nil, a.watch.lose(moment{at: at, captured: now, received: now}, a.heard))
 	}
 	if at-a.clock.at > lostMax {
 		a.publish(nil)
@@ -248,6 +255,7 @@ func (a *Analyzer) compared(ctx context.Context, f *Frame, m moment, motion Moti
 	}
 	if dets, took, ok := a.objects(ctx, f, a.regions(m.at, motion)); ok {
 		tracks := a.tracker.Update(m.at, dets, motion.Regions)
+		a.detected = m.at
 		a.pace.detected(m.at, took, a.tracker.Tentative() > 0, a.parts.Budget.Share())
 		a.publish(tracks)
 		a.tell(ctx, f, a.watch.observe(m, tracks))
@@ -267,7 +275,7 @@ func (a *Analyzer) regions(at time.Duration, m Motion) []Box {
 // also returns how long that took on this box, as far as it matters.
 func (a *Analyzer) objects(ctx context.Context, f *Frame, regions []Box) ([]Detection, time.Duration, bool) {
 	began, spent := time.Now(), cpuTime()
-	dets, err := a.parts.Objects.Detect(ctx, f, Look{Masks: a.cfg.Masks, MinScore: scoreMaybe, Regions: regions})
+	dets, err := a.parts.Objects.Detect(ctx, f, Look{Masks: a.cfg.Masks, MinScore: scoreMaybe, Regions: regions, Priority: a.urgency})
 	took := time.Since(began)
 	spent = cpuTime() - spent
 	a.parts.Budget.Spend(spent)
@@ -347,54 +355,4 @@ func (a *Analyzer) hand(ctx context.Context, s Sighting) {
 		a.parts.Sink(ctx, s)
 	}()
 	<-done
-}
-
-// clock measures media time: PTS within a run, arrival between runs.
-type clock struct {
-	at       time.Duration
-	pts      int64
-	run      uint32
-	received time.Time
-	wall     time.Time // when the last frame was worked on
-	started  bool
-}
-
-func (c *clock) tick(f *Frame) moment {
-	if f.Received.IsZero() {
-		f.Received = time.Now()
-	}
-	if f.Captured.IsZero() {
-		f.Captured = f.Received
-	}
-	if c.started {
-		var step time.Duration
-		if f.Run == c.run {
-			step = ticks(f.PTS - c.pts)
-		} else {
-			step = f.Received.Sub(c.received)
-		}
-		c.at += max(0, step)
-	}
-	c.started, c.pts, c.run, c.received, c.wall = true, f.PTS, f.Run, f.Received, time.Now()
-	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: float64(f.Width) / float64(max(f.Height, 1))}
-}
-
-// peek is the media time of a unit that follows.
-func (c *clock) peek(u *ingest.Unit) time.Duration {
-	if !c.started || u.Run != c.run {
-		return c.at
-	}
-	return c.at + ticks(u.PTS-c.pts)
-}
-
-func ticks(n int64) time.Duration {
-	return time.Duration(n * (int64(time.Second) / 10_000) / (ingest.ClockRate / 10_000))
-}
-
-// idle is media time now, without a new frame.
-func (c *clock) idle(now time.Time) time.Duration {
-	if !c.started {
-		return 0
-	}
-	return c.at + max(0, now.Sub(c.wall))
 }

@@ -247,6 +247,40 @@ func TestAStayEndsWhenTheCameraIsGone(t *testing.T) {
 	require.Zero(t, stats.Open)
 }
 
+func TestACameraWithoutPicturesIsVideoLossUntilOneComes(t *testing.T) {
+	cfg := config()
+	cfg.Rules = []vision.Rule{{Name: "dark", Kind: vision.VideoLoss, Priority: "P1"}}
+	nobody := func(int) []vision.Detection { return nil }
+	// A pause of 4 s is none; 12 s are one, from the last picture on, and it is
+	// over with the next; time stamps that go on as if nothing had been do not
+	// keep it open.
+	sink, stats := play(t, cfg, &eyes{people: nobody}, 300, map[int]time.Duration{50: 4 * time.Second, 100: 12 * time.Second})
+	require.Equal(t, 1, sink.phases()[vision.Raised])
+	raised, ended := sink.of(vision.Raised)[0], sink.of(vision.Ended)
+	require.Equal(t, vision.VideoLoss, raised.Kind)
+	require.Equal(t, "P1", raised.Priority)
+	require.InDelta(t, 5, raised.FrameAt.Sub(raised.From).Seconds(), 1.1)
+	require.Len(t, ended, 1)
+	require.InDelta(t, 12, ended[0].To.Sub(raised.From).Seconds(), 1.1)
+	require.Zero(t, stats.Open)
+
+	// One that never gave a picture, and then does.
+	sink, stats = play(t, cfg, &eyes{people: nobody}, 100, map[int]time.Duration{0: 20 * time.Second})
+	require.Equal(t, 1, sink.phases()[vision.Raised])
+	require.Equal(t, 1, sink.phases()[vision.Ended])
+	require.Zero(t, stats.Open)
+
+	// Pictures that come and are not decoded are no loss.
+	broken := &eyes{people: nobody, decodeErr: func(n int) error {
+		if n > 20 {
+			return errors.New("damaged")
+		}
+		return nil
+	}}
+	sink, _ = play(t, cfg, broken, 300, map[int]time.Duration{250: 2 * time.Second})
+	require.Empty(t, sink.all)
+}
+
 func TestWhoseFeetAreCutOffStandsAtTheEdge(t *testing.T) {
 	e := &eyes{people: func(int) []vision.Detection { return []vision.Detection{person(0.7, 0.85, 0.7)} }} // down to 1.0
 	sink, _ := play(t, config(), e, 50, nil)

@@ -89,6 +89,7 @@ type gate struct {
 
 	sum   float64 // of what stands out
 	low   float64 // and of what is missing: a picture that froze, or was covered
+	tame  bool    // shed: neither the newest key picture nor what came before it stood out
 	alarm float64
 	facts []fact // since pictures were looked at last: to be learnt, if these showed nothing
 
@@ -263,6 +264,10 @@ func (g *gate) loneKey(moved bool) verdict {
 	if moved && g.state == GateQuiet {
 		return g.open(GateBusy, becauseKey)
 	}
+	if g.state == GateShed {
+		g.tame = !moved && g.sum < g.alarm
+		g.sum = 0
+	}
 	// Nothing has happened up to here, or it is too late: hold from this key on.
 	if n := len(g.held); n > 0 {
 		g.restart(n - 1)
@@ -273,6 +278,7 @@ func (g *gate) loneKey(moved bool) verdict {
 // shed stops decoding because the box has no more to give.
 func (g *gate) shed() {
 	g.state, g.reason, g.looked, g.quietFor = GateShed, "no processor time left", g.now, g.now
+	g.sum, g.tame = 0, false
 }
 
 // room ends shedding, at a key picture.
@@ -302,6 +308,8 @@ func (g *gate) rest(free bool, hevc bool, area int) {
 	switch {
 	case g.state == GateLearning:
 		least = learnLeast
+	case g.state == GateShed && g.tame: // it was quiet for a GOP: decoding all of it would show no more
+		least = 0
 	case g.reason == becauseProof:
 		least = proofLasts
 	case g.reason == becauseLess:

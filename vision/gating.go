@@ -14,6 +14,7 @@ const (
 	behindMax   = 2 * time.Second  // a camera that is further behind leaves out a GOP
 	patience    = 3 * time.Second  // after looking back began, until it must have caught up
 	standingGOP = 2500 * time.Millisecond
+	confirmMax  = 2 * time.Second // somebody new is waited for so long, when the detector does not get to it
 )
 
 // GateStats is how the gate of a camera stands.
@@ -128,10 +129,18 @@ func (a *Analyzer) settle(u *ingest.Unit) {
 // the rules: nobody waits to be confirmed, no rule for its time to be over, and
 // keys come often enough to see who stands there still.
 func (a *Analyzer) free() bool {
-	if a.watch.pending() || a.tracker.Tentative() > 0 {
+	if a.watch.pending() {
 		return false
 	}
-	return a.tracker.Live() == 0 || a.gate.gop > 0 && a.gate.gop <= standingGOP
+	keys := a.gate.gop > 0 && a.gate.gop <= standingGOP
+	for _, t := range a.tracker.tracks {
+		// A busy detector does not sweep away who is gone: time does.
+		unseen := a.clock.at - t.Last
+		if !t.Confirmed && t.Hits < hitsConfirm && unseen < confirmMax || !keys && (unseen <= lostMax || t.Still(a.clock.at)) {
+			return false
+		}
+	}
+	return true
 }
 
 // sleep stops decoding; the next key starts anew.
@@ -197,8 +206,12 @@ func (a *Analyzer) alone(ctx context.Context, u *ingest.Unit) {
 	}
 }
 
-// missing tells whether a track that counts was not found at media time at.
+// missing tells whether a track that counts was looked for at media time at, and
+// was not found. What a busy detector did not look for is not missing.
 func (a *Analyzer) missing(at time.Duration) bool {
+	if a.detected != at {
+		return false
+	}
 	for _, t := range a.tracker.tracks {
 		if t.Confirmed && !t.Seen && !t.Still(at) {
 			return true

@@ -57,9 +57,6 @@ func (a *Analyzer) blinds(ctx context.Context) {
 // lossAfter is how long no picture may come before that is video_loss.
 const lossAfter = 5 * time.Second
 
-// healthRelease is nothing: picture health has its own hysteresis.
-const healthRelease = 0
-
 // healthWatch makes sightings of one fault of the picture.
 type healthWatch struct {
 	rule
@@ -72,10 +69,10 @@ func (w *healthWatch) observe(m moment, s scene) []Sighting {
 	}
 	for _, f := range s.health {
 		if f.Kind == w.Kind {
-			return w.step(m, &w.rule, true, healthRelease, func(g *Sighting) { g.From, g.Confidence, g.Box = f.From, 1, Box{W: 1, H: 1} })
+			return w.step(m, &w.rule, true, 0, func(g *Sighting) { g.From, g.Confidence, g.Box = f.From, 1, Box{W: 1, H: 1} })
 		}
 	}
-	return w.step(m, &w.rule, false, healthRelease, nil)
+	return w.finish() // at once: picture health has its own hysteresis
 }
 
 // expire does nothing: a fault lasts until a picture shows that it is over.

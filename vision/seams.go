@@ -45,13 +45,14 @@ type Look struct {
 	Masks    [][]Point // polygons that are black before anything looks
 	MinScore float64   // detections below are left out
 	Regions  []Box     // where something moved or is tracked; a slow detector looks only there
+	Priority string    // P0..P3 of the camera's most urgent rule: who is looked at next
 }
 
 // ObjectDetector finds objects in frames. One is shared by all cameras: its
 // methods may be called from many goroutines, and inference is serialised.
 type ObjectDetector interface {
 	// Detect finds the objects in one frame. It waits a bounded time for its
-	// turn and then returns ErrBusy.
+	// turn, the higher priority before the lower, and then returns ErrBusy.
 	Detect(ctx context.Context, f *Frame, look Look) ([]Detection, error)
 	// Classes is what it can find.
 	Classes() []Class

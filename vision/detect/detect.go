@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,7 +67,7 @@ type Info struct {
 // Detector is shared by all cameras.
 type Detector struct {
 	engine  engine
-	turn    chan struct{}
+	turns   turns
 	wait    time.Duration
 	skipped atomic.Uint64
 }
@@ -87,7 +88,7 @@ func Open(o Options) (*Detector, Info, error) {
 		return nil, Info{}, fmt.Errorf("open object detector: %w", err)
 	}
 	info.Classes = e.classes()
-	return &Detector{engine: e, turn: make(chan struct{}, 1), wait: o.Wait}, info, nil
+	return &Detector{engine: e, wait: o.Wait}, info, nil
 }
 
 func choose(o Options) (engine, Info, error) {
@@ -200,17 +201,13 @@ func readModel(o Options) (string, []byte, error) {
 
 // Detect implements vision.ObjectDetector.
 func (d *Detector) Detect(ctx context.Context, f *vision.Frame, look vision.Look) ([]vision.Detection, error) {
-	timer := time.NewTimer(d.wait)
-	defer timer.Stop()
-	select {
-	case d.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-timer.C:
-		d.skipped.Add(1)
-		return nil, vision.ErrBusy
+	if err := d.turns.take(ctx, look.Priority, d.wait); err != nil {
+		if errors.Is(err, vision.ErrBusy) {
+			d.skipped.Add(1)
+		}
+		return nil, err
 	}
-	defer func() { <-d.turn }()
+	defer d.turns.give()
 	dets, err := d.engine.find(f, look)
 	if err != nil {
 		return nil, fmt.Errorf("find objects on camera %s: %w", f.Camera, err)
@@ -227,6 +224,6 @@ func (d *Detector) Skipped() uint64 { return d.skipped.Load() }
 // Close waits for the frame that is being looked at and frees the model. The
 // detector must not be used afterwards.
 func (d *Detector) Close() {
-	d.turn <- struct{}{}
+	_ = d.turns.take(context.Background(), "P0", math.MaxInt64)
 	d.engine.close()
 }
