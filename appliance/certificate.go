@@ -33,6 +33,9 @@ func certificate(args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := os.MkdirAll(*dir, 0o700); err != nil {
+		return fmt.Errorf("make folder for certificate of %s: %w", id, err)
+	}
 	certPath, keyPath, err := ca.IssueClient(*dir, id)
 	if err != nil {
 		return err
