@@ -1,38 +1,9 @@
 // Looking back: in Debian's Chromium against the fixture.
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { launch, logIn } from '../fixture/browser.mjs'
-import { startFixture } from '../fixture/server.mjs'
+import { describe, it } from 'node:test'
+import { logIn } from '../fixture/browser.mjs'
+import { accessible, fixture, page } from '../fixture/desk.mjs'
 
-const dist = fileURLToPath(new URL('../../.browser-dist', import.meta.url))
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-let browser, fixture, context, page, errors
-
-before(async () => { browser = await launch() })
-after(() => browser?.close())
-beforeEach(async () => {
-  fixture = await startFixture({ dist })
-  context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
-  page = await context.newPage()
-  errors = []
-  page.on('pageerror', (error) => errors.push(error.message))
-  page.on('console', (message) => message.text().includes('Content Security Policy') && errors.push(message.text()))
-})
-afterEach(async () => {
-  await context.close()
-  await fixture.close()
-  assert.deepEqual(errors, [], 'errors in the page')
-})
-
-async function accessible(name) {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'] }))
-  assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join('; ')}`), [], `axe on ${name}`)
-}
 const yesterday = () => Date.now() - 24 * 3600_000
 const clock = async () => page.locator('.clock').textContent()
 const times = () => page.locator('.cell video').evaluateAll((all) => all.filter((v) => v.offsetParent && v.src).map((v) => v.currentTime))
@@ -45,7 +16,7 @@ describe('playback', () => {
     await page.keyboard.press('Space')
     await page.waitForFunction((was) => document.querySelector('.clock').textContent !== was && [...document.querySelectorAll('.cell video')].filter((v) => v.currentTime > 1).length === 2, before)
     await page.keyboard.press('Space')
-    await page.waitForTimeout(400)
+    await page.waitForFunction(() => [...document.querySelectorAll('.cell video')].filter((v) => v.offsetParent && v.src).every((v) => v.paused && !v.seeking))
     const [a, b] = await times()
     assert.ok(Math.abs(a - b) < 0.05, `in step: ${a} and ${b}`)
     await accessible('playback')

@@ -1,40 +1,9 @@
 // Orders (任务单): from above, from the room, and their way; in Debian's
 // Chromium against the fixture.
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { launch, logIn } from '../fixture/browser.mjs'
-import { startFixture } from '../fixture/server.mjs'
-
-const dist = fileURLToPath(new URL('../../.browser-dist', import.meta.url))
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-let browser, fixture, context, page, errors
-
-before(async () => { browser = await launch() })
-after(() => browser?.close())
-beforeEach(async () => {
-  fixture = await startFixture({ dist })
-  context = await browser.newContext({ viewport: { width: 1440, height: 900 } })
-  page = await context.newPage()
-  errors = []
-  page.on('pageerror', (error) => errors.push(error.message))
-  page.on('console', (message) => message.text().includes('Content Security Policy') && errors.push(message.text()))
-})
-afterEach(async () => {
-  await context.close()
-  await fixture.close()
-  assert.deepEqual(errors, [], 'errors in the page')
-})
-
-const visible = (selector) => page.locator(selector).first().waitFor({ timeout: 8000 })
-async function accessible(name) {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate(() => window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa'] }))
-  assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target).join('; ')}`), [], `axe on ${name}`)
-}
+import { describe, it } from 'node:test'
+import { logIn } from '../fixture/browser.mjs'
+import { accessible, fixture, page, visible } from '../fixture/desk.mjs'
 
 describe('an order', () => {
   it('from above comes by itself, and goes its way by keys', async () => {
