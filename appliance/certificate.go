@@ -26,8 +26,11 @@ func certificate(args []string, out, errs io.Writer) error {
 	for _, p := range cfg.Pillars {
 		known = known || p.ID == id
 	}
-	if !known || flags.NArg() > 1 {
-		return fmt.Errorf("certificate: name one pillar of the configuration after the flags, not %q", flags.Args())
+	if flags.NArg() != 1 {
+		return fmt.Errorf("certificate: name one pillar after the flags, not %q", flags.Args())
+	}
+	if !known {
+		return fmt.Errorf("certificate: pillar %q is not in %s: add it there first", id, *path)
 	}
 	ca, err := certs.OpenCA(filepath.Join(cfg.Data.Dir, "tls"), cfg.Station.ID+"-"+cfg.Station.Box, certs.Names(cfg.HTTP.PublicHost()))
 	if err != nil {

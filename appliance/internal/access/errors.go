@@ -6,4 +6,9 @@ import "fmt"
 // would be good.
 type FieldError struct{ Field, Value, Want string }
 
-func (e *FieldError) Error() string { return fmt.Sprintf("%s %q: want %s", e.Field, e.Value, e.Want) }
+func (e *FieldError) Error() string {
+	if e.Value == "" { // absent, or a secret
+		return fmt.Sprintf("%s: want %s", e.Field, e.Want)
+	}
+	return fmt.Sprintf("%s %q: want %s", e.Field, e.Value, e.Want)
+}
