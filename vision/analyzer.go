@@ -88,6 +88,7 @@ type Analyzer struct {
 	wanted   []Class       // what some rule, or the camera, is about
 	urgency  string        // the highest priority of its rules
 	patient  time.Time     // until then it may lag: it looks back
+	turn     func()        // gives back the turn at a processor; nil: it has none
 	heard    time.Time     // when the newest unit came, decoded or not; at first, when Run began
 	heldTo   time.Duration // media time up to which nothing is open that should not be
 	detected time.Duration // media time of the newest picture that the detector looked at
@@ -275,6 +276,7 @@ func (a *Analyzer) regions(at time.Duration, m Motion) []Box {
 // also returns how long that took on this box, as far as it matters.
 func (a *Analyzer) objects(ctx context.Context, f *Frame, regions []Box) ([]Detection, time.Duration, bool) {
 	began, spent := time.Now(), cpuTime()
+	a.leave() // the detector has turns of its own
 	dets, err := a.parts.Objects.Detect(ctx, f, Look{Masks: a.cfg.Masks, MinScore: scoreMaybe, Regions: regions, Priority: a.urgency})
 	took := time.Since(began)
 	spent = cpuTime() - spent

@@ -56,6 +56,16 @@ func (b *Budget) Spare() bool {
 	return b.Share() >= 0.8
 }
 
+// Reopen tells whether a camera that was shed may decode everything again: with
+// less saved up it would be shed again at once, and all for nothing.
+func (b *Budget) Reopen(priority string) bool {
+	least, ok := map[string]float64{"P0": 0, "P1": 0.3}[priority]
+	if !ok {
+		least = 0.6
+	}
+	return b.Grant(priority) && b.Share() >= least
+}
+
 // Turn waits until a processor is free for one picture, and returns what gives
 // it back. Who waits long falls behind, and is refused its next Grant.
 func (b *Budget) Turn() func() {

@@ -36,6 +36,8 @@ const (
 	gopMax       = 12 * time.Second // between keys; above, looking back takes too long
 
 	learnLeast = 4 * time.Second // of quiet, before anything is known
+	learnMost  = 75              // pictures that one look speaks for: between looks left out, anything may have been
+	wildMost   = 2               // key pictures of a shed camera that say nothing of what is between them
 	busyLeast  = 2 * time.Second // after the last motion
 	keyEvery   = 2 * time.Second // between lone key pictures
 	keyRarely  = 4 * time.Second // once it has proven itself
@@ -90,6 +92,7 @@ type gate struct {
 	sum   float64 // of what stands out
 	low   float64 // and of what is missing: a picture that froze, or was covered
 	tame  bool    // shed: neither the newest key picture nor what came before it stood out
+	wild  int     // shed: key pictures in a row that showed nothing, where what came before stood out
 	alarm float64
 	facts []fact // since pictures were looked at last: to be learnt, if these showed nothing
 
@@ -267,6 +270,9 @@ func (g *gate) loneKey(moved bool) verdict {
 	if g.state == GateShed {
 		g.tame = !moved && g.sum < g.alarm
 		g.sum = 0
+		if g.wild++; moved || g.tame {
+			g.wild = 0
+		}
 	}
 	// Nothing has happened up to here, or it is too late: hold from this key on.
 	if n := len(g.held); n > 0 {
@@ -278,7 +284,7 @@ func (g *gate) loneKey(moved bool) verdict {
 // shed stops decoding because the box has no more to give.
 func (g *gate) shed() {
 	g.state, g.reason, g.looked, g.quietFor = GateShed, "no processor time left", g.now, g.now
-	g.sum, g.tame = 0, false
+	g.sum, g.tame, g.wild = 0, false, 0
 }
 
 // room ends shedding, at a key picture.
@@ -289,12 +295,24 @@ func (g *gate) saw(moved bool) {
 	if moved {
 		g.calmSince = g.now
 		g.moves++
-	} else if !g.sleeping() || g.sum < g.alarm/2 {
+	} else if g.innocent() {
 		for _, f := range g.facts {
 			g.norm.learn(f)
 		}
 	}
 	g.facts = g.facts[:0]
+}
+
+// innocent tells whether what came since the last look is how it is when nothing
+// happens, after a look that showed nothing.
+func (g *gate) innocent() bool {
+	switch g.state {
+	case GateShed:
+		return g.tame
+	case GateQuiet:
+		return g.sum < g.alarm/2
+	}
+	return len(g.facts) <= learnMost
 }
 
 // rest decides whether an open gate may close: nothing has moved for a while,

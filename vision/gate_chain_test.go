@@ -148,7 +148,11 @@ func hard() map[string]footage.Scene {
 	scene := func(encoder []string, noise int, light string, actors ...footage.Actor) footage.Scene {
 		return footage.Scene{Width: 960, Height: 540, Seconds: 56, Noise: noise, Light: light, Encoder: encoder, Actors: actors}
 	}
+	late := footage.Actor{From: 130, To: 137, Height: near.Height, X: near.X, Y: near.Y, Speed: near.Speed}
+	idling := scene(footage.VBR("libx264", 50), 3, "", late)
+	idling.Seconds, idling.Lorry = 145, 15
 	return map[string]footage.Scene{
+		"a lorry idles for two minutes":      idling,
 		"crosses inside a GOP of 10 s":       scene(footage.VBR("libx264", 250), 3, "", near),
 		"crosses, H.265":                     scene(footage.VBR("libx265", 250), 3, "", near),
 		"crosses, GOP of 2 s":                scene(footage.VBR("libx264", 50), 3, "", near),

@@ -154,20 +154,22 @@ func BenchmarkCost(b *testing.B) {
 	cases := []struct {
 		name        string
 		film        string
+		crowd       string // the film of the busy ones
 		quiet, busy int
 	}{
-		{"1 quiet, variable bit rate", "quiet-variable", 1, 0},
-		{"1 quiet, H.265", "quiet-h265", 1, 0},
-		{"1 quiet, constant bit rate", "quiet-constant", 1, 0},
-		{"1 busy, H.264 4 Mbit a second", "quiet-variable", 0, 1},
-		{"8 quiet", "quiet-variable", 8, 0},
-		{"16 quiet", "quiet-variable", 16, 0},
-		{"32 quiet", "quiet-variable", 32, 0},
-		{"29 quiet and 3 busy", "quiet-variable", 29, 3},
+		{"1 quiet, variable bit rate", "quiet-variable", "busy", 1, 0},
+		{"1 quiet, H.265", "quiet-h265", "busy", 1, 0},
+		{"1 quiet, constant bit rate", "quiet-constant", "busy", 1, 0},
+		{"1 busy, H.264 4 Mbit a second", "quiet-variable", "busy", 0, 1},
+		{"1 busy, H.265", "quiet-variable", "busy-h265", 0, 1},
+		{"8 quiet", "quiet-variable", "busy", 8, 0},
+		{"16 quiet", "quiet-variable", "busy", 16, 0},
+		{"32 quiet", "quiet-variable", "busy", 32, 0},
+		{"29 quiet and 3 busy", "quiet-variable", "busy", 29, 3},
 	}
 	for _, c := range cases {
 		b.Run(strings.ReplaceAll(c.name, " ", "_"), func(b *testing.B) {
-			quiet, busy := gops(cut(b, film(b, c.film), time.Unix(0, 0))), gops(cut(b, film(b, "busy"), time.Unix(0, 0)))
+			quiet, busy := gops(cut(b, film(b, c.film), time.Unix(0, 0))), gops(cut(b, film(b, c.crowd), time.Unix(0, 0)))
 			for range b.N {
 				cost(b, objects, quiet, busy, c.quiet, c.busy)
 			}
@@ -287,7 +289,7 @@ func lateness(during time.Duration) time.Duration {
 // BenchmarkPeers is what others take for the same streams: ffmpeg decoding to
 // 720p at 5 pictures a second, and motion.
 func BenchmarkPeers(b *testing.B) {
-	for _, name := range []string{"quiet-variable", "quiet-constant", "quiet-h265", "busy"} {
+	for _, name := range []string{"quiet-variable", "quiet-constant", "quiet-h265", "busy", "busy-h265"} {
 		path := film(b, name)
 		b.Run("ffmpeg/"+name, func(b *testing.B) {
 			seconds := float64(len(cut(b, path, time.Unix(0, 0)))) / 25

@@ -108,6 +108,11 @@ func (a *Analyzer) affordable(u *ingest.Unit) bool {
 	return a.parts.Budget.Grant(a.urgency) && !a.behind(u)
 }
 
+// reopens tells whether a camera that was shed may decode everything again.
+func (a *Analyzer) reopens(u *ingest.Unit) bool {
+	return a.cfg.MaxLag < 0 || a.parts.Budget.Reopen(a.urgency) && !a.behind(u)
+}
+
 // behind tells whether the camera has fallen too far behind to catch up. Who
 // looks back may lag for a while.
 func (a *Analyzer) behind(u *ingest.Unit) bool {
@@ -178,12 +183,12 @@ func (a *Analyzer) alone(ctx context.Context, u *ingest.Unit) {
 		a.compared(ctx, f, m, motion)
 		switch {
 		case a.gate.state == GateShed && moved:
-			if a.affordable(u) {
+			if a.reopens(u) {
 				next = a.gate.room()
 			}
 		case a.gate.state == GateShed:
 			a.gate.rest(a.free(), u.Params.Codec == ingest.H265, u.Params.Width*u.Params.Height)
-			if a.gate.state == GateShed && a.affordable(u) {
+			if a.gate.state == GateShed && a.gate.wild >= wildMost && a.reopens(u) {
 				next = a.gate.room()
 			}
 		case a.missing(m.at):
@@ -221,10 +226,11 @@ func (a *Analyzer) missing(at time.Duration) bool {
 }
 
 func (a *Analyzer) decodeKey(ctx context.Context, u *ingest.Unit, each func(*Frame) error) error {
-	defer a.parts.Budget.Turn()()
+	defer a.leave()
 	if a.parts.Keys != nil {
-		return a.parts.Keys.Decode(ctx, u, each)
+		return a.parts.Keys.decode(ctx, u, each, a.enter)
 	}
+	a.enter()
 	a.sleep()
 	defer a.sleep()
 	return decodeAlone(a.decoder(), u, each)
@@ -239,7 +245,7 @@ func (a *Analyzer) lookBack(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if i%10 == 9 && a.cfg.MaxLag > 0 && !a.parts.Budget.Grant(a.urgency) {
+		if i%10 == 9 && a.cfg.MaxLag > 0 && !a.affordable(a.gate.held[len(a.gate.held)-1]) {
 			a.gate.counts.Shed += uint64(len(a.gate.held) - i)
 			a.gate.shed()
 			a.sleep()
@@ -258,7 +264,8 @@ func (a *Analyzer) decoder() Decoder {
 
 // decode decodes one unit and looks at what comes out.
 func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
-	defer a.parts.Budget.Turn()()
+	a.enter()
+	defer a.leave()
 	began := cpuTime()
 	err := a.decoder().Decode(u, func(f *Frame) error {
 		a.spent(began)
@@ -276,6 +283,16 @@ func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
 			a.log.Info("decoding again", "errors", n)
 		}
 	}
+}
+
+// enter waits for a turn at a processor; leave gives it back, once.
+func (a *Analyzer) enter() { a.turn = a.parts.Budget.Turn() }
+
+func (a *Analyzer) leave() {
+	if a.turn != nil {
+		a.turn()
+	}
+	a.turn = nil
 }
 
 // empty tells whether nothing moves and nobody is there, as far as is known.

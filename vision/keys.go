@@ -57,6 +57,11 @@ func (k *Keys) lane(p *ingest.Params) *keyLane {
 // Decode gives the picture of one key unit. Frames are valid until each
 // returns; meanwhile nobody else has a turn.
 func (k *Keys) Decode(ctx context.Context, u *ingest.Unit, each func(*Frame) error) error {
+	return k.decode(ctx, u, each, func() {})
+}
+
+// decode calls ready when it has its turn, before it decodes.
+func (k *Keys) decode(ctx context.Context, u *ingest.Unit, each func(*Frame) error, ready func()) error {
 	l := k.lane(u.Params)
 	timer := time.NewTimer(keyWait)
 	defer timer.Stop()
@@ -69,6 +74,7 @@ func (k *Keys) Decode(ctx context.Context, u *ingest.Unit, each func(*Frame) err
 	}
 	defer func() { <-l.turn }()
 	defer l.dec.Reset()
+	ready()
 	return decodeAlone(l.dec, u, each)
 }
 

@@ -20,7 +20,17 @@ type Scene struct {
 	Noise         int      // of ffmpeg's noise filter; 0 is none
 	Encoder       []string // of ffmpeg; see VBR, CBR
 	Actors        []Actor
-	Light         string // filter over the whole picture, as "eq=…", or ""
+	Light         string  // filter over the whole picture, as "eq=…", or ""
+	Lorry         float64 // seconds; when one comes and stands with its engine running, 0: none
+}
+
+// lorry comes from the right within 4 s, stands in the right half and trembles
+// by a pixel, as an idling engine makes it. What it looks like is the upper
+// part of the place, twice as wide as high.
+func (s Scene) lorry() string {
+	w, h := int(0.42*float64(s.Width))&^1, int(0.4*float64(s.Height))&^1
+	return fmt.Sprintf("[0]split[place][like];[like]crop=iw*0.5:ih*0.25:iw*0.4:ih*0.1,scale=%d:%d,hflip,eq=brightness=0.12:contrast=1.4[lorry];"+
+		"[place][lorry]overlay=format=yuv444:eval=frame:x='W-clip((t-%g)/4,0,1)*0.52*W':y='0.3*H+if(gt(t,%g),round(sin(t*71)),0)'[base]", w, h, s.Lorry, s.Lorry+4)
 }
 
 // Actor is somebody cut out, who goes from left to right.
@@ -89,6 +99,9 @@ func (s Scene) Encode(t testing.TB, out string) {
 	args := []string{"-loop", "1", "-framerate", "25", "-t", fmt.Sprint(s.Seconds), "-i", ground, "-i", figure}
 	var graph []string
 	last := "0"
+	if s.Lorry > 0 {
+		graph, last = append(graph, s.lorry()), "base"
+	}
 	for i, a := range s.Actors {
 		h := int(a.Height*float64(s.Height)) &^ 1
 		graph = append(graph, fmt.Sprintf("[1]scale=%d:%d[a%d]", int(float64(h)*44/92)&^1, h, i),
