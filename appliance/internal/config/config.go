@@ -33,6 +33,9 @@ type Config struct {
 	Limits        map[string]Limit `yaml:"limits"` // by priority
 	Alerts        Alerts           `yaml:"alerts"`
 	Points        Points           `yaml:"points"`
+	Persons       []Person         `yaml:"persons"`
+	Teams         []Team           `yaml:"teams"`
+	Shifts        []Shift          `yaml:"shifts"`
 
 	location *time.Location
 	digest   string

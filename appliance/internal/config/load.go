@@ -89,6 +89,7 @@ func (c *Config) resolve(dir string, ps *Problems) {
 			p.Name = p.ID
 		}
 	}
+	c.resolveForces(abs, ps)
 	for i := range c.Drones {
 		if c.Drones[i].Name == "" {
 			c.Drones[i].Name = c.Drones[i].ID

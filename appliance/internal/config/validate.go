@@ -55,6 +55,7 @@ func (c *Config) validate(can Supported, ps *Problems) {
 			validatePosition(fmt.Sprintf("%s.polygon[%d]", key, j), at[0], at[1], ps)
 		}
 	}
+	c.validateForces(ps)
 	c.Alerts.validate(ps)
 	c.Points.validate(ps)
 	for priority := range c.Limits {

@@ -20,6 +20,9 @@ type Setup struct {
 	Drones       []Drone
 	Uplinks      []string
 	Places       []Place
+	Persons      []Person
+	Teams        []Team
+	Shifts       []Shift
 	Limits       Limits // missing entries are taken from DefaultLimits
 	// Window is how long after its last sign a sighting on the same camera
 	// still belongs to the same incident. Default 120 s.
@@ -130,6 +133,9 @@ type Rules struct {
 	pillars map[string]*Pillar
 	drones  map[string]*Drone
 	places  map[string]*Place
+	persons map[string]*Person
+	users   map[string]*Person // by login name
+	teams   map[string]*Team
 	bound   map[string][]string // pillar → cameras
 }
 
@@ -137,7 +143,8 @@ type Rules struct {
 func NewRules(setup Setup) (*Rules, error) {
 	r := &Rules{
 		setup: setup, cameras: map[string]*Camera{}, pillars: map[string]*Pillar{},
-		drones: map[string]*Drone{}, places: map[string]*Place{}, bound: map[string][]string{},
+		drones: map[string]*Drone{}, places: map[string]*Place{},
+		persons: map[string]*Person{}, users: map[string]*Person{}, teams: map[string]*Team{}, bound: map[string][]string{},
 	}
 	r.complete()
 	for i := range r.setup.Cameras {
@@ -174,7 +181,7 @@ func NewRules(setup Setup) (*Rules, error) {
 			r.bound[p.ID] = r.Nearest(*p.Position)
 		}
 	}
-	return r, nil
+	return r, r.indexForces()
 }
 
 // complete fills in defaults, in copies of the caller's slices and maps.

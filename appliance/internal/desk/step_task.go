@@ -55,11 +55,11 @@ func taskTransitions() []taskTransition {
 }
 
 // mayOn says why the actor may not use the transition on the task; nil: he may.
-func (tr taskTransition) mayOn(task *Task, by Actor) error {
+func (r *Rules) mayOn(tr taskTransition, task *Task, by Actor) error {
 	switch {
 	case !slices.Contains(tr.roles, by.Role):
 		return &ForbiddenError{tr.verb, by.Role, tr.roles}
-	case by.Role == "officer" && task.To != by.Name:
+	case by.Role == "officer" && !r.Acts(by, task.To):
 		return &ForbiddenError{tr.verb, by.Role, []string{"the officer whom the task is for"}}
 	case tr.issuer && !slices.Contains(leads(), by.Role) && (task.HQID != "" || task.By != by.Name):
 		return &ForbiddenError{tr.verb, by.Role, append([]string{"who issued the task"}, leads()...)}
@@ -68,10 +68,10 @@ func (tr taskTransition) mayOn(task *Task, by Actor) error {
 }
 
 // Possible are the verbs that the actor may use on the task.
-func (task *Task) Possible(by Actor) []string {
+func (r *Rules) Possible(task *Task, by Actor) []string {
 	verbs := []string{}
 	for _, tr := range taskTransitions() {
-		if slices.Contains(tr.from, task.State) && tr.mayOn(task, by) == nil {
+		if slices.Contains(tr.from, task.State) && r.mayOn(tr, task, by) == nil {
 			verbs = append(verbs, tr.verb)
 		}
 	}
@@ -188,11 +188,11 @@ func (t *step) taskAction(in TaskActionIn, hit *bridge.Record) error {
 		}
 		return &NotFoundError{"task", in.Task}
 	}
-	if err := tr.mayOn(task, in.By); err != nil {
+	if err := t.r.mayOn(tr, task, in.By); err != nil {
 		return err
 	}
 	if !slices.Contains(tr.from, task.State) {
-		return &IllegalError{What: "task", ID: task.ID, Verb: in.Verb, State: string(task.State), Possible: task.Possible(in.By)}
+		return &IllegalError{What: "task", ID: task.ID, Verb: in.Verb, State: string(task.State), Possible: t.r.Possible(task, in.By)}
 	}
 	if err := t.checkAction(task, in); err != nil {
 		return err

@@ -104,7 +104,7 @@ func TestTaskTable(t *testing.T) {
 			for who, actor := range actors {
 				may := strings.Contains(" "+actor.verbs+" ", " "+verb+" ")
 				fits := strings.Contains(" "+row.from+" ", " "+string(state)+" ")
-				possible := r.state.Task(task).Possible(actor.by)
+				possible := r.rules.Possible(r.state.Task(task), actor.by)
 				records, _, err := r.try(desk.TaskActionIn{Task: task, Verb: verb, By: actor.by, Reason: "理由", Report: "结果"})
 				where := who + " " + verb + " " + string(state)
 				switch {

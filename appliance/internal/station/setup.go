@@ -35,6 +35,7 @@ func deskSetup(c *config.Config) desk.Setup {
 	for _, p := range c.Places {
 		s.Places = append(s.Places, desk.Place{ID: p.ID, Name: p.Name, AddressCode: p.AddressCode, Beat: p.Beat, Polygon: p.Polygon})
 	}
+	forces(c, &s)
 	for priority, l := range c.Limits {
 		s.Limits[priority] = map[desk.IncidentState]time.Duration{
 			desk.Open: time.Duration(l.Open), desk.Acknowledged: time.Duration(l.Acknowledged),

@@ -37,8 +37,8 @@ type taskAnswer struct {
 
 // mayRead reports whether the caller is shown the task: an officer's phone
 // shows his own orders only.
-func mayRead(who caller, task *desk.Task) bool {
-	return who.role != access.Officer || task.To == who.name
+func (s *Server) mayRead(who caller, task *desk.Task) bool {
+	return who.role != access.Officer || s.o.Desk.Rules().Acts(who.actor(), task.To)
 }
 
 func (s *Server) tasks(c *fiber.Ctx, who caller) error {
@@ -51,7 +51,7 @@ func (s *Server) tasks(c *fiber.Ctx, who caller) error {
 	items := []*desk.Task{}
 	place, err := s.view(func(state *desk.State) {
 		for _, one := range state.Tasks() {
-			if mayRead(who, one) && (states == nil || states[string(one.State)]) && (incident == "" || one.Incident == incident) {
+			if s.mayRead(who, one) && (states == nil || states[string(one.State)]) && (incident == "" || one.Incident == incident) {
 				items = append(items, one)
 			}
 		}
@@ -72,14 +72,14 @@ func (s *Server) sendTask(c *fiber.Ctx, who caller, status int, id string) error
 	if err != nil {
 		return err
 	}
-	if task == nil || !mayRead(who, task) {
+	if task == nil || !s.mayRead(who, task) {
 		return missing("task_unknown", "task", id)
 	}
 	ways, err := s.o.Receipts.OfTask(task)
 	if err != nil {
 		return fmt.Errorf("read deliveries of task %s: %w", id, err)
 	}
-	return s.answer(c, status, place, taskAnswer{AsOf: s.asOf(place), Task: task, Possible: task.Possible(who.actor()), Deliveries: full(ways)})
+	return s.answer(c, status, place, taskAnswer{AsOf: s.asOf(place), Task: task, Possible: s.o.Desk.Rules().Possible(task, who.actor()), Deliveries: full(ways)})
 }
 
 // issue makes a task.
