@@ -20,18 +20,8 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 	if in.At.IsZero() {
 		at = t.now
 	}
-	place := PlaceRef{Name: in.Place}
-	if known := t.r.places[in.Place]; known != nil {
-		place = PlaceRef{ID: known.ID, Name: known.Name, AddressCode: known.AddressCode, Beat: known.Beat}
-		if in.Position == nil {
-			in.Position = centre(known.Polygon)
-		}
-	} else if around := t.r.placeAt(in.Position); around != nil {
-		place.ID, place.AddressCode, place.Beat = around.ID, around.AddressCode, around.Beat
-		if place.Name == "" {
-			place.Name = around.Name
-		}
-	}
+	var place PlaceRef
+	place, in.Position = t.r.where(in.Place, in.Position)
 	var cameras []string
 	if in.Position != nil {
 		cameras = t.r.Nearest(*in.Position)

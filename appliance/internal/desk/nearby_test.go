@@ -1,0 +1,99 @@
+package desk_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// TestReportBinds compares what is told beforehand with what a report binds:
+// the cameras that see the place, and their pictures before it, as with a press.
+func TestReportBinds(t *testing.T) {
+	for _, c := range []struct {
+		name, place string
+		at          *ingest.Position
+		id          string // of the configured place
+		cameras     []string
+	}{
+		{"a place by id", "bxj", nil, "bxj", []string{"gate", "shop"}},
+		{"a place by name", "步行街", nil, "bxj", []string{"gate", "shop"}},
+		{"a pillar by name", "步行街南口", nil, "bxj", []string{"gate", "shop"}},
+		{"a camera by name", "远处", nil, "", []string{"far", "roof"}},
+		{"a position", "", at(28.6900, 115.9912), "bxj", []string{"gate", "shop"}},
+		{"where nobody knows", "河边", nil, "", []string{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRoom(t)
+			told := r.rules.Nearby(r.state, bridge.At(r.now), "theft", c.place, c.at)
+			in := report(operator("li"))
+			in.Place, in.Position = c.place, c.at
+			records, answer := r.do(in)
+			inc := r.state.Incident(answer.Incident)
+			require.Equal(t, c.cameras, inc.Cameras)
+			require.Equal(t, told.Place, inc.Place)
+			require.Equal(t, told.Position, inc.Position)
+			require.Equal(t, c.id, told.Place.ID)
+			require.Empty(t, told.Incident)
+
+			wants := desk.ClipWants(records[1])
+			require.Len(t, wants, len(told.Cameras))
+			for i, camera := range told.Cameras {
+				require.Equal(t, c.cameras[i], camera.ID)
+				require.Equal(t, camera.ID, wants[i].Camera)
+				require.Equal(t, camera.From, wants[i].From)
+				require.Equal(t, camera.To, wants[i].To)
+				require.True(t, camera.From.Before(r.now.Add(-9*time.Second)), "the seconds before")
+			}
+			if told.Position != nil {
+				again := r.rules.Nearby(r.state, bridge.At(r.now.Add(time.Second)), "theft", c.place, c.at)
+				require.Equal(t, inc.ID, again.Incident, "a second one joins")
+			}
+		})
+	}
+}
+
+func TestActionsSayWhyNot(t *testing.T) {
+	r := newRoom(t)
+	_, answer := r.do(report(operator("li")))
+	id := answer.Incident
+	// Whatever is offered is taken, and whatever is refused is refused for that.
+	why := func(by desk.Actor) map[string]string {
+		said := map[string]string{}
+		for _, action := range r.state.Incident(id).Actions(by) {
+			said[action.Verb] = action.Why
+		}
+		return said
+	}
+	results := func(by desk.Actor) []string {
+		for _, action := range r.state.Incident(id).Actions(by) {
+			if action.Verb == "close" {
+				return action.Results
+			}
+		}
+		return nil
+	}
+	require.Equal(t, []string{"false_alarm"}, results(operator("li")))
+	open := why(operator("li"))
+	require.Equal(t, "", open["claim"])
+	require.Equal(t, "state", open["dispatch"])
+	require.Equal(t, "role", open["score"])
+	require.Equal(t, "single", open["split"])
+	require.Equal(t, "role", why(desk.Actor{Name: "w", Role: "wall"})["note"])
+
+	r.do(desk.ActionIn{Incident: id, Verb: "claim", By: operator("li")})
+	require.Equal(t, "own", why(operator("li"))["claim"])
+	require.Equal(t, "taken", why(operator("wang"))["claim"])
+	require.Equal(t, "", why(lead("zhao"))["claim"], "takes over, with a reason")
+	require.Equal(t, []string{"resolved", "false_alarm", "transferred"}, results(operator("li")))
+
+	r.do(desk.ActionIn{Incident: id, Verb: "close", Result: "resolved", By: operator("li")})
+	closed := why(lead("zhao"))
+	require.Equal(t, "", closed["score"])
+	require.Equal(t, "", closed["reopen"])
+	require.Equal(t, "state", closed["close"])
+}
