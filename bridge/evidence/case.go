@@ -36,6 +36,21 @@ type Case struct {
 	Clocks      []Clock
 	Custody     []Custody
 	Missing     []Missing // what belongs to the incident and is not kept any more
+
+	// Unmasked says who let the originals of masked clips go along. Without it
+	// no clip may be Original.
+	Unmasked *Unmasking
+}
+
+// Unmasking is the decision of two people that a bundle holds pictures as they
+// were before masks were burnt in.
+type Unmasking struct {
+	By       string       `json:"by"` // who asked
+	Reason   string       `json:"reason"`
+	Second   string       `json:"second"` // who approved
+	Approval string       `json:"approval"`
+	At       bridge.Stamp `json:"at"`
+	Event    string       `json:"event"` // id of the access.unmasked in the journal, written before the first byte
 }
 
 // Opener opens a file from its start. An error that is fs.ErrNotExist puts
@@ -53,6 +68,7 @@ type Clip struct {
 	OffsetMS       float64 // of the camera's clock against the box's
 	UncertaintyMS  float64 // of From and To
 	Masked         bool
+	Original       bool   // it is the sealed recording before masks
 	OriginalSHA256 string // hex, of the recording before masks; may be empty
 	Open           Opener
 }

@@ -26,6 +26,7 @@ type Manifest struct {
 	Journal  Journal      `json:"journal"`
 	Missing  []Missing    `json:"missing"`
 	Clips    []ClipEntry  `json:"clips"`
+	Unmasked *Unmasking   `json:"unmasked,omitempty"` // who let originals go along
 }
 
 // KeyName says which key signed. ID is the SHA-256 of the public key as DER.
@@ -67,6 +68,7 @@ type ClipEntry struct {
 	OffsetMS       float64      `json:"offset_ms"`
 	UncertaintyMS  float64      `json:"uncertainty_ms"`
 	Masked         bool         `json:"masked"`
+	Original       bool         `json:"original,omitempty"` // as recorded, before masks
 	OriginalSHA256 string       `json:"original_sha256,omitempty"`
 	Unindexed      string       `json:"unindexed,omitempty"` // why there are no groups
 	Ranges         []Range      `json:"ranges"`
@@ -157,6 +159,9 @@ func decodeManifest(b []byte) (*Manifest, error) {
 			return nil, fmt.Errorf("read manifest: clip %q is not one of its files", c.Path)
 		}
 		seen[c.Path] = true
+		if c.Original && (m.Unmasked == nil || c.Masked) {
+			return nil, fmt.Errorf("read manifest: clip %q is an unmasked original, and nobody is named who let it go", c.Path)
+		}
 		if err := checkRanges(c.Ranges, size); err != nil {
 			return nil, fmt.Errorf("read manifest: clip %q: %w", c.Path, err)
 		}

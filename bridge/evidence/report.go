@@ -93,8 +93,11 @@ func (r *Report) printManifest(b *strings.Builder) {
 	if m.Reason != "" {
 		fmt.Fprintf(b, ": %s", plain(m.Reason))
 	}
-	groups, unindexed := 0, 0
+	groups, unindexed, originals := 0, 0, 0
 	for i := range m.Clips {
+		if m.Clips[i].Original {
+			originals++
+		}
 		for k := range m.Clips[i].Ranges {
 			if m.Clips[i].Ranges[k].Kind == kindGOP {
 				groups++
@@ -106,6 +109,9 @@ func (r *Report) printManifest(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, "\n  %d files looked at, %d clips among them with %d groups of pictures; %d events in %d lanes, %d of them without their data\n",
 		r.Files, len(m.Clips), groups, r.Events, r.Lanes, r.Withheld)
+	if u := m.Unmasked; u != nil {
+		fmt.Fprintf(b, "%sholds %d unmasked originals: asked for by %s, approved by %s, %s: %s\n", says, originals, plain(u.By), plain(u.Second), u.At, plain(u.Reason))
+	}
 	if r.Gaps > 0 {
 		fmt.Fprintf(b, "  the chain is checked between neighbours; in %d places others lie between that are not in the bundle\n", r.Gaps)
 	} else if r.Events > 0 {

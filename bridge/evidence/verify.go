@@ -63,6 +63,7 @@ type verifier struct {
 	report *Report
 	buf    []byte
 	clips  map[string]announced // by id and part, from the journal
+	freed  bool                 // the journal has the event that the manifest names for its originals
 }
 
 func (v *verifier) wrong(file, format string, args ...any) {
@@ -272,7 +273,15 @@ func seconds(ms int64) string { return fmt.Sprintf("%d.%03d", ms/1000, ms%1000) 
 // announcedAs compares a clip with what the journal told when it was made.
 func (v *verifier) announcedAs(c *ClipEntry, e *Entry) {
 	a, ok := v.clips[c.Clip+"/"+c.Part]
-	if ok && a.sha256 != e.SHA256 && a.original != e.SHA256 {
+	want := a.sha256
+	if c.Original {
+		want = a.original
+	}
+	switch {
+	case !ok || want == e.SHA256:
+	case c.Masked && a.original == e.SHA256:
+		v.wrong(e.Path, "it is called masked and is the unmasked original of clip %s part %s", plain(c.Clip), plain(c.Part))
+	default:
 		v.wrong(e.Path, "it is not the file that the journal announced as clip %s part %s: it was changed before it was exported", plain(c.Clip), plain(c.Part))
 	}
 }
@@ -303,6 +312,9 @@ func (v *verifier) journal() {
 	check.run(newLines(er), newLines(cr))
 	v.report.Events, v.report.Withheld = check.n, check.withheld
 	v.report.Lanes, v.report.Gaps = len(check.order.at), check.order.gaps
+	if u := v.report.Manifest.Unmasked; u != nil && !v.freed {
+		v.wrong(manifestName, "it names event %s as what let the unmasked originals go, and the journal in the bundle has no such event", plain(u.Event))
+	}
 	if m := v.report.Manifest.Journal; m.Events != check.n || m.Withheld != check.withheld {
 		v.wrong(eventsName, "it holds %d events, %d of them without data; the manifest says %d and %d", check.n, check.withheld, m.Events, m.Withheld)
 	}

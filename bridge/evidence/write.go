@@ -38,7 +38,7 @@ func Write(ctx context.Context, w io.Writer, c Case, key crypto.Signer) error {
 	b.m = Manifest{
 		Format: Format, Incident: c.Incident, Station: c.Station, Box: c.Box, Version: c.Version,
 		Made: c.Made, By: c.By, Reason: c.Reason, Drill: c.Drill,
-		Key: KeyName{Algorithm: "Ed25519", ID: KeyID(public)}, Missing: append([]Missing{}, c.Missing...), Clips: []ClipEntry{},
+		Key: KeyName{Algorithm: "Ed25519", ID: KeyID(public)}, Missing: append([]Missing{}, c.Missing...), Clips: []ClipEntry{}, Unmasked: c.Unmasked,
 	}
 	for _, step := range []func() error{b.texts, b.journal, b.files, b.clips, b.sums} {
 		if err := step(); err != nil {
@@ -183,14 +183,18 @@ func (b *writer) open(open Opener, m Missing) (io.ReadSeekCloser, error) {
 func (b *writer) clips() error {
 	for i := range b.c.Clips {
 		c := &b.c.Clips[i]
-		body, err := b.open(c.Open, Missing{What: "clip " + c.ID + " part " + c.Part})
+		folder, what := "clips", "clip "
+		if c.Original {
+			folder, what = "originals", "original of clip "
+		}
+		body, err := b.open(c.Open, Missing{What: what + c.ID + " part " + c.Part})
 		if err != nil {
 			return err
 		}
 		if body == nil {
 			continue
 		}
-		name := path.Join("clips", fmt.Sprintf("%03d-%s-%s.mp4", i+1, safe(c.ID), safe(c.Part)))
+		name := path.Join(folder, fmt.Sprintf("%03d-%s-%s.mp4", i+1, safe(c.ID), safe(c.Part)))
 		if err := errors.Join(b.clip(name, c, body), body.Close()); err != nil {
 			return err
 		}
@@ -205,7 +209,7 @@ func (b *writer) clip(name string, c *Clip, body io.ReadSeeker) error {
 	}
 	e := ClipEntry{
 		Path: name, Clip: c.ID, Part: c.Part, Camera: c.Camera, From: c.From, To: c.To, WantedFrom: c.WantedFrom,
-		Gaps: append([]Gap{}, c.Gaps...), OffsetMS: c.OffsetMS, UncertaintyMS: c.UncertaintyMS, Masked: c.Masked, OriginalSHA256: c.OriginalSHA256,
+		Gaps: append([]Gap{}, c.Gaps...), OffsetMS: c.OffsetMS, UncertaintyMS: c.UncertaintyMS, Masked: c.Masked, Original: c.Original, OriginalSHA256: c.OriginalSHA256,
 	}
 	e.Ranges, err = indexMovie(body, size)
 	if err == nil {
