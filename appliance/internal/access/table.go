@@ -94,6 +94,7 @@ func rules() []Rule {
 		{Method: "GET", Path: v + "/journal", Roles: leads},
 		{Method: "POST", Path: v + "/uplinks/:name/set-aside/:id/send", Roles: leads},
 		{Method: "POST", Path: v + "/incidents", Roles: workers},
+		{Method: "GET", Path: v + "/nearby", Roles: workers},
 		{Method: "GET", Path: v + "/incidents/:id/evidence.zip", Roles: leads},
 		{Method: "POST", Path: v + "/alerts/:id/shown", Roles: viewers},
 		{Method: "POST", Path: v + "/cameras/:id/whep", Roles: viewers},

@@ -47,7 +47,7 @@ func (s *Server) sendIncident(c *fiber.Ctx, status int, id string) error {
 	body := incidentAnswer{}
 	place, err := s.view(func(state *desk.State) {
 		if one := state.Incident(id); one != nil {
-			body.Incident = tidyIncident(one)
+			body.Incident, body.Actions = tidyIncident(one), one.Actions(callerOf(c).actor())
 			body.Alerts, body.Clips = full(state.AlertsOf(id)), tidyAll(s.visibleClips(callerOf(c), state.ClipsOf(id)), tidyClip)
 		}
 	})

@@ -190,6 +190,7 @@ type incidentAnswer struct {
 	Alerts     []*desk.Alert   `json:"alerts"`
 	Clips      []*desk.Clip    `json:"clips"`
 	Deliveries []EventDelivery `json:"deliveries"`
+	Actions    []desk.Action   `json:"actions"`
 }
 
 type warningAnswer struct {

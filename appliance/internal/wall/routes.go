@@ -78,6 +78,7 @@ func (s *Server) deskRoutes(r router) {
 	for _, verb := range desk.IncidentVerbs() {
 		r.post(apiV1+"/incidents/:id/"+verb, s.act(verb))
 	}
+	r.get(apiV1+"/nearby", s.nearby)
 	r.get(apiV1+"/tasks", s.tasks)
 	r.post(apiV1+"/tasks", s.issue)
 	r.get(apiV1+"/tasks/:id", s.task)

@@ -1256,6 +1256,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/nearby": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a report from a place would bind, made now */
+        get: operations["nearby"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1841,6 +1858,8 @@ export interface components {
             clips: components["schemas"]["Clip"][];
             /** @description of the newest events in the history that leave the box */
             deliveries: components["schemas"]["EventDelivery"][];
+            /** @description all verbs, as they stand for the caller */
+            actions: components["schemas"]["IncidentAction"][];
         };
         Report: {
             /** @enum {string} */
@@ -2321,6 +2340,36 @@ export interface components {
             by: string;
             reason?: string;
             at: components["schemas"]["Stamp"];
+        };
+        /** @description A verb on the incident, and why the caller cannot do it now */
+        IncidentAction: {
+            verb: string;
+            /**
+             * @description absent: possible; unanswered: somebody pressed again; own: it is the caller's already; taken: somebody else's, a lead may take it over; single: it has one alert
+             * @enum {string}
+             */
+            why?: "role" | "state" | "merged" | "unanswered" | "own" | "taken" | "single";
+            /** @description with close: those that close it now */
+            results?: string[];
+        };
+        /** @description A camera for a place; from and to are of the recording that is kept */
+        NearbyCamera: {
+            id: string;
+            /** @description from the place */
+            metres: number;
+            /** @description the place lies in its field of view */
+            sees: boolean;
+            from: components["schemas"]["Stamp"];
+            to: components["schemas"]["Stamp"];
+        };
+        /** @description What a report from a place binds; without a position nobody knows where that is, and nothing is bound */
+        Nearby: {
+            as_of: components["schemas"]["AsOf"];
+            place: components["schemas"]["PlaceRef"];
+            position?: components["schemas"]["Position"];
+            cameras: components["schemas"]["NearbyCamera"][];
+            /** @description the open one that such a report would join; absent: it opens its own */
+            incident?: string;
         };
     };
     responses: {
@@ -4803,6 +4852,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SheetChange"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    nearby: {
+        parameters: {
+            query?: {
+                /** @description as in a report: id or name of a place, name of a pillar or a camera, or free text */
+                place?: string;
+                /** @description degrees; counts more than the place's own */
+                lat?: number;
+                /** @description degrees */
+                lon?: number;
+                /** @description of the report */
+                kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Nearby"];
                 };
             };
             default: components["responses"]["Problem"];
