@@ -55,6 +55,8 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.holdChanged)
 	case TypeLookOpened, TypeLooked:
 		return with(e, s.accessed)
+	case TypeRequested, TypeApproved, TypeWithdrawn, TypeExpired, TypeUnmasked:
+		return with(e, s.approvalChanged)
 	case TypeClipReady, TypeClipUploaded, TypeClipEvicted:
 		return with(e, s.clipChanged)
 	case TypeUplinkSetAside:

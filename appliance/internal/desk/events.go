@@ -249,6 +249,8 @@ type AccessFact struct {
 	Remote string       `json:"remote"`
 	Why    string       `json:"why"`
 	Note   string       `json:"note,omitempty"` // what else is to be known of it
+
+	Approval *Approval `json:"approval,omitempty"` // what became of a request that needs two people
 }
 
 // ReceiptFact is the data of receipt.… events.
@@ -354,5 +356,5 @@ func incidentChanges() []string {
 
 // accessKinds are what people do that is told in lane local.
 func accessKinds() []string {
-	return []string{"login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user", "requested", "approved", "withdrawn"}
+	return []string{"login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user", "requested", "approved", "withdrawn", "expired"}
 }

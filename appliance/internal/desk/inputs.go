@@ -186,6 +186,7 @@ type Result struct {
 	Alert     string
 	Task      string
 	Hold      string
+	Approval  *Approval // the request that the input made or changed
 	// Warning is for health: the input was taken, but something is odd (a
 	// pillar uses the id of another press).
 	Warning string

@@ -43,6 +43,8 @@ type kept struct {
 	// SetAside is what headquarters refused and nobody sent again, oldest
 	// first; the list is made anew with every change.
 	SetAside []SetAside `json:"set_aside,omitempty"`
+	// Approvals wait for a second lead, or ended lately; made anew with every change.
+	Approvals []Approval `json:"approvals,omitempty"`
 }
 
 // NewState is the state before the first event.
@@ -63,6 +65,13 @@ func Restore(b []byte) (*State, error) {
 	}
 	if s.k.Version != stateVersion {
 		return nil, fmt.Errorf("read state: version %d, want %d", s.k.Version, stateVersion)
+	}
+	for id, old := range s.k.Tasks {
+		if old.Kind == "" { // a checkpoint from before kinds
+			task := *old
+			task.Kind = PlainTask
+			s.k.Tasks[id] = &task
+		}
 	}
 	s.ix.build(&s.k)
 	return s, nil

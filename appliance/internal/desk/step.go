@@ -17,6 +17,7 @@ import (
 // Answer is what a step says besides its events.
 type Answer struct {
 	Incident, Alert, Task, Hold string
+	Approval                    *Approval
 	Duplicate                   bool
 	Warning                     string
 }
@@ -137,6 +138,8 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.clipMoved(TypeClipUploaded, in.Clip, in.Part, in.Location, "")
 	case ClipEvictedIn:
 		return t.clipMoved(TypeClipEvicted, in.Clip, in.Part, "", in.Why)
+	case ApprovalIn:
+		return t.approval(in)
 	case AccessIn:
 		return t.access(in)
 	case ReceiptIn:

@@ -83,6 +83,7 @@ func (t *step) tick() {
 	t.escalateUnshown()
 	t.escalateIncidents()
 	t.superviseTasks()
+	t.expireApprovals()
 }
 
 func (t *step) escalateIncidents() {

@@ -88,13 +88,22 @@ func (s *State) Now() bridge.Stamp { return s.k.Now }
 // Config is the hash of the configuration that the newest start named.
 func (s *State) Config() string { return s.k.Config }
 
-// Deadline is when the next incident escalates or task is overdue; zero when
-// none does.
+// Deadline is when the next thing is due: an incident's limit, a task's, a
+// request's that waits for two people; zero when none is.
 func (s *State) Deadline() bridge.Stamp {
-	if len(s.ix.deadlines) == 0 {
-		return bridge.Stamp{}
+	next := s.k.approvalDeadline()
+	if len(s.ix.deadlines) > 0 {
+		next = sooner(next, s.ix.deadlines[0].at)
 	}
-	return s.ix.deadlines[0].at
+	return next
+}
+
+// sooner is the earlier of two deadlines; zero is none.
+func sooner(a, b bridge.Stamp) bridge.Stamp {
+	if a.IsZero() || !b.IsZero() && b.Before(a.Time) {
+		return b
+	}
+	return a
 }
 
 // Incident is the incident, or nil.
