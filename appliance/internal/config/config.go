@@ -24,18 +24,21 @@ type Config struct {
 	Cameras  []Camera `yaml:"cameras"`
 	// RenditionsMax is how many cameras with masks are shown as video; 0: as
 	// many as the box has the cores for. The others are stills.
-	RenditionsMax int              `yaml:"renditions_max"`
-	Pillars       []Pillar         `yaml:"pillars"`
-	Drones        []Drone          `yaml:"drones"`
-	Uplinks       []Uplink         `yaml:"uplinks"`
-	Upload        Upload           `yaml:"upload"`
-	Places        []Place          `yaml:"places"`
-	Limits        map[string]Limit `yaml:"limits"` // by priority
-	Alerts        Alerts           `yaml:"alerts"`
-	Points        Points           `yaml:"points"`
-	Persons       []Person         `yaml:"persons"`
-	Teams         []Team           `yaml:"teams"`
-	Shifts        []Shift          `yaml:"shifts"`
+	RenditionsMax int        `yaml:"renditions_max"`
+	Pillars       []Pillar   `yaml:"pillars"`
+	Drones        []Drone    `yaml:"drones"`
+	Uplinks       []Uplink   `yaml:"uplinks"`
+	Upload        Upload     `yaml:"upload"`
+	Places        []Place    `yaml:"places"`
+	Limits        Limits     `yaml:"limits"`
+	Templates     []Template `yaml:"templates"`
+	Alerts        Alerts     `yaml:"alerts"`
+	Points        Points     `yaml:"points"`
+	Persons       []Person   `yaml:"persons"`
+	Teams         []Team     `yaml:"teams"`
+	Shifts        []Shift    `yaml:"shifts"`
+	RoutingFile   string     `yaml:"routing_file"` // partners and classes, shared by a district's stations
+	Routing       Routing    `yaml:"routing"`
 
 	location *time.Location
 	digest   string
@@ -44,7 +47,7 @@ type Config struct {
 // Location is the station's time zone.
 func (c *Config) Location() *time.Location { return c.location }
 
-// Digest is the SHA-256 of the file as it was read, "sha256:" and hex: the
+// Digest is the SHA-256 of the files as they were read, "sha256:" and hex: the
 // configuration's name in events.
 func (c *Config) Digest() string { return c.digest }
 
@@ -270,14 +273,6 @@ type Place struct {
 	Polygon     [][2]float64 `yaml:"polygon"` // lat, lon
 }
 
-// Limit is how long an incident of one priority may stay in a state.
-type Limit struct {
-	Open         Duration `yaml:"open"`
-	Acknowledged Duration `yaml:"acknowledged"`
-	Dispatched   Duration `yaml:"dispatched"`
-	OnScene      Duration `yaml:"on_scene"`
-}
-
 // Default is the configuration of a box with nothing attached. Cameras,
 // pillars, drones and uplinks get their own defaults when they are read.
 func Default() Config {
@@ -300,12 +295,7 @@ func Default() Config {
 		Auth:     Auth{IdleLock: Duration(15 * time.Minute)},
 		Alerts:   defaultAlerts(),
 		Points:   Points{InTime: 10, Late: 4},
-		Limits: map[string]Limit{
-			"P0": {Open: Duration(time.Minute), Acknowledged: Duration(5 * time.Minute), Dispatched: Duration(10 * time.Minute), OnScene: Duration(2 * time.Hour)},
-			"P1": {Open: Duration(3 * time.Minute), Acknowledged: Duration(10 * time.Minute), Dispatched: Duration(20 * time.Minute), OnScene: Duration(4 * time.Hour)},
-			"P2": {Open: Duration(15 * time.Minute), Acknowledged: Duration(time.Hour), Dispatched: Duration(2 * time.Hour), OnScene: Duration(8 * time.Hour)},
-			"P3": {Open: Duration(12 * time.Hour), Acknowledged: Duration(24 * time.Hour)},
-		},
+		Limits:   defaultLimits(),
 	}
 }
 

@@ -47,8 +47,8 @@ func TestGoodConfigurationIsCompletedWithDefaults(t *testing.T) {
 	require.Equal(t, "P2", cam.Rules[0].Priority)
 	require.Equal(t, "secret", c.Pillars[0].Password)
 	require.Equal(t, "receipt", c.Uplinks[0].Confirm)
-	require.Equal(t, 30*time.Second, time.Duration(c.Limits["P0"].Open))
-	require.Equal(t, 5*time.Minute, time.Duration(c.Limits["P0"].Acknowledged), "the other fields keep their defaults")
+	require.Equal(t, 30*time.Second, time.Duration(c.Limits.P0.Open))
+	require.Equal(t, 5*time.Minute, time.Duration(c.Limits.P0.Acknowledged), "the other fields keep their defaults")
 	require.Equal(t, "Asia/Shanghai", c.Location().String())
 	require.Contains(t, c.Digest(), "sha256:")
 }
@@ -108,7 +108,7 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		{"limits: {P0", "alerts: {span: 30s}\nlimits: {P0", "alerts.span: 30s; write at least alerts.window (2m0s)"},
 		{"limits: {P0", "alerts: {fold_after: 1}\nlimits: {P0", "alerts.fold_after: 1 is not within 2 and 1000"},
 		{"limits: {P0", "points: {late: 200}\nlimits: {P0", "points.late: 200 is not within 0 and 100"},
-		{"limits: {P0", "limits: {P9", `limits.P9: "P9"; write one of P0, P1, P2, P3`},
+		{"limits: {P0", "limits: {P9", `limits.P9: unknown key (line 13); known here: P0, P1, P2, P3, overdue`},
 		{"pre_roll: 10s", "pre_roll: 10s\n    pre_roll: 11s", "cameras[0].pre_roll: stands twice"},
 		{"\ndata:", "\n  data: [", "yaml: "},
 	} {

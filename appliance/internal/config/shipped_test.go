@@ -23,6 +23,7 @@ func TestShippedFileShowsTheDefaults(t *testing.T) {
 	want.Station.ID = "jingdong"
 	want.Data.Journal.Dir = "/var/lib/watchpost/journal"
 	want.Cameras, want.Pillars, want.Drones, want.Uplinks, want.Places = []Camera{}, []Pillar{}, []Drone{}, []Uplink{}, []Place{}
+	want.Templates = []Template{}
 	want.Persons, want.Teams, want.Shifts = []Person{}, []Team{}, []Shift{}
 	want.location, want.digest = got.location, got.digest
 	require.Equal(t, &want, got)
@@ -31,7 +32,7 @@ func TestShippedFileShowsTheDefaults(t *testing.T) {
 func TestShippedFileShowsEveryKeyAndItsExamplesAreValid(t *testing.T) {
 	text, err := os.ReadFile(shipped)
 	require.NoError(t, err)
-	full := regexp.MustCompile(`(?m)^(cameras|pillars|drones|uplinks|places|persons|teams|shifts): \[\]\n`).ReplaceAllString(string(text), "")
+	full := regexp.MustCompile(`(?m)^(cameras|pillars|drones|uplinks|places|templates|persons|teams|shifts): \[\]\n`).ReplaceAllString(string(text), "")
 	full = strings.ReplaceAll(full, "#~", "")
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "secrets"), 0o700))

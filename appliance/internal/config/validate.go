@@ -56,11 +56,11 @@ func (c *Config) validate(can Supported, ps *Problems) {
 		}
 	}
 	c.validateForces(ps)
+	c.validateRouting(ps)
 	c.Alerts.validate(ps)
 	c.Points.validate(ps)
-	for priority := range c.Limits {
-		oneOf("limits."+priority, priority, []string{"P0", "P1", "P2", "P3"}, ps)
-	}
+	c.Limits.validate(ps)
+	c.validateTemplates(ps)
 }
 
 func (c *Config) validateStation(ps *Problems) {

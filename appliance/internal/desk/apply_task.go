@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"strings"
@@ -81,7 +82,7 @@ func (s *State) taskIssued(e *bridge.Event, data *TaskIssued) {
 	}
 	s.k.TaskCount++
 	s.putTask(&Task{
-		ID: data.Task, Number: s.k.TaskCount, State: Issued, Priority: data.Priority, Drill: e.Drill, Incident: data.Incident,
+		ID: data.Task, Number: s.k.TaskCount, Kind: cmp.Or(data.Kind, PlainTask), State: Issued, Priority: data.Priority, Drill: e.Drill, Incident: data.Incident,
 		Template: data.Template, To: data.To, Note: data.Note, By: data.By, Uplink: data.Uplink, HQID: data.HQID,
 		IssuedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit,
 	}, e, TaskStep{By: data.By, State: Issued, Note: data.Note})

@@ -23,7 +23,9 @@ type Setup struct {
 	Persons      []Person
 	Teams        []Team
 	Shifts       []Shift
-	Limits       Limits // missing entries are taken from DefaultLimits
+	Templates    []Template   // standard pieces of work
+	Overdue      OverdueLimit // zero: DefaultOverdue
+	Limits       Limits       // missing entries are taken from DefaultLimits
 	// Window is how long after its last sign a sighting on the same camera
 	// still belongs to the same incident. Default 120 s.
 	Window time.Duration
@@ -128,15 +130,16 @@ const (
 // Rules is a Setup made ready for Step: checked, completed, indexed. It does
 // not change.
 type Rules struct {
-	setup   Setup
-	cameras map[string]*Camera
-	pillars map[string]*Pillar
-	drones  map[string]*Drone
-	places  map[string]*Place
-	persons map[string]*Person
-	users   map[string]*Person // by login name
-	teams   map[string]*Team
-	bound   map[string][]string // pillar → cameras
+	setup     Setup
+	cameras   map[string]*Camera
+	pillars   map[string]*Pillar
+	drones    map[string]*Drone
+	places    map[string]*Place
+	persons   map[string]*Person
+	users     map[string]*Person // by login name
+	teams     map[string]*Team
+	templates map[string]*Template
+	bound     map[string][]string // pillar → cameras
 }
 
 // NewRules checks the setup: ids are unique, and what is referred to exists.
@@ -144,7 +147,7 @@ func NewRules(setup Setup) (*Rules, error) {
 	r := &Rules{
 		setup: setup, cameras: map[string]*Camera{}, pillars: map[string]*Pillar{},
 		drones: map[string]*Drone{}, places: map[string]*Place{},
-		persons: map[string]*Person{}, users: map[string]*Person{}, teams: map[string]*Team{}, bound: map[string][]string{},
+		persons: map[string]*Person{}, users: map[string]*Person{}, teams: map[string]*Team{}, templates: map[string]*Template{}, bound: map[string][]string{},
 	}
 	r.complete()
 	for i := range r.setup.Cameras {
@@ -180,6 +183,9 @@ func NewRules(setup Setup) (*Rules, error) {
 		if len(p.Cameras) == 0 && p.Position != nil {
 			r.bound[p.ID] = r.Nearest(*p.Position)
 		}
+	}
+	if err := r.indexTemplates(); err != nil {
+		return nil, err
 	}
 	return r, r.indexForces()
 }

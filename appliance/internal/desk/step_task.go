@@ -87,7 +87,7 @@ func (t *step) issue(in TaskIn, hit *bridge.Record) error {
 		return err
 	}
 	data := TaskIssued{
-		Schema: schema, Task: t.id(), Incident: in.Incident, Template: in.Template, To: in.To, By: in.By.Name, Note: in.Note,
+		Schema: schema, Task: t.id(), Kind: t.r.kindOf(in), Incident: in.Incident, Template: in.Template, To: in.To, By: in.By.Name, Note: in.Note,
 		Priority: in.Priority, Limit: bridge.At(in.Limit), Uplink: in.Uplink, HQID: in.HQID, Config: t.r.setup.Config,
 	}
 	drill := false

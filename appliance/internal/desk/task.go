@@ -34,6 +34,7 @@ func (s TaskState) running() bool { return slices.Contains(owing(), s) }
 type Task struct {
 	ID         string       `json:"id"`
 	Number     uint64       `json:"number"` // for people: counts from 1 in an epoch
+	Kind       TaskKind     `json:"kind"`
 	State      TaskState    `json:"state"`
 	Priority   string       `json:"priority"`
 	Drill      bool         `json:"drill"`

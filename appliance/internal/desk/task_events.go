@@ -35,6 +35,7 @@ func taskChanges() []string {
 type TaskIssued struct {
 	Schema   int          `json:"schema"`
 	Task     string       `json:"task"`
+	Kind     TaskKind     `json:"kind,omitempty"` // of a journal before kinds: "", a task
 	Incident string       `json:"incident"`
 	Template string       `json:"template"`
 	To       string       `json:"to"`

@@ -6,8 +6,9 @@ import (
 
 // TaskIn issues a task: from the room, or (HQID and Uplink) from above.
 type TaskIn struct {
-	Template    string // free until templates are configured
-	To          string // likewise: a person, a team, a partner
+	Kind        TaskKind // "" is the template's; without one by whom it is from and for: instruction, work_order, task
+	Template    string   // id of a configured one; from above also any word
+	To          string   // a person, a team, a partner, an uplink's name, a user
 	Limit       time.Time
 	Note        string // what is to be done, ≤ 4 KiB
 	Incident    string // "" belongs to none

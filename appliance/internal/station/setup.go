@@ -36,12 +36,14 @@ func deskSetup(c *config.Config) desk.Setup {
 		s.Places = append(s.Places, desk.Place{ID: p.ID, Name: p.Name, AddressCode: p.AddressCode, Beat: p.Beat, Polygon: p.Polygon})
 	}
 	forces(c, &s)
-	for priority, l := range c.Limits {
+	for priority, l := range c.Limits.ByPriority() {
 		s.Limits[priority] = map[desk.IncidentState]time.Duration{
 			desk.Open: time.Duration(l.Open), desk.Acknowledged: time.Duration(l.Acknowledged),
 			desk.Dispatched: time.Duration(l.Dispatched), desk.OnScene: time.Duration(l.OnScene),
 		}
 	}
+	s.Overdue = desk.OverdueLimit{Count: c.Limits.Overdue.Count, Within: time.Duration(c.Limits.Overdue.Within)}
+	s.Templates = deskTemplates(c.Templates)
 	return s
 }
 
