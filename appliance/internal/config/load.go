@@ -48,6 +48,7 @@ func Parse(text []byte, dir string, can Supported) (*Config, error) {
 	if len(root.Content) > 0 {
 		decode(root.Content[0], reflect.ValueOf(&c).Elem(), "", &ps)
 	}
+	text = append(slices.Clone(text), c.loadRouting(dir, &ps)...)
 	sum := sha256.Sum256(text)
 	c.digest = "sha256:" + hex.EncodeToString(sum[:])
 	c.resolve(dir, &ps)
@@ -90,6 +91,7 @@ func (c *Config) resolve(dir string, ps *Problems) {
 		}
 	}
 	c.resolveForces(abs, ps)
+	c.resolveRouting(ps)
 	for i := range c.Drones {
 		if c.Drones[i].Name == "" {
 			c.Drones[i].Name = c.Drones[i].ID
