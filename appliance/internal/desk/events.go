@@ -327,6 +327,8 @@ func DataTypes() map[string]any {
 		TypeJournalRetired: JournalRetired{}, TypeJournalErased: JournalErased{}, TypeUplinkSuspended: UplinkSuspended{}, TypeUplinkResumed: UplinkSuspended{},
 	}
 	types[TypeIncidentScored] = IncidentScored{}
+	types[TypeReviewDay], types[TypeReviewPeople] = ReviewDay{}, ReviewPeople{}
+	types[TypeDutyChanged] = DutyChanged{}
 	for _, t := range incidentChanges() {
 		types[t] = IncidentChanged{}
 	}

@@ -70,6 +70,8 @@ func Keys(in Input) []string {
 		return []string{retiredKey(in.Through)}
 	case ErasedIn:
 		return []string{erasedKey(in)}
+	case ReviewIn:
+		return []string{in.key()}
 	case ResentIn:
 		if in.Idempotency != "" {
 			return []string{idemKey(in.By, in.Idempotency)}
@@ -79,6 +81,10 @@ func Keys(in Input) []string {
 			return []string{idemKey(in.By, in.Idempotency)}
 		}
 	case ReleaseIn:
+		if in.Idempotency != "" {
+			return []string{idemKey(in.By, in.Idempotency)}
+		}
+	case DutyIn:
 		if in.Idempotency != "" {
 			return []string{idemKey(in.By, in.Idempotency)}
 		}
@@ -128,6 +134,8 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.hold(in, hit)
 	case ReleaseIn:
 		return t.release(in, hit)
+	case DutyIn:
+		return t.duty(in, hit)
 	case EvictedIn:
 		return t.evicted(in)
 	case ForecastIn:
@@ -156,6 +164,8 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.erased(in, hit)
 	case SuspendedIn:
 		return t.suspended(in)
+	case ReviewIn:
+		return t.reviewed(in, hit)
 	case StartedIn:
 		return t.started(in)
 	case clockIn:
