@@ -53,6 +53,8 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.blindChanged)
 	case TypeHoldPlaced, TypeHoldReleased:
 		return with(e, s.holdChanged)
+	case TypeDutyChanged:
+		return with(e, s.dutyChanged)
 	case TypeLookOpened, TypeLooked:
 		return with(e, s.accessed)
 	case TypeRequested, TypeApproved, TypeWithdrawn, TypeExpired, TypeUnmasked:

@@ -16,7 +16,8 @@ import (
 // FuzzApply: whatever a journal holds, the fold neither panics nor leaves a
 // state that a checkpoint cannot give back. Each line is a type and its data.
 func FuzzApply(f *testing.F) {
-	r := newRoom(f)
+	r := staffedRoom(f)
+	r.do(desk.DutyIn{Team: "t1", On: true, Reason: "r", By: lead("li")})
 	_, pressed := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
 	r.do(sighting("s1", vision.Raised, "gate", "intrusion", r.now, r.now))
 	r.after(2 * time.Second).do(sighting("s1", vision.Ended, "gate", "intrusion", r.now, r.now))

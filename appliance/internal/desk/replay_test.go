@@ -31,7 +31,7 @@ func seed(t testing.TB) uint64 {
 
 // hasty folds early and waits for screens.
 func hasty() desk.Setup {
-	s := setup()
+	s := staffed()
 	s.FoldAfter, s.FloodIncidents, s.ShownWithin = 3, 1, 2*time.Second
 	return s
 }
@@ -118,6 +118,12 @@ func (c *chance) input() desk.Input {
 	}
 	if c.IntN(8) == 0 {
 		return desk.StartedIn{Version: "1", Boot: "b", Config: "sha256:x"}
+	}
+	if c.IntN(4) == 0 {
+		return desk.DutyIn{
+			Person: []string{"he", "zhangwei", ""}[c.IntN(3)], Team: []string{"", "", "t1"}[c.IntN(3)], On: c.IntN(2) == 0, By: c.actor(),
+			Until: now.Add(time.Duration(c.IntN(50)) * time.Hour), Reason: "r", Idempotency: []string{"", fmt.Sprint("a", c.IntN(50))}[c.IntN(2)],
+		}
 	}
 	return desk.Tick{}
 }

@@ -43,6 +43,9 @@ type kept struct {
 	// SetAside is what headquarters refused and nobody sent again, oldest
 	// first; the list is made anew with every change.
 	SetAside []SetAside `json:"set_aside,omitempty"`
+	// Duty are the words in force on who is on duty, oldest first; made anew
+	// with every change.
+	Duty []DutyWord `json:"duty,omitempty"`
 	// Approvals wait for a second lead, or ended lately; made anew with every change.
 	Approvals []Approval `json:"approvals,omitempty"`
 }
