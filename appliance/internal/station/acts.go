@@ -51,7 +51,7 @@ func (s *Station) erasable(_ context.Context, subject string) error {
 
 // eraseByLaw writes the decision; the worker of retention carries it out when
 // checkpoints cover the event.
-func (s *Station) eraseByLaw(ctx context.Context, a access.Approval) error {
+func (s *Station) eraseByLaw(ctx context.Context, a desk.Approval) error {
 	lane, sequence, err := eventOf(a.Subject)
 	if err != nil {
 		return err

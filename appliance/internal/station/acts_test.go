@@ -5,7 +5,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/watchpost-edge/watchpost/appliance/internal/access"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -26,7 +25,7 @@ func TestErasingByLawTakesTheDataAndKeepsTheChain(t *testing.T) {
 		}
 	}
 	require.NoError(t, erase.Check(t.Context(), "alarm/2"))
-	require.NoError(t, erase.Do(t.Context(), access.Approval{Act: wall.ActErase, Subject: "alarm/2", Reason: "court order 7", By: "lead", Second: "zhou"}))
+	require.NoError(t, erase.Do(t.Context(), desk.Approval{Act: wall.ActErase, Subject: "alarm/2", Reason: "court order 7", By: "lead", Second: "zhou"}))
 	work(t, s)
 	found, err := s.journal.ReadLane(bridge.Alarm, 1, 1)
 	require.NoError(t, err)

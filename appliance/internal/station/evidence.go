@@ -19,6 +19,7 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/evidence"
 )
@@ -30,12 +31,12 @@ const (
 
 // Export writes a signed bundle of an incident that the room holds (wall's
 // exporter).
-func (s *Station) Export(ctx context.Context, incident, by, reason string, w io.Writer) error {
-	b := &caseBuilder{s: s, id: incident, own: map[string]bool{}, stills: map[string]bool{}, looks: map[string]int{}}
+func (s *Station) Export(ctx context.Context, want wall.Bundle, w io.Writer) error {
+	b := &caseBuilder{s: s, id: want.Incident, unmask: want.Unmasked != nil, own: map[string]bool{}, stills: map[string]bool{}, looks: map[string]int{}}
 	if err := b.gather(ctx); err != nil {
-		return fmt.Errorf("gather evidence of %s: %w", incident, err)
+		return fmt.Errorf("gather evidence of %s: %w", want.Incident, err)
 	}
-	b.c.By, b.c.Reason = by, reason
+	b.c.By, b.c.Reason, b.c.Unmasked = want.By, want.Reason, unmaskedBy(want)
 	return evidence.Write(ctx, w, b.c, s.signer)
 }
 
@@ -45,6 +46,7 @@ func (s *Station) Export(ctx context.Context, incident, by, reason string, w io.
 type caseBuilder struct {
 	s         *Station
 	id        string
+	unmask    bool // the originals of masked clips go along
 	c         evidence.Case
 	inc       *desk.Incident
 	parts     map[string]*desk.Incident // by id: it, and those that were merged into it
@@ -153,6 +155,7 @@ func (b *caseBuilder) pictures() {
 			one.Gaps = append(one.Gaps, evidence.Gap{From: g.From, To: g.To, Why: g.Why})
 		}
 		b.c.Clips = append(b.c.Clips, one)
+		b.original(c, one)
 		// A clip records the box's clock minus the camera's.
 		clock := evidence.Clock{Device: c.Camera, At: c.ReadyAt, OffsetMS: c.OffsetMS, UncertaintyMS: c.UncertaintyMS, How: "RTCP sender reports, while clip " + c.ID + " was recorded"}
 		if !clocks[c.ID] {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/evidence"
 )
@@ -14,7 +15,7 @@ import (
 // custodyKinds are the accesses that put pictures into somebody's hand, or let
 // them: the words of the custody list.
 func custodyKinds() []string {
-	return []string{"look_opened", "looked", "exported", "requested", "approved", "withdrawn", "unmasked"}
+	return []string{"look_opened", "looked", "exported", "requested", "approved", "withdrawn", "expired", "unmasked"}
 }
 
 // handled notes who had the incident's pictures in hand: its clips, stills and
@@ -27,11 +28,11 @@ func (b *caseBuilder) handled(e *bridge.Event) bool {
 	}
 	entry := evidence.Custody{At: e.RecordedTime, By: data.By, What: what, Of: strings.TrimSpace(data.Camera + " " + data.Why), Event: e.ID}
 	subject, reason, exported := b.exported(data.Why)
-	asked, unmask := approvalFor(data.Why)
+	asked, unmask := approvalOf(&data)
 	switch {
 	case exported:
 		entry.Of, entry.Reason = "incidents/"+subject, reason
-	case unmask && b.clipIs(strings.TrimPrefix(asked.subject, "clips/")):
+	case unmask && (b.clipIs(strings.TrimPrefix(asked.subject, "clips/")) || b.parts[strings.TrimPrefix(asked.subject, "incidents/")] != nil):
 		entry.Of, entry.Reason, entry.Second = strings.TrimSpace(data.Camera+" original of "+asked.subject), asked.reason, asked.second
 	case !b.its(&data):
 		return false
@@ -78,11 +79,19 @@ func (b *caseBuilder) custody(data *desk.AccessFact, entry evidence.Custody) {
 // wall writes it).
 func evidenceOf(incident string) string { return "evidence of incidents/" + incident + ": " }
 
-// unmasking is how an approval to unmask reads in lane local (package wall
-// writes it): who asked and who approved, once somebody has, what and why.
+// unmasking is how an approval to unmask read in lane local before its event
+// carried it as data: who asked and who approved, once somebody had, what and why.
 var unmasking = regexp.MustCompile(`^(?:could not be done: .*: )?(?:asked by .*?, approved by (.*?): )?unmask (clips/[^:]+): (.*?)(?: \([^()]*\)?)?$`)
 
 type approval struct{ subject, reason, second string }
+
+// approvalOf is the approval to unmask that an access is about.
+func approvalOf(data *desk.AccessFact) (approval, bool) {
+	if a := data.Approval; a != nil {
+		return approval{subject: a.Subject, reason: a.Reason, second: a.Second}, a.Act == wall.ActUnmask
+	}
+	return approvalFor(data.Why)
+}
 
 func approvalFor(why string) (approval, bool) {
 	m := unmasking.FindStringSubmatch(why)

@@ -18,6 +18,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/evidence"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -87,7 +88,7 @@ func TestExportIsWhole(t *testing.T) {
 	eventually(t, func() bool { return c.forwarder.Status()[0].Lag[bridge.Alarm] == 0 })
 
 	var bundle bytes.Buffer
-	require.NoError(t, c.Export(t.Context(), c.press.Incident, "wu", "for the court", &bundle))
+	require.NoError(t, c.Export(t.Context(), wall.Bundle{Incident: c.press.Incident, By: "wu", Reason: "for the court"}, &bundle))
 	public, ok := c.signer.Public().(ed25519.PublicKey)
 	require.True(t, ok)
 	report, err := evidence.Verify(context.Background(), bytes.NewReader(bundle.Bytes()), int64(bundle.Len()), public)
@@ -117,7 +118,7 @@ func TestExportIsWhole(t *testing.T) {
 	require.False(t, report.Good())
 
 	var unknown *desk.NotFoundError
-	require.ErrorAs(t, c.Export(t.Context(), "none", "wu", "x", &bundle), &unknown)
+	require.ErrorAs(t, c.Export(t.Context(), wall.Bundle{Incident: "none", By: "wu", Reason: "x"}, &bundle), &unknown)
 }
 
 // What was merged into an incident is in its bundle: the clip with the events
@@ -139,7 +140,7 @@ func TestExportHoldsWhatWasMerged(t *testing.T) {
 	tell(desk.ActionIn{Incident: kept, Verb: "merge", Other: other, Reason: "the same", By: wu})
 
 	var bundle bytes.Buffer
-	require.NoError(t, c.Export(t.Context(), kept, "wu", "for the court", &bundle))
+	require.NoError(t, c.Export(t.Context(), wall.Bundle{Incident: kept, By: "wu", Reason: "for the court"}, &bundle))
 	text := bundle.String()
 	require.Contains(t, text, "clips/"+id, "the event that says what the clip's bytes are")
 	require.Contains(t, text, c.press.Events[0].Event.ID, "the press")

@@ -139,7 +139,7 @@ func (s *Station) releasable(ctx context.Context, id string) error {
 }
 
 // releaseHold is done when a second lead has approved it.
-func (s *Station) releaseHold(ctx context.Context, a access.Approval) error {
+func (s *Station) releaseHold(ctx context.Context, a desk.Approval) error {
 	_, err := s.desk.Handle(ctx, desk.ReleaseIn{
 		Hold: a.Subject, Reason: a.Reason, By: desk.Actor{Name: a.By, Role: string(access.Lead)}, Second: a.Second, Idempotency: "release-" + a.ID,
 	})

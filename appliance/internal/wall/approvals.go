@@ -8,13 +8,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/access"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
-	"github.com/watchpost-edge/watchpost/bridge"
 )
 
 // Act is something that one lead asks for and another one approves.
@@ -23,12 +21,12 @@ type Act struct {
 	Check func(ctx context.Context, subject string) error
 	// Do does it, once, as soon as it is approved. nil: the approval is a
 	// grant, which who asked takes with one request (Server.granted).
-	Do func(ctx context.Context, a access.Approval) error
+	Do func(ctx context.Context, a desk.Approval) error
 }
 
 // Names of the acts.
 const (
-	ActUnmask      = "unmask"       // a grant; subject clips/{id}/{part}
+	ActUnmask      = "unmask"       // a grant; subject clips/{id}/{part}, or incidents/{id}: its evidence with all originals
 	ActReleaseHold = "release_hold" // subject: the hold's
 	ActErase       = "erase"        // subject {lane}/{sequence}: the data of one event, as law demands
 )
@@ -39,44 +37,33 @@ type approvalBody struct {
 	Reason  string `json:"reason"`
 }
 
-type approvalAnswer struct {
-	ID      string       `json:"id"`
-	Act     string       `json:"act"`
-	Subject string       `json:"subject"`
-	Reason  string       `json:"reason"`
-	By      string       `json:"by"`
-	Second  string       `json:"second"` // empty while it waits
-	At      bridge.Stamp `json:"at"`
-	Expires bridge.Stamp `json:"expires_at"`
-}
-
 type approvalResult struct {
-	AsOf     string         `json:"as_of"`
-	Approval approvalAnswer `json:"approval"`
+	AsOf     string        `json:"as_of"`
+	Approval desk.Approval `json:"approval"`
 }
 
-func toApproval(a access.Approval) approvalAnswer {
-	return approvalAnswer{
-		ID: a.ID, Act: a.Act, Subject: a.Subject, Reason: a.Reason, By: a.By, Second: a.Second, At: bridge.At(a.At), Expires: bridge.At(a.Expires),
-	}
-}
-
-// about is how an approval reads in lane local.
-func about(a access.Approval) string {
-	text := a.Act + " " + a.Subject + ": " + a.Reason + " (" + a.ID + ")"
-	if a.Second != "" {
-		text = "asked by " + a.By + ", approved by " + a.Second + ": " + text
-	}
-	return text
-}
-
+// approvalList are those that wait or are granted; with ended=true also what
+// became of the others lately.
 func (s *Server) approvalList(c *fiber.Ctx, _ caller) error {
-	list := s.approvals.List()
-	items := make([]approvalAnswer, len(list))
-	for i, a := range list {
-		items[i] = toApproval(a)
+	ended := c.Query("ended") == "true"
+	var items []desk.Approval
+	place, err := s.view(func(state *desk.State) {
+		for _, a := range state.Approvals() {
+			if ended || a.State == desk.ApprovalWaits || a.State == desk.ApprovalGranted {
+				items = append(items, a)
+			}
+		}
+	})
+	if err != nil {
+		return err
 	}
-	return sendPage(s, c, s.o.Journal.Last(), items, func(a approvalAnswer) string { return a.ID })
+	return sendPage(s, c, place, items, func(a desk.Approval) string { return a.ID })
+}
+
+// decide gives one person's word to the desk.
+func (s *Server) decide(who caller, in desk.ApprovalIn) (desk.Result, error) {
+	in.By, in.Remote = who.actor(), who.remote
+	return s.handle(in)
 }
 
 // requestApproval is the first person's word.
@@ -100,99 +87,102 @@ func (s *Server) requestApproval(c *fiber.Ctx, who caller) error {
 	if err := act.Check(ctx, in.Subject); err != nil {
 		return badSubject(in.Subject, err)
 	}
-	a, made, err := s.approvals.Request(in.Act, in.Subject, in.Reason, who.name)
+	result, err := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalRequest, Act: in.Act, Subject: in.Subject, Reason: in.Reason})
 	if err != nil {
 		return err
 	}
-	place := s.o.Journal.Last()
-	if made {
-		place, err = s.record(desk.AccessIn{Kind: "requested", By: who.actor(), From: time.Now(), Remote: who.remote, Why: about(a)})
-		if err != nil {
-			_, withdrawn := s.approvals.Withdraw(a.ID)
-			return errors.Join(err, withdrawn)
-		}
-	}
-	return s.answer(c, http.StatusCreated, place, approvalResult{AsOf: s.asOf(place), Approval: toApproval(a)})
+	return s.approvalAnswer(c, http.StatusCreated, result.Place, result.Approval)
 }
 
-// approve is the second person's word: what was asked is done now, once.
+func (s *Server) approvalAnswer(c *fiber.Ctx, status int, place uint64, a *desk.Approval) error {
+	return s.answer(c, status, place, approvalResult{AsOf: s.asOf(place), Approval: *a})
+}
+
+// approve is the second person's word: what was asked is done now, once. He
+// may say it with name and password at the desk of who asked.
 func (s *Server) approve(c *fiber.Ctx, who caller) error {
-	if err := s.lapse(c.Params("id"), who); err != nil {
-		return err
-	}
-	a, err := s.approvals.Approve(c.Params("id"), who.name)
+	who, err := s.present(c, who)
 	if err != nil {
 		return err
 	}
-	place, err := s.record(desk.AccessIn{Kind: "approved", By: who.actor(), From: time.Now(), Remote: who.remote, Why: about(a)})
+	id := c.Params("id")
+	if err := s.lapse(id, who); err != nil {
+		return err
+	}
+	do, err := s.doing(id)
+	if err != nil {
+		return err
+	}
+	result, err := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalApprove, Approval: id, Grant: do == nil})
 	if err != nil {
 		return err // and what was asked is neither done nor can it be taken
 	}
-	if do := s.o.Acts[a.Act].Do; do != nil {
-		if _, err := s.approvals.Take(a.ID, a.Act, a.Subject, a.By); err != nil {
-			return err
-		}
+	a, place := result.Approval, result.Place
+	if do != nil {
 		ctx, cancel := s.within()
 		defer cancel()
-		if err := do(ctx, a); err != nil {
-			_, recorded := s.record(desk.AccessIn{Kind: "withdrawn", By: who.actor(), From: time.Now(), Remote: who.remote, Why: clip("could not be done: "+err.Error(), 200) + ": " + about(a)})
+		if err := do(ctx, *a); err != nil {
+			_, recorded := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalWithdraw, Approval: id, Failed: err.Error()})
 			return errors.Join(fmt.Errorf("%s %s: %w", a.Act, a.Subject, err), recorded)
 		}
 		place = s.o.Journal.Last()
 	}
-	return s.answer(c, http.StatusOK, place, approvalResult{AsOf: s.asOf(place), Approval: toApproval(a)})
+	return s.approvalAnswer(c, http.StatusOK, place, a)
+}
+
+// waiting is a request that nobody has decided about yet.
+func (s *Server) waiting(id string) (a desk.Approval, waits bool, err error) {
+	_, err = s.view(func(state *desk.State) {
+		for _, one := range state.Approvals() {
+			if one.ID == id && one.State == desk.ApprovalWaits {
+				a, waits = one, true
+			}
+		}
+	})
+	return a, waits, err
+}
+
+// doing is what an approved request does at once; nil for a grant.
+func (s *Server) doing(id string) (func(context.Context, desk.Approval) error, error) {
+	a, _, err := s.waiting(id)
+	return s.o.Acts[a.Act].Do, err
 }
 
 // lapse ends a request whose maker may not ask any more: nothing is done in the
 // name of somebody who was let go since.
 func (s *Server) lapse(id string, who caller) error {
-	all := s.approvals.List()
-	at := slices.IndexFunc(all, func(a access.Approval) bool { return a.ID == id && a.Second == "" })
-	if at < 0 {
-		return nil // Approve says so
+	a, waits, err := s.waiting(id)
+	if err != nil || !waits {
+		return err // the desk says that none waits
 	}
-	maker, err := s.o.Users.Get(all[at].By)
-	rule, _ := s.table.Rule(fiber.MethodPost, "/api/v1/approvals")
+	maker, err := s.o.Users.Get(a.By)
+	rule, _ := s.table.Rule(fiber.MethodPost, apiV1+"/approvals")
 	switch {
 	case err == nil && !maker.Disabled && rule.Allows(maker.Role):
 		return nil
 	case err != nil && !errors.Is(err, access.ErrUserUnknown):
 		return err
 	}
-	a, err := s.approvals.Withdraw(id)
-	if err != nil {
-		return err
-	}
-	_, err = s.record(desk.AccessIn{Kind: "withdrawn", By: who.actor(), From: time.Now(), Remote: who.remote, Why: "could not be done: " + a.By + " may not ask any more: " + about(a)})
-	return errors.Join(access.ErrApproval, err)
+	_, err = s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalWithdraw, Approval: id, Failed: a.By + " may not ask any more"})
+	return errors.Join(desk.ErrApproval, err)
 }
 
 // withdraw ends a request: who asked takes it back, or another lead refuses.
 func (s *Server) withdraw(c *fiber.Ctx, who caller) error {
-	a, err := s.approvals.Withdraw(c.Params("id"))
+	result, err := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalWithdraw, Approval: c.Params("id")})
 	if err != nil {
 		return err
 	}
-	place, err := s.record(desk.AccessIn{Kind: "withdrawn", By: who.actor(), From: time.Now(), Remote: who.remote, Why: about(a)})
-	if err != nil {
-		return err
-	}
-	return s.answer(c, http.StatusOK, place, doneAnswer{AsOf: s.asOf(place)})
+	return s.answer(c, http.StatusOK, result.Place, doneAnswer{AsOf: s.asOf(result.Place)})
 }
 
 // granted takes the grant that a request names (?approval=ID), once, for what
-// the request is about. kind is how it is told in lane local, before anything
-// of it leaves.
-func (s *Server) granted(c *fiber.Ctx, who caller, act, subject, kind, camera string) error {
+// the request is about: told in lane local before anything of it leaves.
+func (s *Server) granted(c *fiber.Ctx, who caller, subject, camera string) (desk.Result, error) {
 	if who.session.Locked { // a locked desk may show what a screen may, and no more
-		return fault(http.StatusLocked, "session_locked", "unlock it with your password", "the desk of %s is locked", who.name)
+		return desk.Result{}, fault(http.StatusLocked, "session_locked", "unlock it with your password", "the desk of %s is locked", who.name)
 	}
-	a, err := s.approvals.Take(c.Query("approval"), act, subject, who.name)
-	if err != nil {
-		return err
-	}
-	_, err = s.record(desk.AccessIn{Kind: kind, By: who.actor(), Camera: camera, From: time.Now(), Remote: who.remote, Why: about(a)})
-	return err
+	return s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalTake, Approval: c.Query("approval"), Act: ActUnmask, Subject: subject, Camera: camera})
 }
 
 // badSubject says why a subject is none; what is the box's own trouble stays so.
@@ -208,24 +198,25 @@ func badSubject(subject string, err error) error {
 // approvalProblem is what approvals say; nil when it is not about one.
 func approvalProblem(err error) *problem {
 	switch {
-	case errors.Is(err, access.ErrApproval):
-		return fault(http.StatusNotFound, "approval_unknown", "ask again", "%s", access.ErrApproval.Error())
-	case errors.Is(err, access.ErrSamePerson):
-		return fault(http.StatusForbidden, "second_person", "ask another lead", "%s", access.ErrSamePerson.Error())
-	case errors.Is(err, access.ErrApprovalsMax):
-		return fault(http.StatusServiceUnavailable, "approvals_exhausted", "decide about those that wait", "%s", access.ErrApprovalsMax.Error())
+	case errors.Is(err, desk.ErrApproval):
+		return fault(http.StatusNotFound, "approval_unknown", "ask again", "%s", desk.ErrApproval.Error())
+	case errors.Is(err, desk.ErrSamePerson):
+		return fault(http.StatusForbidden, "second_person", "ask another lead", "%s", desk.ErrSamePerson.Error())
+	case errors.Is(err, desk.ErrApprovalsMax):
+		return fault(http.StatusServiceUnavailable, "approvals_exhausted", "decide about those that wait", "%s", desk.ErrApprovalsMax.Error())
 	}
 	return nil
 }
 
-// unmaskAct grants one look at the original of a clip that was masked.
+// unmaskAct grants one look at the original of a clip that was masked, or one
+// bundle of an incident with all of them.
 func (s *Server) unmaskAct() Act {
 	return Act{Check: func(_ context.Context, subject string) error {
-		var known *desk.Clip
 		path, whole := strings.CutPrefix(subject, "clips/")
-		if !whole { // it would be approved and could never be taken
-			return &desk.InvalidError{Field: "subject", Value: subject, Remedy: "clips/{id}/{part}"}
+		if !whole {
+			return s.unmaskable(subject)
 		}
+		var known *desk.Clip
 		id, part, _ := strings.Cut(path, "/")
 		if _, err := s.view(func(state *desk.State) { known = state.Clip(id, part) }); err != nil {
 			return err
@@ -238,4 +229,27 @@ func (s *Server) unmaskAct() Act {
 		}
 		return nil
 	}}
+}
+
+// unmaskable wants incidents/{id} with a masked clip.
+func (s *Server) unmaskable(subject string) error {
+	id, is := strings.CutPrefix(subject, "incidents/")
+	if !is { // it would be approved and could never be taken
+		return &desk.InvalidError{Field: "subject", Value: subject, Remedy: "clips/{id}/{part}, or incidents/{id}"}
+	}
+	var known *desk.Incident
+	masked := false
+	_, err := s.view(func(state *desk.State) {
+		known = state.Incident(id)
+		masked = slices.ContainsFunc(state.ClipsOf(id), func(c *desk.Clip) bool { return c.Masked && c.Original != "" })
+	})
+	switch {
+	case err != nil:
+		return err
+	case known == nil:
+		return &desk.NotFoundError{What: "incident", ID: subject}
+	case !masked:
+		return &desk.InvalidError{Field: "subject", Value: subject, Remedy: "an incident with a clip that was masked: of this one you see all"}
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package wall_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 )
 
 func TestTwoLeadsDoItOnce(t *testing.T) {
-	var done []access.Approval
+	var done []desk.Approval
 	b := newBox(t, func(o *wall.Options) {
 		o.Acts = map[string]wall.Act{wall.ActErase: {
 			Check: func(_ context.Context, subject string) error {
@@ -26,7 +27,7 @@ func TestTwoLeadsDoItOnce(t *testing.T) {
 				}
 				return nil
 			},
-			Do: func(_ context.Context, a access.Approval) error {
+			Do: func(_ context.Context, a desk.Approval) error {
 				done = append(done, a)
 				if a.Reason == "fails" {
 					return errors.New("disk full")
@@ -80,15 +81,72 @@ func TestTwoLeadsDoItOnce(t *testing.T) {
 	require.Empty(t, second.get("/api/v1/approvals", "ApprovalPage")["items"])
 }
 
-func TestUnmaskedOriginalLeavesOnceToWhoAsked(t *testing.T) {
-	b := newBox(t)
-	pressed := b.press(t, "1")
+// maskedClip puts a masked clip into a pressed incident.
+func (b *box) maskedClip(t *testing.T, incident string) desk.Clip {
 	clip := desk.Clip{
-		ID: pressed.Incident + "-east-1", Part: "1", Incident: pressed.Incident, Camera: "east", From: bridge.At(time.Now()), To: bridge.At(time.Now()),
+		ID: incident + "-east-1", Part: "1", Incident: incident, Camera: "east", From: bridge.At(time.Now()), To: bridge.At(time.Now()),
 		SHA256: strings.Repeat("cd", 32), Original: strings.Repeat("ef", 32), Bytes: 100, Masked: true,
 	}
 	_, err := b.desk.Handle(t.Context(), desk.ClipIn{Clip: clip})
 	require.NoError(t, err)
+	return clip
+}
+
+// A bundle with originals: asked with a reason, approved by another lead (who
+// may stand at the same desk), taken once, and told before its first byte.
+func TestBundleWithOriginalsIsTwoLeads(t *testing.T) {
+	b := newBox(t)
+	incident := b.press(t, "1").Incident
+	require.NoError(t, b.users.Add("zhou", password, access.Lead))
+	asking, second := b.as(t, "lead"), b.as(t, "zhou")
+	ask := object{"act": "unmask", "subject": "incidents/" + incident, "reason": "检察院 12"}
+	status, problem := asking.do("POST", "/api/v1/approvals", ask)
+	require.Equal(t, []any{422, "subject"}, []any{status, problem["field"]}, "nothing in it is masked")
+	b.maskedClip(t, incident)
+	path := "/api/v1/incidents/" + incident + "/evidence.zip"
+	request := func() string {
+		status, asked := asking.do("POST", "/api/v1/approvals", ask)
+		require.Equal(t, 201, status, "%v", asked)
+		return asked["approval"].(object)["id"].(string)
+	}
+	approve := "/api/v1/approvals/%s/approve"
+
+	id := request()
+	for _, method := range []string{"HEAD", "GET"} {
+		require.Equal(t, 404, first(asking.do(method, path+"?approval="+id, nil)), "not approved")
+	}
+	require.Equal(t, 200, first(second.do("DELETE", "/api/v1/approvals/"+id, nil)), "refused")
+	require.Equal(t, 404, first(asking.do("GET", path+"?approval="+id, nil)))
+	ended := second.get("/api/v1/approvals?ended=true", "ApprovalPage")["items"].([]any)
+	require.Equal(t, []any{"refused", "zhou"}, []any{ended[0].(object)["state"], ended[0].(object)["second"]}, "who asked sees what became of it")
+
+	id = request()
+	at := fmt.Sprintf(approve, id)
+	require.Equal(t, 401, first(asking.do("POST", at, object{"name": "zhou", "password": "wrong"})))
+	require.Equal(t, 403, first(asking.do("POST", at, object{"name": "operator", "password": password})))
+	require.Equal(t, 403, first(asking.do("POST", at, object{"name": "lead", "password": password})), "the same person")
+	require.Equal(t, 200, first(asking.do("POST", at, object{"name": "zhou", "password": password})))
+	require.Equal(t, "lead", asking.get("/api/v1/session", "Session")["name"], "the login stays whose it was")
+	require.Equal(t, 404, first(second.do("GET", path+"?approval="+id, nil)), "not who asked")
+	require.Equal(t, 404, first(asking.do("GET", "/api/v1/incidents/"+b.press(t, "2").Incident+"/evidence.zip?approval="+id, nil)), "another incident")
+	require.Equal(t, 200, first(asking.do("HEAD", path+"?approval="+id, nil)))
+	require.Empty(t, b.events(t, "watchpost.access.unmasked"))
+	answer := asking.raw("GET", path+"?approval="+id, nil)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	told := b.events(t, "watchpost.access.unmasked")
+	require.Len(t, told, 1)
+	require.Equal(t, "PK unmasked by lead and zhou, told as "+told[0].ID, string(text))
+	require.Contains(t, exportsOf(t, b)[0], "检察院 12")
+	require.Equal(t, 404, first(asking.do("GET", path+"?approval="+id, nil)), "once")
+	require.Equal(t, 200, first(asking.do("GET", path+"?reason=x", nil)), "masked, as ever")
+}
+
+func TestUnmaskedOriginalLeavesOnceToWhoAsked(t *testing.T) {
+	b := newBox(t)
+	pressed := b.press(t, "1")
+	clip := b.maskedClip(t, pressed.Incident)
 	require.NoError(t, b.users.Add("zhou", password, access.Lead))
 	asking, second := b.as(t, "lead"), b.as(t, "zhou")
 	path := "/api/v1/clips/" + clip.ID + "/1.mp4"

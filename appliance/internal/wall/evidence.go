@@ -19,27 +19,21 @@ const (
 )
 
 // evidence sends a signed bundle of an incident. Who takes it away and why is
-// in the journal before its first byte leaves. A bundle that could not be
-// finished ends in a broken connection, never as a whole answer.
+// in the journal before its first byte leaves; so is who approved, when the
+// originals of masked clips go along. A bundle that could not be finished ends
+// in a broken connection, never as a whole answer.
 func (s *Server) evidence(c *fiber.Ctx, who caller) error {
-	id, reason := c.Params("id"), strings.TrimSpace(c.Query("reason"))
-	if reason == "" {
+	b := Bundle{Incident: c.Params("id"), By: who.name, Reason: strings.TrimSpace(c.Query("reason"))}
+	unmask := c.Query("approval") != ""
+	if b.Reason == "" && !unmask {
 		return badField(http.StatusUnprocessableEntity, "field_missing", "reason", "", "why it is exported")
 	}
-	if len(reason) > reasonMaxBytes {
-		return badField(http.StatusUnprocessableEntity, "field_invalid", "reason", reason, "at most 300 bytes")
+	if len(b.Reason) > reasonMaxBytes {
+		return badField(http.StatusUnprocessableEntity, "field_invalid", "reason", b.Reason, "at most 300 bytes")
 	}
-	var incident *desk.Incident
-	if _, err := s.view(func(state *desk.State) { incident = state.Incident(id) }); err != nil {
+	incident, err := s.exportable(c, who, b.Incident)
+	if err != nil {
 		return err
-	}
-	if incident == nil {
-		return missing("incident_unknown", "incident", id)
-	}
-	for _, camera := range incident.Cameras {
-		if !s.sees(who, camera) {
-			return cameraForbidden(camera)
-		}
 	}
 	if c.Method() == fiber.MethodHead { // nothing leaves: a page asks first, to say in words why not
 		c.Set(fiber.HeaderContentType, "application/zip")
@@ -50,27 +44,71 @@ func (s *Server) evidence(c *fiber.Ctx, who caller) error {
 	default:
 		return later(fault(http.StatusServiceUnavailable, "exports_exhausted", "wait until another export has ended", "%d bundles are being made", exportsMax), 10*time.Second)
 	}
-	if _, err := s.handle(desk.AccessIn{
-		Kind: "exported", By: who.actor(), From: time.Now(), Remote: who.remote, Why: "evidence of incidents/" + id + ": " + reason,
-	}); err != nil {
+	if err := s.tellExport(c, who, &b, unmask); err != nil {
 		<-s.exports
 		return err
 	}
 	c.Set(fiber.HeaderContentType, "application/zip")
-	c.Set(fiber.HeaderContentDisposition, fmt.Sprintf(`attachment; filename="evidence-%d-%s.zip"`, incident.Number, id))
-	c.Context().SetBodyStream(s.export(id, who.name, reason), -1)
+	c.Set(fiber.HeaderContentDisposition, fmt.Sprintf(`attachment; filename="evidence-%d-%s.zip"`, incident.Number, b.Incident))
+	c.Context().SetBodyStream(s.export(b), -1)
 	return nil
 }
 
+// exportable is the incident, if the caller sees all of its cameras and has
+// the approval that he names.
+func (s *Server) exportable(c *fiber.Ctx, who caller, id string) (*desk.Incident, error) {
+	var incident *desk.Incident
+	granted := c.Query("approval") == ""
+	if _, err := s.view(func(state *desk.State) {
+		incident = state.Incident(id)
+		for _, a := range state.Approvals() {
+			granted = granted || a.ID == c.Query("approval") && a.State == desk.ApprovalGranted && a.By == who.name && a.Subject == "incidents/"+id
+		}
+	}); err != nil {
+		return nil, err
+	}
+	switch {
+	case incident == nil:
+		return nil, missing("incident_unknown", "incident", id)
+	case !granted:
+		return nil, desk.ErrApproval
+	}
+	for _, camera := range incident.Cameras {
+		if !s.sees(who, camera) {
+			return nil, cameraForbidden(camera)
+		}
+	}
+	return incident, nil
+}
+
+// tellExport writes who takes the bundle; with originals, first that the grant
+// was taken, once.
+func (s *Server) tellExport(c *fiber.Ctx, who caller, b *Bundle, unmask bool) error {
+	if unmask {
+		taken, err := s.granted(c, who, "incidents/"+b.Incident, "")
+		if err != nil {
+			return err
+		}
+		b.Unmasked, b.Told = taken.Approval, &taken.Events[0].Event
+		if b.Reason == "" {
+			b.Reason = taken.Approval.Reason
+		}
+	}
+	_, err := s.handle(desk.AccessIn{
+		Kind: "exported", By: who.actor(), From: time.Now(), Remote: who.remote, Why: "evidence of incidents/" + b.Incident + ": " + b.Reason,
+	})
+	return err
+}
+
 // export makes the bundle while it is read.
-func (s *Server) export(id, by, reason string) io.ReadCloser {
+func (s *Server) export(b Bundle) io.ReadCloser {
 	ctx, cancel := context.WithCancel(s.ctx)
 	from, to := io.Pipe()
 	s.streams.Go(func() {
 		defer func() { <-s.exports }()
-		err := s.o.Evidence.Export(ctx, id, by, reason, to)
+		err := s.o.Evidence.Export(ctx, b, to)
 		if err != nil {
-			s.o.Log.Error("evidence not sent whole", "incident", id, "by", by, "err", err)
+			s.o.Log.Error("evidence not sent whole", "incident", b.Incident, "by", b.By, "err", err)
 		}
 		to.CloseWithError(err)
 	})

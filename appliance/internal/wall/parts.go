@@ -119,7 +119,16 @@ type blindness interface {
 type exporter interface {
 	// Export writes a signed bundle of an incident that the room holds. After
 	// an error w has a part of one, which proves nothing.
-	Export(ctx context.Context, incident, by, reason string, w io.Writer) error
+	Export(ctx context.Context, b Bundle, w io.Writer) error
+}
+
+// Bundle is what is exported, and on whose word.
+type Bundle struct {
+	Incident, By, Reason string
+	// Unmasked is the approval by which the originals of masked clips go along,
+	// and Told the event that says so; nil: nothing unmasked leaves.
+	Unmasked *desk.Approval
+	Told     *bridge.Event
 }
 
 // warnings are the findings that stand; *health.Board.

@@ -95,9 +95,6 @@ func problemOf(err error) *problem {
 	if p := accessProblem(err); p != nil {
 		return p
 	}
-	if p := approvalProblem(err); p != nil {
-		return p
-	}
 	var httpError *fiber.Error
 	if errors.As(err, &httpError) {
 		return httpProblem(httpError)
@@ -138,7 +135,7 @@ func deskProblem(err error) *problem {
 	case errors.Is(err, desk.ErrGone):
 		return fault(http.StatusGone, "place_gone", "load /room and follow from its as_of", "%s", err.Error())
 	}
-	return nil
+	return approvalProblem(err)
 }
 
 // accessProblem is what users and tokens say; nil when it is not about them.

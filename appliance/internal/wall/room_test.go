@@ -354,14 +354,18 @@ func (s *station) SendAgain(_ context.Context, in desk.ResentIn) (desk.Result, e
 	return desk.Result{Place: 1}, s.refuse
 }
 
-func (s *station) Export(ctx context.Context, _, _, _ string, w io.Writer) error {
+func (s *station) Export(ctx context.Context, b wall.Bundle, w io.Writer) error {
 	s.mu.Lock()
 	bundle := s.bundle
 	s.mu.Unlock()
 	if bundle != nil {
 		return bundle(ctx, w)
 	}
-	_, err := io.WriteString(w, "PK")
+	text := "PK"
+	if b.Unmasked != nil {
+		text += " unmasked by " + b.Unmasked.By + " and " + b.Unmasked.Second + ", told as " + b.Told.ID
+	}
+	_, err := io.WriteString(w, text)
 	return err
 }
 

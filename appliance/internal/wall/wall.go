@@ -85,17 +85,16 @@ type Options struct {
 
 // Server is the wall.
 type Server struct {
-	o         Options
-	table     *access.Table
-	limiter   *access.Limiter
-	looks     *looks
-	approvals *access.Approvals
-	live      *whep.Server
-	m         *metrics
-	app       *fiber.App
-	plain     *cutting
-	secure    *cutting // nil: none
-	started   time.Time
+	o       Options
+	table   *access.Table
+	limiter *access.Limiter
+	looks   *looks
+	live    *whep.Server
+	m       *metrics
+	app     *fiber.App
+	plain   *cutting
+	secure  *cutting // nil: none
+	started time.Time
 
 	ctx     context.Context // ends with Run: streams end with it
 	cancel  context.CancelFunc
@@ -111,7 +110,7 @@ func New(o Options) (*Server, error) {
 		o.Limits = DefaultLimits()
 	}
 	s := &Server{
-		o: o, table: access.DefaultTable(), limiter: access.NewLimiter(nil), looks: newLooks(o.Access), approvals: access.NewApprovals(nil),
+		o: o, table: access.DefaultTable(), limiter: access.NewLimiter(nil), looks: newLooks(o.Access),
 		live:    whep.New(whep.Options{UDP: o.UDP, TCP: o.TCP, Source: o.Video, Log: o.Log, Revalidate: o.Limits.Still}),
 		started: time.Now(), open: make(chan struct{}, streamsMax), exports: make(chan struct{}, exportsMax), state: newStateBoard(),
 	}

@@ -750,7 +750,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Approve what another lead asked for within the last 10 minutes: it is done now, once */
+        /** Approve what another lead asked for within the last 10 minutes: it is done now, once. A second lead at the same desk says who he is with name and password */
         post: operations["approve"];
         delete?: never;
         options?: never;
@@ -1983,15 +1983,20 @@ export interface components {
             id: string;
             /** @description unmask, release_hold, erase */
             act: string;
-            /** @description clips/{id}/{part}; a hold; {lane}/{sequence} */
+            /** @description clips/{id}/{part}, or incidents/{id} for its evidence with all originals; a hold; {lane}/{sequence} */
             subject: string;
             reason: string;
             by: string;
-            /** @description empty while it waits */
+            /** @description who approved or refused; empty while it waits */
             second: string;
             at: components["schemas"]["Stamp"];
             /** @description 10 minutes after it was asked for, and again after it was approved */
             expires_at: components["schemas"]["Stamp"];
+            /**
+             * @description waiting and granted are alive; of the others the last 50 are remembered
+             * @enum {string}
+             */
+            state: "waiting" | "granted" | "done" | "refused" | "withdrawn" | "failed" | "expired";
         };
         ApprovalPage: {
             as_of: components["schemas"]["AsOf"];
@@ -2371,6 +2376,11 @@ export interface components {
             /** @description the open one that such a report would join; absent: it opens its own */
             incident?: string;
         };
+        Present: {
+            /** @description empty: who is logged in */
+            name?: string;
+            password?: string;
+        };
     };
     responses: {
         /** @description what is wrong, and what to do */
@@ -2617,6 +2627,8 @@ export interface operations {
             query: {
                 /** @description why it is exported; 1 to 300 bytes */
                 reason: string;
+                /** @description of unmasking incidents/{id} (POST /approvals): the sealed originals go along, once, to the lead who asked; told as access.unmasked before the first byte */
+                approval?: string;
             };
             header?: never;
             path: {
@@ -3803,6 +3815,8 @@ export interface operations {
                 cursor?: string;
                 /** @description 1 to 500; 100 when absent */
                 limit?: number;
+                /** @description true: also what became of the others lately */
+                ended?: string;
             };
             header?: never;
             path?: never;
@@ -3860,7 +3874,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Present"];
+            };
+        };
         responses: {
             /** @description answer */
             200: {
