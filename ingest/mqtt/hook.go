@@ -147,11 +147,15 @@ func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet
 
 // OnACLCheck keeps a client below its own prefix. mochi asks for publishes,
 // subscriptions and deliveries alike; a refusal disconnects, since 3.1.1 has
-// no other answer to a publish.
+// no other answer to a publish. The subscription of a one-way account is
+// answered with a failure and no more.
 func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	account, known := h.broker.opts.Accounts(string(cl.Properties.Username))
 	if known && write && writable(account.Prefix, topic) || known && !write && usable(account.Prefix) && allowed(account.Prefix, topic) {
 		return true
+	}
+	if known && account.OneWay && !write {
+		return false
 	}
 	what := "subscribe to"
 	if write {
@@ -174,6 +178,9 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	b := h.broker
 	user := string(cl.Properties.Username)
+	if h.oneWay(cl) {
+		pk.FixedHeader.Retain = false
+	}
 	if !b.begin() {
 		cl.Stop(errNotTaken)
 		return pk, packets.ErrRejectPacket
@@ -224,6 +231,9 @@ func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
 	if superseded {
 		return mochi.Will{TopicName: "$superseded"}, nil
 	}
+	if h.oneWay(cl) {
+		will.Retain = false
+	}
 	b := h.broker
 	if !b.begin() {
 		return will, nil
@@ -235,6 +245,11 @@ func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
 		b.log.Warn("will of mqtt client not taken", "client", user, "topic", will.TopicName, "err", err)
 	}
 	return will, nil
+}
+
+func (h *hook) oneWay(cl *mochi.Client) bool {
+	account, known := h.broker.opts.Accounts(string(cl.Properties.Username))
+	return known && account.OneWay
 }
 
 func (h *hook) refuse(cl *mochi.Client, why string) {

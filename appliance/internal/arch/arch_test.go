@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"ingest/mqtt":                       {},
 	"ingest/pillar":                     {"ingest"},
 	"ingest/drone":                      {"ingest"},
+	"ingest/owntracks":                  {"ingest"},
 	"vision":                            {"ingest", "ingest/feed", "vision/internal/assign", "vision/internal/slice"},
 	"vision/internal/assign":            {},
 	"vision/internal/clearmot":          {"vision/internal/assign"}, // for tests
