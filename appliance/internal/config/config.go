@@ -75,6 +75,7 @@ type Data struct {
 	Clips      Retention `yaml:"clips"`
 	Snapshots  Retention `yaml:"snapshots"`
 	Telemetry  Retention `yaml:"telemetry"`
+	Positions  Retention `yaml:"positions"`
 	MinFree    Size      `yaml:"min_free"` // of the disk: below it nothing is recorded, below twice of it the oldest goes
 }
 
@@ -286,6 +287,7 @@ func Default() Config {
 			Clips:      Retention{Budget: 50 * GiB, MaxAge: 90 * day},
 			Snapshots:  Retention{Budget: 10 * GiB, MaxAge: 90 * day},
 			Telemetry:  Retention{Budget: 1 * GiB, MaxAge: 7 * day},
+			Positions:  Retention{Budget: GiB / 4, MaxAge: 7 * day},
 			MinFree:    1 * GiB,
 		},
 		HTTP:     HTTP{Listen: ":8080", TLS: TLS{Listen: httpsListen}},

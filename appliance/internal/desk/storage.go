@@ -19,7 +19,7 @@ const evictedOwnersMax = 256 // of one event
 // sweep, for one reason.
 type StorageEvicted struct {
 	Schema int            `json:"schema"`
-	Class  string         `json:"class"` // recordings, clips, snapshots, telemetry
+	Class  string         `json:"class"` // recordings, clips, snapshots, telemetry, positions
 	Why    string         `json:"why"`   // age, budget, space
 	Files  int            `json:"files"`
 	Bytes  int64          `json:"bytes"`

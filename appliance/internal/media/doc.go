@@ -7,6 +7,7 @@
 //	clips/{clip}/{part}.mp4 and *.json              written by package clip
 //	snapshots/{2 digits}/{sha256}.jpg               content-addressed
 //	telemetry/{drone}/{day}.jsonl                   one report a second
+//	positions/{person}/{day}.jsonl                  likewise
 //
 // # How data passes
 //

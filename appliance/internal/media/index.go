@@ -42,7 +42,7 @@ func (s *Store) index(class Class) error {
 				s.opt.Log.Warn("segment left aside", "path", path, "err", err)
 				return nil
 			}
-		case Telemetry:
+		case Telemetry, Positions:
 			day, err := time.Parse(dayLayout, strings.TrimSuffix(d.Name(), trackSuffix))
 			if err != nil {
 				return nil

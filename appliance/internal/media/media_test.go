@@ -276,6 +276,24 @@ func TestTracks(t *testing.T) {
 	require.Equal(t, 1, s.Stats().Files[media.Telemetry])
 }
 
+// TestLatePositions: a phone that was out of reach tells late where it was; a
+// drone of the same name has a track of its own.
+func TestLatePositions(t *testing.T) {
+	s := open(t, media.Options{Dir: t.TempDir()})
+	require.NoError(t, s.Telemetry("zhang").Append(ingest.Telemetry{Drone: "zhang", At: noon.Add(10 * time.Second)}))
+	for _, second := range []int{10, 1, 2, 11} {
+		require.NoError(t, s.Positions("zhang").Append(ingest.Fix{Person: "zhang", At: noon.Add(time.Duration(second) * time.Second)}))
+	}
+	got, err := s.Positions("zhang").Read(noon, noon.Add(time.Hour))
+	require.NoError(t, err)
+	var seconds []float64
+	for _, fix := range got {
+		seconds = append(seconds, fix.At.Sub(noon).Seconds())
+	}
+	require.Equal(t, []float64{1, 2, 10, 11}, seconds)
+	require.Equal(t, 1, s.Stats().Files[media.Positions])
+}
+
 func TestNames(t *testing.T) {
 	for id, want := range map[string]string{"gate-east": "gate-east", "..": "%2E.", "a/b": "a%2Fb", "东门": "%E4%B8%9C%E9%97%A8"} {
 		got, err := media.Folder(id)

@@ -26,7 +26,8 @@ const (
 	Recordings Class = "recordings"
 	Clips      Class = "clips"
 	Snapshots  Class = "snapshots"
-	Telemetry  Class = "telemetry"
+	Telemetry  Class = "telemetry" // of drones
+	Positions  Class = "positions" // of people on duty
 	Spool      Class = "spool"
 )
 
@@ -61,7 +62,7 @@ type Budget struct {
 type Item struct {
 	Class    Class
 	Name     string // path below the data directory, with slashes
-	Owner    string // camera, clip or drone
+	Owner    string // camera, clip, drone or person
 	From, To time.Time
 	Bytes    int64
 	Uploaded bool // headquarters has it
@@ -136,7 +137,7 @@ func (s *Store) Open() error {
 		return fmt.Errorf("open media: %w", err)
 	}
 	s.boot = binary.BigEndian.Uint64(nonce[:])
-	for _, class := range []Class{Recordings, Clips, Snapshots, Telemetry, Spool} {
+	for _, class := range []Class{Recordings, Clips, Snapshots, Telemetry, Positions, Spool} {
 		if err := makeDir(filepath.Join(s.opt.Dir, string(class))); err != nil {
 			return fmt.Errorf("open media: %w", err)
 		}

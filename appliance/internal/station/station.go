@@ -190,7 +190,7 @@ func (s *Station) openFiles() error {
 		MinFree: int64(s.cfg.Data.MinFree),
 		Budgets: map[media.Class]media.Budget{
 			media.Recordings: budget(s.cfg.Data.Recordings), media.Clips: budget(s.cfg.Data.Clips), media.Snapshots: budget(s.cfg.Data.Snapshots),
-			media.Telemetry: budget(s.cfg.Data.Telemetry),
+			media.Telemetry: budget(s.cfg.Data.Telemetry), media.Positions: budget(s.cfg.Data.Positions),
 		},
 	})
 	if err := s.store.Open(); err != nil {
