@@ -37,6 +37,7 @@ type Config struct {
 	Persons       []Person   `yaml:"persons"`
 	Teams         []Team     `yaml:"teams"`
 	Shifts        []Shift    `yaml:"shifts"`
+	Forces        Forces     `yaml:"forces"`
 	RoutingFile   string     `yaml:"routing_file"` // partners and classes, shared by a district's stations
 	Routing       Routing    `yaml:"routing"`
 
@@ -296,6 +297,7 @@ func Default() Config {
 		MQTT:     MQTT{Listen: ":1883", TLS: MQTTTLS{Listen: mqttsListen}},
 		Auth:     Auth{IdleLock: Duration(15 * time.Minute)},
 		Alerts:   defaultAlerts(),
+		Forces:   Forces{StaleAfter: Duration(5 * time.Minute)},
 		Points:   Points{InTime: 10, Late: 4},
 		Limits:   defaultLimits(),
 	}

@@ -20,6 +20,11 @@ type Person struct {
 	Password string `yaml:"-"`
 }
 
+// Forces is how positions of people are read.
+type Forces struct {
+	StaleAfter Duration `yaml:"stale_after"` // an older position is not where somebody is
+}
+
 // Team is police who can be sent together.
 type Team struct {
 	ID      string   `yaml:"id"`
@@ -89,6 +94,9 @@ func (c *Config) resolveForces(abs func(*string), ps *Problems) {
 // validateForces checks that an order's receiver is one party and no other: a
 // person's id, a person's user and a team's id are never another's.
 func (c *Config) validateForces(ps *Problems) {
+	if d := time.Duration(c.Forces.StaleAfter); d < 10*time.Second || d > 24*time.Hour {
+		ps.add("forces.stale_after", "%s; write 10s to 24h", d)
+	}
 	persons, users, teams, shifts := map[string]bool{}, map[string]string{}, map[string]bool{}, map[string]bool{}
 	for i, p := range c.Persons {
 		key := fmt.Sprintf("persons[%d]", i)
