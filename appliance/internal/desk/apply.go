@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -18,7 +19,7 @@ func (s *State) Apply(rec bridge.Record) error {
 	if rec.Event.RecordedTime.After(s.k.Now.Time) {
 		s.k.Now = rec.Event.RecordedTime
 	}
-	if err := s.fold(&rec.Event); err != nil {
+	if err := errors.Join(s.fold(&rec.Event), s.logged(&rec.Event)); err != nil {
 		return fmt.Errorf("apply record %d: %w", rec.Place, err)
 	}
 	s.retire()
@@ -45,8 +46,11 @@ func (s *State) fold(e *bridge.Event) error {
 	case TypeTaskIssued:
 		return with(e, s.taskIssued)
 	case TypeTaskAccepted, TypeTaskArrived, TypeTaskReported, TypeTaskConfirmed, TypeTaskReturned,
-		TypeTaskHandedBack, TypeTaskCancelled, TypeTaskOverdue, TypeTaskSupervised:
+		TypeTaskHandedBack, TypeTaskCancelled, TypeTaskOverdue, TypeTaskSupervised,
+		TypeTaskTicked, TypeTaskRepeated, TypeTaskWithdrawn, TypeTaskKept:
 		return with(e, s.taskChanged)
+	case TypeTaskDelivered, TypeTaskUndeliverable:
+		return with(e, s.taskDelivered)
 	case TypeDeviceOnline, TypeDeviceOffline, TypeDeviceSilent, TypeDeviceDegraded, TypeDeviceTampered, TypeDeviceClock:
 		return with(e, s.deviceChanged)
 	case TypeBlindOpened, TypeBlindClosed:
@@ -57,6 +61,12 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.dutyChanged)
 	case TypeLookOpened, TypeLooked:
 		return with(e, s.accessed)
+	case TypeShiftOffered:
+		return with(e, s.shiftOffered)
+	case TypeShiftOverdue:
+		return with(e, s.shiftOverdue)
+	case TypeShiftHandedOver:
+		return with(e, s.handedOver)
 	case TypeRequested, TypeApproved, TypeWithdrawn, TypeExpired, TypeUnmasked:
 		return with(e, s.approvalChanged)
 	case TypeClipReady, TypeClipUploaded, TypeClipEvicted:
@@ -67,6 +77,20 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, func(_ *bridge.Event, data *ResentFact) { s.resent(data.Uplink, data.ID) })
 	case TypeUplinkSuspended, TypeUplinkResumed:
 		return with(e, s.uplinkSuspended)
+	case TypePatrolPlanned:
+		return with(e, s.patrolPlanned)
+	case TypePatrolRound:
+		return with(e, s.patrolRound)
+	case TypePatrolLooked:
+		return with(e, s.patrolLooked)
+	case TypeDrillPlanned:
+		return with(e, s.drillPlanned)
+	case TypeDrillBegun:
+		return with(e, s.drillBegun)
+	case TypeDrillMarked:
+		return with(e, s.drillMarked)
+	case TypeDrillRun:
+		return with(e, s.drillRun)
 	case TypeBoxStarted:
 		return with(e, func(_ *bridge.Event, data *BoxStarted) { s.k.Config = data.Config })
 	}

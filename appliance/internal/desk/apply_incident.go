@@ -14,7 +14,7 @@ func (s *State) incidentOpened(e *bridge.Event, data *IncidentOpened) {
 	inc := &Incident{
 		ID: data.Incident, Number: s.k.Number, State: Open, Priority: data.Priority, Kind: data.Kind, Drill: e.Drill,
 		Place: data.Place, Position: data.Position, Cameras: list(data.Cameras), Alerts: []string{}, Clips: []string{},
-		Similar: list(data.Similar), OccurredAt: e.Time, OpenedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit,
+		Similar: list(data.Similar), Reopens: data.Reopens, OccurredAt: e.Time, OpenedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit,
 	}
 	for _, id := range data.Linked {
 		if other := s.change(id); other != nil {
@@ -39,7 +39,7 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 	if answers(e.Type) || inc.State == Closed {
 		inc.Unanswered, inc.PressedAt = 0, bridge.Stamp{}
 	}
-	if answers(e.Type) || inc.State == Closed || data.Reason == reasonUnshown {
+	if answers(e.Type) || inc.State == Closed || data.Reason == ReasonUnshown {
 		inc.SeenThrough, inc.Unshown = e.RecordedTime, e.Type == TypeIncidentEscalated
 	}
 	switch e.Type {
@@ -82,6 +82,7 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 	}
 	s.line(inc, e, line)
 	s.putIncident(inc)
+	s.drillAnswered(e, data)
 	s.ix.addDeadline(inc)
 	if before != Closed && inc.State == Closed {
 		delete(s.ix.open, inc.ID)

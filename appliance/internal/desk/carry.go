@@ -50,6 +50,15 @@ func RestoreCarried(b []byte) (*State, error) {
 	for _, x := range k.Tasks {
 		x.Touched = 0
 	}
+	for _, x := range k.Patrols {
+		x.Touched = 0
+	}
+	for _, x := range k.Drills {
+		x.Touched = 0
+		if x.Run != nil {
+			x.Run.Place = 0
+		}
+	}
 	s.ix.build(k)
 	return s, nil
 }

@@ -126,7 +126,7 @@ func (d *Desk) step(in Input) (Result, error) {
 	}
 	drafts, answer, err := d.rules.Step(d.state, d.time.now(d.state.k.Now), random, in, hit)
 	result := Result{
-		Place: d.state.k.Place, Duplicate: answer.Duplicate, Incident: answer.Incident, Alert: answer.Alert, Task: answer.Task, Hold: answer.Hold, Approval: answer.Approval, Warning: answer.Warning,
+		Place: d.state.k.Place, Duplicate: answer.Duplicate, Incident: answer.Incident, Alert: answer.Alert, Task: answer.Task, Hold: answer.Hold, Round: answer.Round, Approval: answer.Approval, Handover: answer.Handover, Warning: answer.Warning,
 	}
 	if err != nil || len(drafts) == 0 {
 		return result, err

@@ -72,10 +72,11 @@ type AlertRaised struct {
 	Device   string           `json:"device"`
 	Incident string           `json:"incident"`
 	Late     bool             `json:"late"`
-	Cameras  []string         `json:"cameras"`          // bound to the alert, nearest first
-	Clips    []ClipWant       `json:"clips"`            // recordings that belong to it
-	Limit    bridge.Stamp     `json:"limit,omitzero"`   // the incident's new deadline, when the alert raises its priority
-	ShowBy   bridge.Stamp     `json:"show_by,omitzero"` // when a screen must have drawn it (P0)
+	Cameras  []string         `json:"cameras"`            // bound to the alert, nearest first
+	Clips    []ClipWant       `json:"clips"`              // recordings that belong to it
+	Limit    bridge.Stamp     `json:"limit,omitzero"`     // the incident's new deadline, when the alert raises its priority
+	ShowBy   bridge.Stamp     `json:"show_by,omitzero"`   // when a screen must have drawn it (P0)
+	Exercise string           `json:"exercise,omitempty"` // the drill that raised it
 
 	Press      *PressFact    `json:"press,omitempty"`
 	Sighting   *SightingFact `json:"sighting,omitempty"`
@@ -177,8 +178,9 @@ type IncidentOpened struct {
 	Alerts   []string         `json:"alerts"`
 	Limit    bridge.Stamp     `json:"limit"`
 	Similar  []string         `json:"similar"`
-	Linked   []string         `json:"linked,omitempty"` // open incidents of the same place and time
-	Config   string           `json:"config"`           // hash of the configuration that decided this
+	Linked   []string         `json:"linked,omitempty"`  // open incidents of the same place and time
+	Reopens  string           `json:"reopens,omitempty"` // id of the incident that goes on in this one; it may have left the state
+	Config   string           `json:"config"`            // hash of the configuration that decided this
 }
 
 // IncidentChanged is the data of every other incident.… event: the new state,
@@ -190,17 +192,19 @@ type IncidentChanged struct {
 	Reason   string        `json:"reason"`
 	State    IncidentState `json:"state"`
 	Limit    bridge.Stamp  `json:"limit"`
-	From     string        `json:"from,omitempty"`   // claimed: who had it before
-	Result   string        `json:"result,omitempty"` // closed
-	Other    string        `json:"other,omitempty"`  // linked, merged, split; closed as merged: the incident that goes on
-	Alerts   []string      `json:"alerts,omitempty"` // merged, split: that moved
-	Task     string        `json:"task,omitempty"`   // dispatched, on_scene: by which order
-	Note     string        `json:"note,omitempty"`   // noted
-	Step     int           `json:"step,omitempty"`   // escalated: 1, 2, 3
-	Next     bridge.Stamp  `json:"next,omitzero"`    // escalated: when the next step comes
-	Uplink   string        `json:"uplink,omitempty"` // escalated: whose receipt is missing
-	Alert    string        `json:"alert,omitempty"`  // escalated: the P0 that no screen drew
-	Since    bridge.Stamp  `json:"since,omitzero"`   // escalated: since when
+	From     string        `json:"from,omitempty"`     // claimed: who had it before
+	Result   string        `json:"result,omitempty"`   // closed
+	Orders   []OrderLeft   `json:"orders,omitempty"`   // closed: what became of its open orders
+	Other    string        `json:"other,omitempty"`    // linked, merged, split; closed as merged: the incident that goes on
+	Alerts   []string      `json:"alerts,omitempty"`   // merged, split: that moved
+	Task     string        `json:"task,omitempty"`     // dispatched, on_scene: by which order
+	Note     string        `json:"note,omitempty"`     // noted
+	Step     int           `json:"step,omitempty"`     // escalated: 1, 2, 3
+	Next     bridge.Stamp  `json:"next,omitzero"`      // escalated: when the next step comes
+	Uplink   string        `json:"uplink,omitempty"`   // escalated: whose receipt is missing
+	Alert    string        `json:"alert,omitempty"`    // escalated: the P0 that no screen drew
+	Since    bridge.Stamp  `json:"since,omitzero"`     // escalated: since when
+	Handover string        `json:"handover,omitempty"` // claimed: passed on with this handover
 }
 
 // DeviceChanged is the data of device.… events.
@@ -326,13 +330,17 @@ func DataTypes() map[string]any {
 		TypeClockStepped: ClockStepped{}, TypeBoxStarted: BoxStarted{},
 		TypeJournalRetired: JournalRetired{}, TypeJournalErased: JournalErased{}, TypeUplinkSuspended: UplinkSuspended{}, TypeUplinkResumed: UplinkSuspended{},
 	}
+	types[TypeShiftOffered], types[TypeShiftOverdue], types[TypeShiftHandedOver] = ShiftOffered{}, ShiftOverdue{}, ShiftHandedOver{}
 	types[TypeIncidentScored] = IncidentScored{}
 	types[TypeReviewDay], types[TypeReviewPeople] = ReviewDay{}, ReviewPeople{}
 	types[TypeDutyChanged] = DutyChanged{}
+	types[TypePatrolPlanned], types[TypePatrolRound], types[TypePatrolLooked] = PatrolPlanned{}, PatrolRound{}, PatrolLooked{}
+	types[TypeDrillPlanned], types[TypeDrillBegun], types[TypeDrillMarked], types[TypeDrillRun] = DrillPlanned{}, DrillBegun{}, DrillMarked{}, DrillResult{}
 	for _, t := range incidentChanges() {
 		types[t] = IncidentChanged{}
 	}
 	types[TypeTaskIssued], types[TypeOrderAnswered] = TaskIssued{}, OrderAnswered{}
+	types[TypeTaskDelivered], types[TypeTaskUndeliverable] = TaskDelivered{}, TaskDelivered{}
 	for _, t := range taskChanges() {
 		types[t] = TaskChanged{}
 	}

@@ -21,6 +21,7 @@ type index struct {
 	silent    map[string]string   // drone → its alert that has not ended
 	similar   map[string][]string // join key → incidents by number
 	tasks     taskIndex
+	runs      map[string]string // alert and incident of a drill that is under way → its target
 	deadlines deadlines
 	closed    []closing // by time
 	touched   []ref     // by place; entries older than their resource are skipped
@@ -46,16 +47,20 @@ const (
 	kindClip
 	kindDevice
 	kindTask
+	kindPatrol
+	kindDrill
 )
 
-func (k kind) String() string { return [...]string{"incident", "alert", "clip", "device", "task"}[k] }
+func (k kind) String() string {
+	return [...]string{"incident", "alert", "clip", "device", "task", "patrol", "drill"}[k]
+}
 
 // build makes the index anew.
 func (ix *index) build(k *kept) {
 	*ix = index{
 		open: map[string]struct{}{}, joins: map[string]map[string]bridge.Stamp{}, signs: map[string]bridge.Stamp{}, sightings: map[string]string{},
 		presses: map[string]int{}, same: map[sameKey]sameAlerts{}, silent: map[string]string{}, similar: map[string][]string{},
-		tasks: newTaskIndex(),
+		tasks: newTaskIndex(), runs: map[string]string{},
 	}
 	incidents := make([]*Incident, 0, len(k.Incidents))
 	for _, inc := range k.Incidents {
@@ -86,6 +91,14 @@ func (ix *index) build(k *kept) {
 	}
 	for _, d := range k.Devices {
 		ix.touched = append(ix.touched, ref{d.Touched, kindDevice, d.ID})
+	}
+	for _, p := range k.Patrols {
+		ix.addPatrol(p)
+		ix.touched = append(ix.touched, ref{p.Touched, kindPatrol, p.ID})
+	}
+	for _, d := range k.Drills {
+		ix.addDrilled(d)
+		ix.touched = append(ix.touched, ref{d.Touched, kindDrill, d.Target})
 	}
 	sort.Slice(ix.touched, func(i, j int) bool {
 		a, b := ix.touched[i], ix.touched[j]
@@ -205,7 +218,7 @@ func (ix *index) dropAlert(a *Alert) {
 // when they are the larger part.
 func (ix *index) touch(k *kept, r ref) {
 	ix.touched = append(ix.touched, r)
-	living := len(k.Incidents) + len(k.Alerts) + len(k.Clips) + len(k.Devices) + len(k.Tasks)
+	living := len(k.Incidents) + len(k.Alerts) + len(k.Clips) + len(k.Devices) + len(k.Tasks) + len(k.Patrols) + len(k.Drills)
 	if len(ix.touched) > 2*living+1024 {
 		ix.touched = slices.DeleteFunc(ix.touched, func(r ref) bool { _, place := k.get(r); return place != r.place })
 	}
@@ -234,17 +247,27 @@ func (k *kept) get(r ref) (any, uint64) {
 		if x := k.Tasks[r.key]; x != nil {
 			return x, x.Touched
 		}
+	case kindPatrol:
+		if x := k.Patrols[r.key]; x != nil {
+			return x, x.Touched
+		}
+	case kindDrill:
+		if x := k.Drills[r.key]; x != nil {
+			return x, x.Touched
+		}
 	}
 	return nil, 0
 }
 
-// deadline is when an incident escalates, a task is overdue or an alert must
-// have been drawn: one of them.
+// deadline is when an incident escalates, a task is overdue, an alert must have
+// been drawn, or something of a patrol or a drill is due: one of them.
 type deadline struct {
 	at       bridge.Stamp
 	incident string
 	task     string
 	alert    string
+	patrol   string
+	drill    string
 }
 
 // deadlines is a heap, earliest first. An entry that is not its resource's
@@ -274,6 +297,12 @@ func (ix *index) dropStaleDeadlines(k *kept) {
 			return
 		}
 		if k.unshown(k.Alerts[top.alert]) {
+			return
+		}
+		if p := k.Patrols[top.patrol]; p != nil && p.next().Equal(top.at.Time) {
+			return
+		}
+		if d := k.Drills[top.drill]; d != nil && d.next().Equal(top.at.Time) {
 			return
 		}
 		inc := k.Incidents[top.incident]

@@ -41,21 +41,29 @@ type ReportIn struct {
 	By          Actor
 	HQID        string // with source hq: headquarters' id
 	Uplink      string // with source hq
+	Reopens     string // id of an incident that was closed more than 7 days ago: the new one goes on from it
 	Idempotency string
 }
 
 // ActionIn is an operator's action on an incident: one of IncidentVerbs.
 type ActionIn struct {
-	Incident    string
-	Verb        string
-	By          Actor
-	Reason      string
-	Result      string   // with close: resolved, false_alarm, transferred, drill
-	Note        string   // with note, ≤ 4 KiB
-	Other       string   // with link, merge, split: the second incident; with merge it becomes part of the first
-	Alerts      []string // with split: what moves to a new incident
-	Points      *int     // with score
-	Idempotency string
+	Incident string
+	Verb     string
+	By       Actor
+	Reason   string
+	Result   string   // with close: resolved, false_alarm, transferred, drill
+	Note     string   // with note, ≤ 4 KiB
+	Other    string   // with link, merge, split: the second incident; with merge it becomes part of the first
+	Alerts   []string // with split: what moves to a new incident
+	Points   *int     // with score
+	// Tasks is with close what becomes of the incident's open orders: cancel,
+	// keep; "" cancels what nobody has accepted and keeps the rest.
+	Tasks string
+	// To, Template (default: the configuration's for visits) and Limit are with
+	// follow_up, and so is Note.
+	To, Template string
+	Limit        time.Time
+	Idempotency  string
 }
 
 // ShownIn says that a screen drew an alert.
@@ -186,7 +194,9 @@ type Result struct {
 	Alert     string
 	Task      string
 	Hold      string
+	Round     string    // of a patrol
 	Approval  *Approval // the request that the input made or changed
+	Handover  string
 	// Warning is for health: the input was taken, but something is odd (a
 	// pillar uses the id of another press).
 	Warning string

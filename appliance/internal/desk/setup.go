@@ -23,6 +23,8 @@ type Setup struct {
 	Persons      []Person
 	Teams        []Team
 	Shifts       []Shift
+	Partners     []Partner    // who take work orders
+	Classes      []RouteClass // and of what
 	Templates    []Template   // standard pieces of work
 	Overdue      OverdueLimit // zero: DefaultOverdue
 	Limits       Limits       // missing entries are taken from DefaultLimits
@@ -42,8 +44,18 @@ type Setup struct {
 	// these must be, in metres (default 20).
 	Span   time.Duration
 	Radius float64
+	// HandoverWithin is how long a shift's handover waits for whoever comes
+	// before the lead is told (default 15 min).
+	HandoverWithin time.Duration
 	// Points are what an incident's steps are worth; none: DefaultPoints.
-	Points Points
+	Points     Points
+	Patrols    []PatrolPlan
+	Drills     []Drill
+	DrillRules []DrillRule // that can be drilled
+	// DrillUplinks are those that carry alarms: their receipts are measured.
+	DrillUplinks []DrillUplink
+	DrillAfter   time.Duration // longer without a drill: said so; 0: never
+	DrillWithin  time.Duration // until a drill is over (default 5 min)
 	// NearestMax is how many cameras are bound to a place at most (default 4).
 	NearestMax int
 	// NearestRange is how far a camera sees when its range_m is 0, in metres
@@ -121,6 +133,10 @@ const (
 	historyCut       = 400                  // lines folded at a time
 	taskLimitMax     = 366 * 24 * time.Hour // a task's limit lies no further ahead
 	taskSpanMin      = 5 * time.Minute      // the least time between two supervision orders of a task
+	keptLimit        = 24 * time.Hour       // of an order without a limit that goes on after its incident was closed
+	repeatsMax       = 64                   // orders of headquarters folded into one
+	overduesMax      = 16                   // times remembered at which one task became overdue
+	alongClipsMax    = 16                   // clips that go along with an order
 	picturesMax      = 16                   // of one report
 	taskHistoryMax   = 200                  // lines kept of one task
 	numberMax        = 1 << 53              // RFC 8785 numbers are IEEE 754 doubles
@@ -139,6 +155,8 @@ type Rules struct {
 	users     map[string]*Person // by login name
 	teams     map[string]*Team
 	templates map[string]*Template
+	partners  map[string]*Partner
+	kinds     map[string]kindRef  // of what is routed away
 	bound     map[string][]string // pillar → cameras
 }
 
@@ -187,7 +205,16 @@ func NewRules(setup Setup) (*Rules, error) {
 	if err := r.indexTemplates(); err != nil {
 		return nil, err
 	}
-	return r, r.indexForces()
+	if err := r.indexForces(); err != nil {
+		return nil, err
+	}
+	if err := r.indexPartners(); err != nil {
+		return nil, err
+	}
+	if err := r.checkPatrols(); err != nil {
+		return nil, err
+	}
+	return r, r.checkDrills()
 }
 
 // complete fills in defaults, in copies of the caller's slices and maps.

@@ -13,8 +13,8 @@ import (
 // within Setup.ShownWithin, or the lead and headquarters hear of it at once.
 // What a browser really drew is the only proof that the room can see at all.
 
-// reasonUnshown is the reason of that escalation.
-const reasonUnshown = "unshown"
+// ReasonUnshown is the reason of that escalation.
+const ReasonUnshown = "unshown"
 
 // showBy is until when a screen must have drawn an alert; zero when nobody
 // waits for it: it is no P0, or its incident has escalated so already.
@@ -62,7 +62,7 @@ func (t *step) escalateUnshown() {
 		t.add(bridge.Draft{
 			Type: TypeIncidentEscalated, Subject: "incidents/" + inc.ID, Lane: bridge.Alarm, Severity: a.Priority, Drill: inc.Drill,
 		}, IncidentChanged{
-			Schema: schema, Incident: inc.ID, By: "box", Reason: reasonUnshown, State: inc.State, Limit: inc.Limit,
+			Schema: schema, Incident: inc.ID, By: "box", Reason: ReasonUnshown, State: inc.State, Limit: inc.Limit,
 			Step: max(1, inc.Escalated), Next: inc.Next, Alert: a.ID, Since: a.Recorded,
 		})
 	}
@@ -95,7 +95,7 @@ func (t *step) shown(in ShownIn) error {
 	return nil
 }
 
-func (s *State) alertShown(_ *bridge.Event, data *AlertShown) {
+func (s *State) alertShown(e *bridge.Event, data *AlertShown) {
 	old := s.k.Alerts[data.Alert]
 	if old == nil {
 		return
@@ -107,6 +107,7 @@ func (s *State) alertShown(_ *bridge.Event, data *AlertShown) {
 	a.Screens = append(a.Screens, data.Screen)
 	inc := s.change(a.Incident)
 	s.putAlert(&a, inc)
+	s.drillShown(e, a.ID, data.Screen)
 	if inc.Unshown {
 		inc.Unshown = false
 		s.putIncident(inc)

@@ -36,10 +36,12 @@ type kept struct {
 	TaskCount uint64               `json:"task_count,omitempty"`
 	// Blinded is the newest closed blind interval by camera/kind; the map is
 	// made anew with every change.
-	Blinded   map[string]Interval `json:"blinded,omitempty"`
-	Holds     []Hold              `json:"holds,omitempty"`     // oldest first; made anew with every change
-	Suspended []string            `json:"suspended,omitempty"` // uplinks, sorted
-	Looks     []OpenLook          `json:"looks,omitempty"`     // in the order of their beginning
+	Blinded   map[string]Interval   `json:"blinded,omitempty"`
+	Holds     []Hold                `json:"holds,omitempty"`     // oldest first; made anew with every change
+	Suspended []string              `json:"suspended,omitempty"` // uplinks, sorted
+	Looks     []OpenLook            `json:"looks,omitempty"`     // in the order of their beginning
+	Patrols   map[string]*Patrolled `json:"patrols,omitempty"`   // by plan
+	Drills    map[string]*Drilled   `json:"drills,omitempty"`    // by target
 	// SetAside is what headquarters refused and nobody sent again, oldest
 	// first; the list is made anew with every change.
 	SetAside []SetAside `json:"set_aside,omitempty"`
@@ -48,6 +50,13 @@ type kept struct {
 	Duty []DutyWord `json:"duty,omitempty"`
 	// Approvals wait for a second lead, or ended lately; made anew with every change.
 	Approvals []Approval `json:"approvals,omitempty"`
+	// Handover waits for whoever comes; Handovers are the former ones, oldest
+	// first. Shift is what happened since the last one, Offered since the offer.
+	// All are made anew with every change.
+	Handover  *Handover      `json:"handover,omitempty"`
+	Handovers []HandoverDone `json:"handovers,omitempty"`
+	Shift     *shiftLog      `json:"shift,omitempty"`
+	Offered   *shiftLog      `json:"offered,omitempty"`
 }
 
 // NewState is the state before the first event.
@@ -55,6 +64,7 @@ func NewState() *State {
 	s := &State{k: kept{
 		Version: stateVersion, Incidents: map[string]*Incident{}, Alerts: map[string]*Alert{},
 		Clips: map[string]*Clip{}, Devices: map[string]*Device{}, Tasks: map[string]*Task{},
+		Patrols: map[string]*Patrolled{}, Drills: map[string]*Drilled{},
 	}}
 	s.ix.build(&s.k)
 	return s
@@ -97,6 +107,7 @@ func (k *kept) copy() *kept {
 	c := *k
 	c.Incidents, c.Alerts = maps.Clone(k.Incidents), maps.Clone(k.Alerts)
 	c.Clips, c.Devices, c.Tasks = maps.Clone(k.Clips), maps.Clone(k.Devices), maps.Clone(k.Tasks)
+	c.Patrols, c.Drills = maps.Clone(k.Patrols), maps.Clone(k.Drills)
 	return &c
 }
 

@@ -17,7 +17,9 @@ import (
 // Answer is what a step says besides its events.
 type Answer struct {
 	Incident, Alert, Task, Hold string
+	Round                       string
 	Approval                    *Approval
+	Handover                    string
 	Duplicate                   bool
 	Warning                     string
 }
@@ -62,6 +64,22 @@ func Keys(in Input) []string {
 		if in.Idempotency != "" {
 			return []string{idemKey(in.By, in.Idempotency)}
 		}
+	case RouteIn:
+		if in.Idempotency != "" {
+			return []string{idemKey(in.By, in.Idempotency)}
+		}
+	case DeliveredIn:
+		return []string{in.key()}
+	case ReplyIn:
+		return in.keys()
+	case CancelOrderIn:
+		return []string{CancelledKey(in.Uplink, in.HQID)}
+	case BeginRoundIn:
+		return idemKeys(in.By, in.Idempotency)
+	case RoundIn:
+		return idemKeys(in.By, in.Idempotency)
+	case DrillIn:
+		return idemKeys(in.By, in.Idempotency)
 	case RefusedOrderIn:
 		return []string{in.key()}
 	case ReceiptIn:
@@ -80,6 +98,12 @@ func Keys(in Input) []string {
 		if in.Idempotency != "" {
 			return []string{idemKey(in.By, in.Idempotency)}
 		}
+	case HandoverIn:
+		if in.Idempotency != "" {
+			return []string{idemKey(in.By, in.Idempotency)}
+		}
+	case TakeOverIn:
+		return []string{HandoverKey(in.Handover)}
 	case ReleaseIn:
 		if in.Idempotency != "" {
 			return []string{idemKey(in.By, in.Idempotency)}
@@ -92,6 +116,13 @@ func Keys(in Input) []string {
 	return nil
 }
 
+func idemKeys(by Actor, key string) []string {
+	if key == "" {
+		return nil
+	}
+	return []string{idemKey(by, key)}
+}
+
 func idemKey(by Actor, key string) string { return "idem/" + by.Name + "/" + key }
 
 // step is one step under way.
@@ -102,6 +133,7 @@ type step struct {
 	random [16]byte
 	ids    byte
 	drafts []bridge.Draft
+	ended  []string // supervision orders that this step has ended
 	answer Answer
 	err    error
 }
@@ -120,6 +152,14 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.issue(in, hit)
 	case TaskActionIn:
 		return t.taskAction(in, hit)
+	case RouteIn:
+		return t.route(in, hit)
+	case DeliveredIn:
+		return t.delivered(in, hit)
+	case ReplyIn:
+		return t.reply(in, hit)
+	case CancelOrderIn:
+		return t.cancelOrder(in, hit)
 	case RefusedOrderIn:
 		return t.refuseOrder(in, hit)
 	case ShownIn:
@@ -146,6 +186,10 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.clipMoved(TypeClipUploaded, in.Clip, in.Part, in.Location, "")
 	case ClipEvictedIn:
 		return t.clipMoved(TypeClipEvicted, in.Clip, in.Part, "", in.Why)
+	case HandoverIn:
+		return t.offer(in, hit)
+	case TakeOverIn:
+		return t.takeOver(in, hit)
 	case ApprovalIn:
 		return t.approval(in)
 	case AccessIn:
@@ -168,6 +212,14 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.reviewed(in, hit)
 	case StartedIn:
 		return t.started(in)
+	case BeginRoundIn:
+		return t.beginRound(in, hit)
+	case RoundIn:
+		return t.roundAction(in, hit)
+	case DrillIn:
+		return t.drill(in, hit)
+	case DrillMarkIn:
+		return t.drillMark(in)
 	case clockIn:
 		t.add(bridge.Draft{Type: TypeClockStepped, Subject: "box", Lane: bridge.Notice},
 			ClockStepped{Schema: schema, From: bridge.At(in.From), To: bridge.At(in.To)})

@@ -62,6 +62,8 @@ func (t *step) started(in StartedIn) error {
 	t.add(bridge.Draft{Type: TypeBoxStarted, Subject: "box", Lane: bridge.Notice},
 		BoxStarted{Schema: schema, Version: in.Version, Boot: in.Boot, Config: in.Config})
 	t.endBlindOfRemoved()
+	t.planPatrols()
+	t.planDrills()
 	var going []*Alert
 	for _, id := range t.s.ix.sightings {
 		if a := t.s.k.Alerts[id]; a != nil && len(a.Sightings) > 0 && !slices.Contains(going, a) {
@@ -83,7 +85,11 @@ func (t *step) tick() {
 	t.escalateUnshown()
 	t.escalateIncidents()
 	t.superviseTasks()
+	t.missRounds("")
+	t.endDrills()
+	t.dueDrills()
 	t.expireApprovals()
+	t.superviseHandover()
 }
 
 func (t *step) escalateIncidents() {
@@ -109,6 +115,7 @@ func (t *step) escalateIncidents() {
 		t.add(bridge.Draft{
 			Type: TypeIncidentEscalated, Subject: "incidents/" + inc.ID, Lane: bridge.Alarm, Severity: inc.Priority, Drill: inc.Drill,
 		}, data)
+		t.supervise("incidents/"+inc.ID, inc.ID, inc.Priority, inc.Drill)
 	}
 }
 

@@ -81,6 +81,9 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 		},
 		occurred: occurred, drill: drill, about: string(p.Kind), bound: cameras, like: like, key: pressKey(p),
 	}, join)
+	if drill && join == nil {
+		t.pressedDrill(pillar)
+	}
 	return nil
 }
 
