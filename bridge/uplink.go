@@ -15,6 +15,9 @@ const (
 	WayReplay Way = "replay"
 )
 
+// WayOrder is a message to a partner that takes orders, and no events of a lane.
+const WayOrder Way = "order"
+
 // Outgoing is an event as it leaves: the same bytes on every way.
 type Outgoing struct {
 	ID       string

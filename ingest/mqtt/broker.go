@@ -86,15 +86,16 @@ type Stats struct {
 
 // Broker is an embedded MQTT broker.
 type Broker struct {
-	opts     Options
-	log      *slog.Logger
-	server   *mochi.Server
-	hook     *hook
-	handlers handlers
-	refusals refusals
-	conns    *conns
-	plain    net.Listener
-	secure   net.Listener
+	opts       Options
+	log        *slog.Logger
+	server     *mochi.Server
+	hook       *hook
+	deliveries *deliveries
+	handlers   handlers
+	refusals   refusals
+	conns      *conns
+	plain      net.Listener
+	secure     net.Listener
 
 	work     context.Context // of handlers; outlives Run's ctx by handlersWithin
 	stopWork context.CancelFunc
@@ -115,7 +116,7 @@ func New(opts Options) *Broker {
 	if opts.ClientsMax <= 0 {
 		opts.ClientsMax = defaultClientsMax
 	}
-	b := &Broker{opts: opts, log: opts.Logger, conns: newConns(opts.ClientsMax + 64), idle: make(chan struct{})}
+	b := &Broker{opts: opts, log: opts.Logger, conns: newConns(opts.ClientsMax + 64), idle: make(chan struct{}), deliveries: newDeliveries()}
 	b.refusals.log = opts.Logger
 	b.work, b.stopWork = context.WithCancel(context.Background())
 	b.hook = &hook{broker: b, current: make(map[string]*mochi.Client), working: make(map[*mochi.Client]bool)}
@@ -146,6 +147,9 @@ func (b *Broker) Open() error {
 		SysTopicResendInterval: math.MaxInt32,
 	})
 	if err := b.server.AddHook(b.hook, nil); err != nil {
+		return fmt.Errorf("add hook of broker: %w", err)
+	}
+	if err := b.server.AddHook(b.deliveries, nil); err != nil {
 		return fmt.Errorf("add hook of broker: %w", err)
 	}
 	if err := b.listen(); err != nil {

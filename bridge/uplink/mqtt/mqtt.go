@@ -48,6 +48,9 @@ const (
 type Options struct {
 	URL          string // mqtt://host:1883 or mqtts://host:8883
 	Station, Box string
+	// Topic is set for a partner that takes orders, and is no headquarters: its
+	// messages go to {Topic}/orders, and what it says comes on {Topic}/reply.
+	Topic        string
 	Username     string
 	PasswordFile string // its last line break is not part of the password
 	CAFile       string // "" trusts the system's authorities
@@ -62,24 +65,27 @@ type Options struct {
 // Uplink implements bridge.Uplink.
 type Uplink struct {
 	options Options
-	root    string // watchpost/{station}/{box}/
+	root    string // watchpost/{station}/{box}/, or {Topic}/
+	down    string // what is in front of a message's kind
+	filter  string // of what comes down
+	client  string // id
 }
 
 var _ bridge.Uplink = (*Uplink)(nil)
 
 // New checks the options; Connect does the rest.
 func New(o Options) (*Uplink, error) {
-	u, err := url.Parse(o.URL)
+	at, err := url.Parse(o.URL)
 	if err != nil {
 		return nil, fmt.Errorf("uplink url: %w", err)
 	}
-	switch u.Scheme {
+	switch at.Scheme {
 	case "mqtt", "mqtts", "tcp", "ssl", "tls":
 	default:
-		return nil, fmt.Errorf("uplink url %s: want mqtt:// or mqtts://", u.Redacted())
+		return nil, fmt.Errorf("uplink url %s: want mqtt:// or mqtts://", at.Redacted())
 	}
-	if u.User != nil {
-		return nil, fmt.Errorf("uplink url %s: credentials belong into username and password_file", u.Redacted())
+	if at.User != nil {
+		return nil, fmt.Errorf("uplink url %s: credentials belong into username and password_file", at.Redacted())
 	}
 	for _, part := range []string{o.Station, o.Box} {
 		if part == "" || strings.ContainsAny(part, "/+#\x00") {
@@ -95,7 +101,14 @@ func New(o Options) (*Uplink, error) {
 	if o.AckWithin <= 0 {
 		o.AckWithin = ackWithin
 	}
-	return &Uplink{options: o, root: "watchpost/" + o.Station + "/" + o.Box + "/"}, nil
+	u := &Uplink{options: o}
+	u.root, u.client = "watchpost/"+o.Station+"/"+o.Box+"/", "watchpost-"+o.Station+"-"+o.Box
+	u.down, u.filter = u.root+"down/", u.root+"down/#"
+	if o.Topic != "" {
+		u.root, u.client = o.Topic+"/", u.client+"-"+strings.ReplaceAll(o.Topic, "/", "-")
+		u.down, u.filter = u.root, u.root+"reply"
+	}
+	return u, nil
 }
 
 // Connect implements bridge.Uplink.
@@ -124,7 +137,7 @@ func (u *Uplink) clientOptions() (*paho.ClientOptions, error) {
 	}
 	options := paho.NewClientOptions().
 		AddBroker(u.options.URL).
-		SetClientID("watchpost-"+u.options.Station+"-"+u.options.Box).
+		SetClientID(u.client).
 		SetProtocolVersion(version311).
 		SetCleanSession(false).
 		SetStore(paho.NewMemoryStore()). // of this connection only

@@ -74,7 +74,7 @@ func (s *session) open(ctx context.Context) error {
 	if err := s.wait(ctx, s.client.Connect()); err != nil {
 		return err
 	}
-	token := s.client.Subscribe(s.uplink.root+"down/#", qos, nil)
+	token := s.client.Subscribe(s.uplink.filter, qos, nil)
 	if err := s.wait(ctx, token); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
@@ -109,7 +109,7 @@ func (s *session) receive(_ paho.Client, m paho.Message) {
 // take handles one message and acknowledges it only then: an order survives a
 // crash in between. It reports whether it was taken.
 func (s *session) take(m paho.Message) bool {
-	leaf := strings.TrimPrefix(m.Topic(), s.uplink.root+"down/")
+	leaf := strings.TrimPrefix(m.Topic(), s.uplink.down)
 	if leaf == "presence" {
 		s.presence(m.Payload())
 	} else if err := s.handle.Receive(s.ctx, bridge.MessageKind(leaf), m.Payload()); err != nil {
@@ -136,6 +136,8 @@ func (s *session) presence(payload []byte) {
 func (s *session) Send(ctx context.Context, b bridge.Batch) (bridge.Ticket, error) {
 	topic := s.uplink.root + "up/"
 	switch b.Way {
+	case bridge.WayOrder:
+		topic = s.uplink.root + "orders"
 	case bridge.WayNow:
 		topic += "now"
 	case bridge.WayReplay:

@@ -66,6 +66,8 @@ func messageID(b bridge.Batch, events []bridge.Outgoing) string {
 	switch b.Way {
 	case bridge.WayNow:
 		what = fmt.Sprintf("now/%s/%d", first.ID, len(events))
+	case bridge.WayOrder:
+		what = "order/" + first.ID
 	case bridge.WayReplay:
 		what = "replay/" + requestName(b.Request) + "/" + what
 	}
