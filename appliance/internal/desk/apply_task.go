@@ -12,9 +12,10 @@ import (
 
 // taskIndex is what is derived from the tasks.
 type taskIndex struct {
-	open    map[string]struct{} // tasks that have not ended
-	reports map[string]string   // id of a task.reported → its task, while that waits for a judgement
-	done    []ending            // by time
+	open    map[string]struct{}            // tasks that have not ended
+	reports map[string]string              // id of a task.reported → its task, while that waits for a judgement
+	done    []ending                       // by time
+	waiting map[string]map[string]struct{} // partner → its orders with news that its line has not taken
 }
 
 type ending struct {
@@ -23,7 +24,7 @@ type ending struct {
 }
 
 func newTaskIndex() taskIndex {
-	return taskIndex{open: map[string]struct{}{}, reports: map[string]string{}}
+	return taskIndex{open: map[string]struct{}{}, reports: map[string]string{}, waiting: map[string]map[string]struct{}{}}
 }
 
 func (ix *index) buildTasks(k *kept) {
@@ -41,6 +42,7 @@ func (ix *index) buildTasks(k *kept) {
 
 // addTask indexes a new or changed task.
 func (ix *index) addTask(task *Task) {
+	ix.addWaiting(task)
 	if task.State == Reported {
 		ix.tasks.reports[task.ReportEvent] = task.ID
 	} else {
@@ -84,7 +86,7 @@ func (s *State) taskIssued(e *bridge.Event, data *TaskIssued) {
 	s.putTask(&Task{
 		ID: data.Task, Number: s.k.TaskCount, Kind: cmp.Or(data.Kind, PlainTask), State: Issued, Priority: data.Priority, Drill: e.Drill, Incident: data.Incident,
 		Template: data.Template, To: data.To, Note: data.Note, By: data.By, Uplink: data.Uplink, HQID: data.HQID,
-		IssuedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit,
+		IssuedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit, Order: newOrder(e, data.Order),
 	}, e, TaskStep{By: data.By, State: Issued, Note: data.Note})
 }
 
@@ -116,6 +118,7 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 	case TypeTaskSupervised:
 		task.Supervised, task.Next = data.Step, data.Next
 	}
+	task.Order = old.Order.after(e, data)
 	switch {
 	case !task.State.running():
 		task.Next = bridge.Stamp{} // nobody but its issuer is waited for
@@ -128,14 +131,24 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 	s.putTask(&task, e, line)
 }
 
-// retireTasks lets tasks go that ended before the time.
+// retireTasks lets tasks go that ended before the time, but for those of which
+// a partner has not got all news.
 func (s *State) retireTasks(before time.Time) {
-	for len(s.ix.tasks.done) > 0 && s.ix.tasks.done[0].at.Before(before) {
-		id := s.ix.tasks.done[0].task
-		s.ix.tasks.done = s.ix.tasks.done[1:]
-		if task := s.k.Tasks[id]; task != nil {
+	n := 0
+	var stay []ending
+	for ; n < len(s.ix.tasks.done) && s.ix.tasks.done[n].at.Before(before); n++ {
+		id := s.ix.tasks.done[n].task
+		task := s.k.Tasks[id]
+		switch {
+		case task == nil:
+		case task.Order != nil && len(task.Order.Waiting) > 0:
+			stay = append(stay, s.ix.tasks.done[n])
+		default:
 			s.k.Floor = max(s.k.Floor, task.Touched)
 			delete(s.k.Tasks, id)
 		}
+	}
+	if n > len(stay) {
+		s.ix.tasks.done = append(stay, s.ix.tasks.done[n:]...)
 	}
 }

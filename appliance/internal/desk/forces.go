@@ -44,6 +44,9 @@ func (r *Rules) Party(to string) Party {
 	if t := r.teams[to]; t != nil {
 		return Party{"team", t.ID, t.Name}
 	}
+	if p := r.partners[to]; p != nil {
+		return Party{"partner", p.ID, p.Name}
+	}
 	return Party{"user", to, to}
 }
 

@@ -61,6 +61,7 @@ type Task struct {
 	// ReportEvent is the id of the newest task.reported: headquarters' word on
 	// that event confirms or returns an order from above.
 	ReportEvent string     `json:"report_event,omitempty"`
+	Order       *Order     `json:"order,omitempty"` // of an order to a partner
 	History     []TaskStep `json:"history"`
 	Touched     uint64     `json:"touched"`
 }

@@ -44,6 +44,7 @@ type TaskIssued struct {
 	Priority string       `json:"priority"`
 	Limit    bridge.Stamp `json:"limit"`
 	Uplink   string       `json:"uplink,omitempty"`
+	Order    *OrderFact   `json:"order,omitempty"` // to a partner: what it is told
 	HQID     string       `json:"hq_id"`
 	Config   string       `json:"config"` // hash of the configuration that decided this
 }
@@ -62,6 +63,7 @@ type TaskChanged struct {
 	Limit    bridge.Stamp `json:"limit"`
 	Uplink   string       `json:"uplink,omitempty"`
 	HQID     string       `json:"hq_id"`
+	Reply    string       `json:"reply,omitempty"`    // a partner's word that brought this
 	Report   string       `json:"report,omitempty"`   // reported
 	Pictures []string     `json:"pictures,omitempty"` // reported: SHA-256, hex
 	Step     int          `json:"step,omitempty"`     // supervised: 1, 2, 3
