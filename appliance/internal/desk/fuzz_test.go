@@ -30,6 +30,9 @@ func FuzzApply(f *testing.F) {
 	r.do(desk.ActionIn{Incident: pressed.Incident, Verb: "merge", Other: other.Incident, Reason: "one", By: operator("li")})
 	r.do(desk.ActionIn{Incident: pressed.Incident, Verb: "split", Alerts: []string{other.Alert}, Reason: "two", By: operator("li")})
 	r.do(desk.ActionIn{Incident: pressed.Incident, Verb: "close", Result: "resolved", By: operator("li")})
+	r.do(desk.ApprovalIn{Verb: desk.ApprovalRequest, Act: "unmask", Subject: "incidents/x", Reason: "r", By: lead("chen")})
+	r.do(desk.HandoverIn{By: operator("li")})
+	r.do(desk.TakeOverIn{Handover: r.state.Handover().ID, SHA256: r.state.Handover().SHA256, By: operator("zhao")})
 	var lines []string
 	for _, rec := range r.m.records {
 		lines = append(lines, rec.Event.Type+" "+string(rec.Event.Data))

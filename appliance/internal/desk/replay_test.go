@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -43,6 +44,9 @@ type chance struct {
 	clock     *hands
 	incidents []string
 	alerts    []string
+	approvals []string
+	handovers []string
+	page      string // digest of the newest handover's
 	n         int
 }
 
@@ -116,6 +120,9 @@ func (c *chance) input() desk.Input {
 		}
 		return desk.UnreceivedIn{Incident: c.pick(c.incidents), Uplink: "hq", Since: now}
 	}
+	if c.IntN(2) == 0 {
+		return c.signature()
+	}
 	if c.IntN(8) == 0 {
 		return desk.StartedIn{Version: "1", Boot: "b", Config: "sha256:x"}
 	}
@@ -128,12 +135,38 @@ func (c *chance) input() desk.Input {
 	return desk.Tick{}
 }
 
+// signature is a word that needs two people.
+func (c *chance) signature() desk.Input {
+	if c.IntN(2) == 0 {
+		return desk.ApprovalIn{
+			Verb: []string{"request", "approve", "withdraw", "take"}[c.IntN(4)], Approval: c.pick(c.approvals), Act: "unmask",
+			Subject: fmt.Sprint("incidents/", c.IntN(2)), Reason: "because", Grant: c.IntN(2) == 0, By: c.actor(),
+		}
+	}
+	if c.IntN(2) == 0 {
+		return desk.HandoverIn{By: c.actor(), PassClaims: true, Idempotency: []string{"", fmt.Sprint("a", c.IntN(50))}[c.IntN(2)]}
+	}
+	return desk.TakeOverIn{Handover: c.pick(c.handovers), SHA256: c.page, By: c.actor()}
+}
+
 func (c *chance) heard(result desk.Result) {
 	if result.Incident != "" && len(result.Events) > 0 {
 		c.incidents = append(c.incidents, result.Incident)
 	}
 	if result.Alert != "" {
 		c.alerts = append(c.alerts, result.Alert)
+	}
+	if result.Approval != nil {
+		c.approvals = append(c.approvals, result.Approval.ID)
+	}
+	if result.Handover != "" {
+		c.handovers = append(c.handovers, result.Handover)
+	}
+	for _, rec := range result.Events {
+		var offered desk.ShiftOffered
+		if rec.Event.Type == desk.TypeShiftOffered && json.Unmarshal(rec.Event.Data, &offered) == nil {
+			c.page = offered.SHA256
+		}
 	}
 }
 

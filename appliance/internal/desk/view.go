@@ -91,7 +91,7 @@ func (s *State) Config() string { return s.k.Config }
 // Deadline is when the next thing is due: an incident's limit, a task's, a
 // request's that waits for two people; zero when none is.
 func (s *State) Deadline() bridge.Stamp {
-	next := s.k.approvalDeadline()
+	next := sooner(s.k.approvalDeadline(), s.k.handoverDeadline())
 	if len(s.ix.deadlines) > 0 {
 		next = sooner(next, s.ix.deadlines[0].at)
 	}
