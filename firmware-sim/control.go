@@ -42,7 +42,7 @@ func actions() map[string]map[string]action {
 		"drone":  {"target": (*station).setTarget},
 		"hq": {
 			"accept": receiptOf("accepted"), "reject": receiptOf("rejected"),
-			"incident": order("incident", "id"), "task": order("task", "id"), "replay": order("replay", "request"),
+			"incident": order("incident", "id"), "task": order("task", "id"), "cancel": (*station).cancelTask, "replay": order("replay", "request"),
 			"receipts": (*station).setReceipts, "listen": (*station).listen,
 		},
 	}
@@ -271,6 +271,18 @@ func order(leaf, idField string) action {
 		}
 		return s.hq[name].Order(leaf, fields)
 	}
+}
+
+// cancelTask takes back a task that headquarters ordered: its id, and why.
+func (s *station) cancelTask(name string, body io.Reader) (any, error) {
+	var in struct{ ID, Reason, By string }
+	if err := read(body, &in); err != nil {
+		return nil, err
+	}
+	if in.ID == "" || in.Reason == "" {
+		return nil, refuse(http.StatusBadRequest, "id %q, reason %q: want the task's id and why it is cancelled", in.ID, in.Reason)
+	}
+	return s.hq[name].Order("task", map[string]any{"id": in.ID, "cancel": true, "reason": in.Reason, "by": in.By})
 }
 
 // list answers with what one headquarters has on disk (?name=), or all of

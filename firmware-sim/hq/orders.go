@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,7 +24,7 @@ const (
 // Ordered is an order or an incident that went down, and what came of it.
 type Ordered struct {
 	Sent    string     `json:"sent"`
-	Kind    string     `json:"kind"` // task, incident
+	Kind    string     `json:"kind"` // task, incident, cancel (of a task)
 	ID      string     `json:"id"`
 	Order   rawJSON    `json:"order"`  // as it was sent
 	Digest  string     `json:"digest"` // of these bytes
@@ -55,9 +56,13 @@ type TaskStep struct {
 // noteOrder writes down what is about to be sent, synced.
 func (h *HQ) noteOrder(kind string, payload []byte) error {
 	var named struct {
-		ID string `json:"id"`
+		ID     string `json:"id"`
+		Cancel bool   `json:"cancel"`
 	}
 	_ = json.Unmarshal(payload, &named) // an id that is no string is none
+	if named.Cancel {
+		kind = "cancel"
+	}
 	sum := sha256.Sum256(payload)
 	raw, err := json.Marshal(Ordered{
 		Sent: stamp(time.Now()), Kind: kind, ID: named.ID, Order: payload, Digest: sha256TextPrefix + hex.EncodeToString(sum[:]), States: []TaskStep{},
@@ -117,7 +122,8 @@ func (h *HQ) Orders() ([]byte, error) {
 func note(sent []*Ordered, l line, seen map[string]bool) {
 	var data struct {
 		Order, Result, Reason, Task, Incident, State, By, Digest string
-		HQID                                                     string `json:"hq_id"`
+		HQID                                                     string   `json:"hq_id"`
+		HQIDs                                                    []string `json:"hq_ids"` // several orders that are answered as one
 	}
 	if json.Unmarshal(l.data(), &data) != nil {
 		return
@@ -131,7 +137,7 @@ func note(sent []*Ordered, l line, seen map[string]bool) {
 					Result: data.Result, Reason: data.Reason, Task: data.Task, Incident: data.Incident, Event: l.ID, Received: l.Received, Via: l.Via,
 				}
 			}
-		case strings.HasPrefix(l.Type, taskPrefix) && one.Kind == "task" && data.HQID == one.ID && one.ID != "" && !seen[l.ID+one.Sent]:
+		case strings.HasPrefix(l.Type, taskPrefix) && one.Kind == "task" && one.ID != "" && (data.HQID == one.ID || slices.Contains(data.HQIDs, one.ID)) && !seen[l.ID+one.Sent]:
 			seen[l.ID+one.Sent] = true
 			one.States = append(one.States, TaskStep{
 				Type: strings.TrimPrefix(l.Type, taskPrefix), State: data.State, By: data.By, At: l.RecordedTime, Event: l.ID,

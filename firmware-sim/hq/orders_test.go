@@ -59,6 +59,34 @@ func TestOrdersAndTheirAnswers(t *testing.T) {
 	require.Empty(t, sent[1].States)
 }
 
+// One report answers all orders for the same, and what was ordered can be
+// cancelled.
+func TestFoldedAndCancelledOrders(t *testing.T) {
+	r := start(t)
+	b := r.dial(t)
+	for _, fields := range []map[string]any{{"id": "T1", "to": "wu"}, {"id": "T2", "to": "wu"}, {"id": "T1", "cancel": true, "reason": "不用了"}} {
+		_, err := r.Order("task", fields)
+		require.NoError(t, err)
+	}
+	c := newChain("alarm")
+	b.up(t, "alarm",
+		c.told(t, "watchpost.order.answered", `{"hq_id":"T1","order":"task","result":"taken","task":"01T","uplink":"hq"}`),
+		c.told(t, "watchpost.task.repeated", `{"hq_id":"T1","hq_ids":["T1","T2"],"task":"01T"}`),
+		c.told(t, "watchpost.order.answered", `{"hq_id":"T2","order":"task","result":"taken","task":"01T","uplink":"hq"}`),
+		c.told(t, "watchpost.task.withdrawn", `{"hq_id":"T2","hq_ids":["T2"],"task":"01T"}`),
+		c.told(t, "watchpost.order.answered", `{"hq_id":"T1","order":"cancel","result":"taken","task":"01T","uplink":"hq"}`),
+	)
+	eventually(t, func() bool { return len(r.entries(t)) == 5 })
+	sent := r.orders(t)
+	require.Equal(t, []string{"task", "task", "cancel"}, []string{sent[0].Kind, sent[1].Kind, sent[2].Kind})
+	for _, one := range sent {
+		require.NotNil(t, one.Answer)
+		require.Equal(t, "taken", one.Answer.Result)
+	}
+	require.Len(t, sent[0].States, 1)
+	require.Len(t, sent[1].States, 2)
+}
+
 // What was set aside comes without data in its place, and whole when it is
 // sent again.
 func TestSetAsideIsCompleted(t *testing.T) {
