@@ -34,6 +34,7 @@ type Config struct {
 	Templates     []Template `yaml:"templates"`
 	Alerts        Alerts     `yaml:"alerts"`
 	Points        Points     `yaml:"points"`
+	Handover      Handover   `yaml:"handover"`
 	Persons       []Person   `yaml:"persons"`
 	Teams         []Team     `yaml:"teams"`
 	Shifts        []Shift    `yaml:"shifts"`
@@ -299,6 +300,7 @@ func Default() Config {
 		Alerts:   defaultAlerts(),
 		Forces:   Forces{StaleAfter: Duration(5 * time.Minute)},
 		Points:   Points{InTime: 10, Late: 4},
+		Handover: Handover{TakeWithin: Duration(15 * time.Minute)},
 		Limits:   defaultLimits(),
 	}
 }

@@ -58,6 +58,7 @@ func (c *Config) validate(can Supported, ps *Problems) {
 	c.validateForces(ps)
 	c.validateRouting(ps)
 	c.Alerts.validate(ps)
+	c.Handover.validate(ps)
 	c.Points.validate(ps)
 	c.Limits.validate(ps)
 	c.validateTemplates(ps)

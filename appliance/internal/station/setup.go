@@ -14,6 +14,7 @@ func deskSetup(c *config.Config) desk.Setup {
 	s := desk.Setup{Station: c.Station.ID, Box: c.Station.Box, Zone: c.Location(), Config: c.Digest(), Limits: desk.Limits{}}
 	s.Window, s.ShownWithin = time.Duration(c.Alerts.Window), time.Duration(c.Alerts.ShownWithin)
 	s.Span, s.Radius = time.Duration(c.Alerts.Span), c.Alerts.RadiusM
+	s.HandoverWithin = time.Duration(c.Handover.TakeWithin)
 	s.Points = desk.Points{InTime: c.Points.InTime, Late: c.Points.Late, Missing: c.Points.Missing}
 	s.FoldAfter, s.FloodIncidents = c.Alerts.FoldAfter, c.Alerts.FloodIncidents
 	for _, cam := range c.Cameras {
