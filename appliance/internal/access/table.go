@@ -84,6 +84,11 @@ func rules() []Rule {
 		{Method: "POST", Path: v + "/cameras.csv", Roles: []Role{Admin}},
 		{Method: "GET", Path: v + "/holds", Roles: leads},
 		{Method: "POST", Path: v + "/holds", Roles: leads},
+		{Method: "GET", Path: v + "/handover", Roles: workers}, // who sees a part of the room is refused
+		{Method: "POST", Path: v + "/handover", Roles: workers},
+		{Method: "POST", Path: v + "/handover/:id/take", Roles: workers},
+		{Method: "GET", Path: v + "/handovers", Roles: workers},
+		{Method: "GET", Path: v + "/handovers/:id", Roles: workers},
 		{Method: "GET", Path: v + "/audit", Roles: leads},
 		{Method: "GET", Path: v + "/audit.jsonl", Roles: leads},
 		{Method: "GET", Path: v + "/audit.csv", Roles: leads},
@@ -92,6 +97,10 @@ func rules() []Rule {
 		{Method: "POST", Path: v + "/approvals/:id/approve", Roles: leads},
 		{Method: "DELETE", Path: v + "/approvals/:id", Roles: leads},
 		{Method: "GET", Path: v + "/journal", Roles: leads},
+		{Method: "GET", Path: v + "/review", Roles: workers},
+		{Method: "GET", Path: v + "/review.csv", Roles: workers},
+		{Method: "GET", Path: v + "/review/people", Roles: desks}, // but for leads: his own
+		{Method: "GET", Path: v + "/review/people.csv", Roles: desks},
 		{Method: "POST", Path: v + "/uplinks/:name/set-aside/:id/send", Roles: leads},
 		{Method: "POST", Path: v + "/incidents", Roles: workers},
 		{Method: "GET", Path: v + "/nearby", Roles: workers},
@@ -102,16 +111,24 @@ func rules() []Rule {
 		{Method: "DELETE", Path: v + "/cameras/:id/whep/:session", Roles: viewers},
 	}
 	rows = append(rows, Rule{Method: "POST", Path: v + "/incidents/:id/score", Roles: leads})
-	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note", "dispatch", "arrive", "link", "merge", "split"} {
+	rows = append(rows,
+		Rule{Method: "GET", Path: v + "/forces", Roles: viewers},
+		Rule{Method: "GET", Path: v + "/incidents/:id/forces", Roles: viewers},
+		Rule{Method: "POST", Path: v + "/duty", Roles: workers},
+		Rule{Method: "POST", Path: v + "/positions", Roles: desks},                               // of the caller's own phone
+		Rule{Method: "GET", Path: v + "/persons/:id/track", Roles: []Role{Lead, Admin, Officer}}, // an officer: his own
+	)
+	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note", "dispatch", "arrive", "link", "merge", "split", "follow_up"} {
 		rows = append(rows, Rule{Method: "POST", Path: v + "/incidents/:id/" + verb, Roles: workers})
 	}
 	rows = append(rows,
 		Rule{Method: "GET", Path: v + "/tasks", Roles: append([]Role{Officer}, viewers...)}, // an officer: his own
 		Rule{Method: "GET", Path: v + "/tasks/:id", Roles: append([]Role{Officer}, viewers...)},
 		Rule{Method: "POST", Path: v + "/tasks", Roles: workers},
+		Rule{Method: "GET", Path: v + "/templates", Roles: viewers},
 	)
 	for verb, roles := range map[string][]Role{
-		"accept": {Officer}, "arrive": {Officer}, "report": {Officer}, "hand_back": {Officer}, "confirm": nil, "return": nil, "cancel": nil,
+		"accept": {Officer}, "arrive": {Officer}, "report": {Officer}, "tick": {Officer}, "hand_back": {Officer}, "confirm": nil, "return": nil, "cancel": nil,
 	} {
 		rows = append(rows, Rule{Method: "POST", Path: v + "/tasks/:id/" + verb, Roles: append(roles, workers...)})
 	}

@@ -202,9 +202,9 @@ func TestEscalationGrowsAndEnds(t *testing.T) {
 	require.Equal(t, bridge.At(start().Add(time.Minute)), r.state.Deadline())
 
 	records, _ = r.after(15 * time.Minute).do(desk.Tick{})
-	require.Equal(t, []string{"incident.escalated", "incident.escalated"}, types(records))
+	require.Equal(t, []string{"incident.escalated", "task.issued", "incident.escalated", "task.issued"}, types(records))
 	require.Equal(t, "incidents/"+most.Incident, records[0].Event.Subject, "priority comes first")
-	require.Equal(t, "incidents/"+urgent.Incident, records[1].Event.Subject)
+	require.Equal(t, "incidents/"+urgent.Incident, records[2].Event.Subject)
 	require.Equal(t, bridge.At(start().Add(time.Minute)), r.state.Incident(most.Incident).Limit, "the deadline itself stays")
 
 	var waits []time.Duration
@@ -275,7 +275,7 @@ func TestPressThatJoinsRingsUntilItIsAnswered(t *testing.T) {
 	require.Equal(t, 2, r.state.Incident(id).Unanswered, "a drill is another incident")
 
 	records, _ := r.after(50 * time.Second).do(desk.Tick{})
-	require.Equal(t, []string{"incident.escalated"}, types(records))
+	require.Equal(t, []string{"incident.escalated", "task.issued"}, types(records))
 	require.Equal(t, bridge.At(r.now.Add(2*time.Minute)), r.state.Incident(id).Next, "as one that is open")
 
 	// Another operator may acknowledge, not claim.
@@ -283,7 +283,7 @@ func TestPressThatJoinsRingsUntilItIsAnswered(t *testing.T) {
 	var conflict *desk.ConflictError
 	require.ErrorAs(t, err, &conflict)
 	records, _ = r.do(desk.ActionIn{Incident: id, Verb: "acknowledge", By: operator("wang")})
-	require.Equal(t, []string{"incident.acknowledged"}, types(records))
+	require.Equal(t, []string{"incident.acknowledged", "task.confirmed"}, types(records), "and what supervised it ends")
 	inc = r.state.Incident(id)
 	require.Zero(t, inc.Unanswered)
 	require.True(t, inc.PressedAt.IsZero())

@@ -13,7 +13,9 @@ import (
 // taskIndex is what is derived from the tasks.
 type taskIndex struct {
 	open    map[string]struct{}            // tasks that have not ended
-	reports map[string]string              // id of a task.reported → its task, while that waits for a judgement
+	reports map[string]string              // event that waits for headquarters' judgement → its task: task.reported, task.issued of what was pushed up
+	orders  map[string]string              // HQKey of an order from above → its task
+	about   map[string]string              // what an open supervision order is about → the order
 	done    []ending                       // by time
 	waiting map[string]map[string]struct{} // partner → its orders with news that its line has not taken
 }
@@ -24,7 +26,7 @@ type ending struct {
 }
 
 func newTaskIndex() taskIndex {
-	return taskIndex{open: map[string]struct{}{}, reports: map[string]string{}, waiting: map[string]map[string]struct{}{}}
+	return taskIndex{open: map[string]struct{}{}, reports: map[string]string{}, orders: map[string]string{}, about: map[string]string{}, waiting: map[string]map[string]struct{}{}}
 }
 
 func (ix *index) buildTasks(k *kept) {
@@ -48,6 +50,7 @@ func (ix *index) addTask(task *Task) {
 	} else {
 		delete(ix.tasks.reports, task.ReportEvent)
 	}
+	ix.addOrder(task)
 	if task.State.done() {
 		delete(ix.tasks.open, task.ID)
 		ix.tasks.done = append(ix.tasks.done, ending{task.EndedAt, task.ID})
@@ -56,6 +59,29 @@ func (ix *index) addTask(task *Task) {
 	ix.tasks.open[task.ID] = struct{}{}
 	if !task.Next.IsZero() {
 		heap.Push(&ix.deadlines, deadline{at: task.Next, task: task.ID})
+	}
+}
+
+// addOrder indexes what is looked for by others than the task's own id.
+func (ix *index) addOrder(task *Task) {
+	if task.HQID != "" {
+		for _, id := range task.ids() {
+			ix.tasks.orders[HQKey(task.Uplink, id)] = task.ID
+		}
+	}
+	if task.Kind == Push && len(task.History) > 0 {
+		if event := task.History[0].Event; task.State == Issued {
+			ix.tasks.reports[event] = task.ID
+		} else {
+			delete(ix.tasks.reports, event)
+		}
+	}
+	switch {
+	case task.Kind != Supervision:
+	case !task.State.done():
+		ix.tasks.about[task.About] = task.ID
+	case ix.tasks.about[task.About] == task.ID:
+		delete(ix.tasks.about, task.About)
 	}
 }
 
@@ -85,8 +111,9 @@ func (s *State) taskIssued(e *bridge.Event, data *TaskIssued) {
 	s.k.TaskCount++
 	s.putTask(&Task{
 		ID: data.Task, Number: s.k.TaskCount, Kind: cmp.Or(data.Kind, PlainTask), State: Issued, Priority: data.Priority, Drill: e.Drill, Incident: data.Incident,
-		Template: data.Template, To: data.To, Note: data.Note, By: data.By, Uplink: data.Uplink, HQID: data.HQID,
+		About: data.About, Template: data.Template, Title: data.Title, To: data.To, Note: data.Note, By: data.By, Uplink: data.Uplink, HQID: data.HQID,
 		IssuedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit, Order: newOrder(e, data.Order),
+		Steps: data.Steps, Done: data.Done, Wanted: data.Wanted, Along: data.Along,
 	}, e, TaskStep{By: data.By, State: Issued, Note: data.Note})
 }
 
@@ -98,7 +125,7 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 	}
 	task := *old
 	task.State, task.Limit = data.State, data.Limit
-	line := TaskStep{By: data.By, Reason: data.Reason, Note: data.Report, Pictures: data.Pictures}
+	line := TaskStep{By: data.By, Reason: data.Reason, Note: data.Report, Pictures: data.Pictures, Ticked: data.Ticked}
 	if task.State != old.State {
 		line.State = task.State
 	}
@@ -107,14 +134,23 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 		task.AcceptedAt, task.AcceptedBy = e.RecordedTime, data.By
 	case TypeTaskArrived:
 		task.ArrivedAt = e.RecordedTime
+	case TypeTaskTicked:
+		task.tick(data, e.RecordedTime)
 	case TypeTaskReported:
+		task.tick(data, e.RecordedTime)
 		task.ReportedAt, task.Report, task.Pictures, task.ReportEvent = e.RecordedTime, data.Report, data.Pictures, e.ID
 	case TypeTaskReturned:
 		task.Reason, task.Supervised, task.OverdueAt = data.Reason, 0, bridge.Stamp{}
 	case TypeTaskHandedBack, TypeTaskCancelled:
 		task.Reason = data.Reason
+	case TypeTaskRepeated, TypeTaskWithdrawn:
+		s.reordered(&task, data)
+	case TypeTaskKept:
+		task.Owner = data.Owner
 	case TypeTaskOverdue:
-		task.OverdueAt = e.RecordedTime
+		task.OverdueAt, task.Flagged = e.RecordedTime, data.Flagged
+		task.Overdues = append(slices.Clone(task.Overdues), e.RecordedTime)
+		task.Overdues = task.Overdues[max(0, len(task.Overdues)-overduesMax):]
 	case TypeTaskSupervised:
 		task.Supervised, task.Next = data.Step, data.Next
 	}
@@ -124,11 +160,38 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 		task.Next = bridge.Stamp{} // nobody but its issuer is waited for
 	case e.Type == TypeTaskReturned:
 		task.Next = data.Limit
+	case (e.Type == TypeTaskKept || e.Type == TypeTaskRepeated) && task.OverdueAt.IsZero():
+		task.Next = data.Limit // a limit that came, or came nearer
 	}
 	if task.State.done() {
 		task.EndedAt = e.RecordedTime
 	}
 	s.putTask(&task, e, line)
+}
+
+// tick notes the steps that were done.
+func (task *Task) tick(data *TaskChanged, at bridge.Stamp) {
+	if len(data.Ticked) == 0 {
+		return
+	}
+	task.Steps = slices.Clone(task.Steps)
+	for _, n := range data.Ticked {
+		if n >= 1 && n <= len(task.Steps) && task.Steps[n-1].DoneAt.IsZero() {
+			task.Steps[n-1].DoneAt, task.Steps[n-1].By = at, data.By
+		}
+	}
+}
+
+// reordered folds that headquarters gave an order again, or took one of
+// several back.
+func (s *State) reordered(task *Task, data *TaskChanged) {
+	for _, id := range task.ids() {
+		delete(s.ix.tasks.orders, HQKey(task.Uplink, id))
+	}
+	task.HQID, task.HQIDs = data.HQID, nil
+	if len(data.HQIDs) > 1 {
+		task.HQIDs = data.HQIDs
+	}
 }
 
 // retireTasks lets tasks go that ended before the time, but for those of which
@@ -145,6 +208,9 @@ func (s *State) retireTasks(before time.Time) {
 			stay = append(stay, s.ix.tasks.done[n])
 		default:
 			s.k.Floor = max(s.k.Floor, task.Touched)
+			for _, order := range task.ids() {
+				delete(s.ix.tasks.orders, HQKey(task.Uplink, order))
+			}
 			delete(s.k.Tasks, id)
 		}
 	}

@@ -45,6 +45,7 @@ type Incident struct {
 	Tasks          []string         `json:"tasks,omitempty"`
 	Similar        []string         `json:"similar"`
 	Linked         []string         `json:"linked,omitempty"`   // others that have to do with it
+	Reopens        string           `json:"reopens,omitempty"`  // id of the older incident that goes on in this one; it may have left the state
 	Snapshot       string           `json:"snapshot,omitempty"` // SHA-256 (hex) of the newest
 	OccurredAt     bridge.Stamp     `json:"occurred_at"`
 	OpenedAt       bridge.Stamp     `json:"opened_at"`

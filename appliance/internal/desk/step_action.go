@@ -20,6 +20,7 @@ const (
 	verbMerge       = "merge"
 	verbSplit       = "split"
 	verbScore       = "score"
+	verbFollowUp    = "follow_up"
 )
 
 // Roles, by what they may.
@@ -57,6 +58,7 @@ func transitions() []transition {
 		{verbMerge, room(), notClosed(), "", TypeIncidentMerged},
 		{verbSplit, room(), notClosed(), "", TypeIncidentSplit},
 		{verbScore, leads(), []IncidentState{Closed}, "", TypeIncidentScored},
+		{verbFollowUp, room(), []IncidentState{Closed}, "", TypeTaskIssued},
 	}
 }
 
@@ -124,6 +126,9 @@ func (t *step) action(in ActionIn, hit *bridge.Record) error {
 	}
 	tr := transitions()[i]
 	t.answer.Incident = in.Incident
+	if hit != nil && in.Verb == verbFollowUp {
+		return t.followUp(in, hit)
+	}
 	if hit != nil {
 		if hit.Event.Type != tr.event || hit.Event.Subject != "incidents/"+in.Incident {
 			return usedKey(in.Idempotency)
@@ -167,9 +172,11 @@ func (t *step) action(in ActionIn, hit *bridge.Record) error {
 		return t.split(inc, in)
 	case verbScore:
 		return t.correct(inc, in)
+	case verbFollowUp:
+		return t.followUp(in, nil)
 	case verbReopen:
 		if t.now.Sub(inc.ClosedAt.Time) > incidentKept {
-			return t.illegal(inc, in, "it was closed more than 7 days ago, open a new one")
+			return t.illegal(inc, in, "it was closed more than 7 days ago: report a new one that reopens it")
 		}
 	case verbNote:
 		if in.Note == "" || len(in.Note) > noteBytesMax {
@@ -214,22 +221,6 @@ func (t *step) claim(inc *Incident, in ActionIn) error {
 	return nil
 }
 
-func (t *step) close(inc *Incident, in ActionIn) error {
-	results := []string{"resolved", "false_alarm", "transferred"}
-	if inc.Drill {
-		results = []string{"drill"} // never counted with real ones
-	}
-	if err := oneOf("result", in.Result, results...); err != nil {
-		return err
-	}
-	if !slices.Contains(closable(in.Result), inc.State) {
-		return t.illegal(inc, in, "it closes as "+in.Result+" only after somebody acknowledged it")
-	}
-	t.change(TypeIncidentClosed, inc, in, Closed, func(data *IncidentChanged) { data.Result = in.Result })
-	t.score(inc, in)
-	return nil
-}
-
 func (t *step) illegal(inc *Incident, in ActionIn, why string) error {
 	return &IllegalError{What: "incident", ID: inc.ID, Verb: in.Verb, State: string(inc.State), Possible: inc.Possible(in.By.Role), Why: why}
 }
@@ -240,9 +231,11 @@ func (t *step) change(typ string, inc *Incident, in ActionIn, to IncidentState, 
 	data := IncidentChanged{
 		Schema: schema, Incident: inc.ID, By: in.By.Name, Reason: in.Reason, State: inc.State, Limit: inc.Limit, Note: in.Note,
 	}
-	if to != "" && to != inc.State {
+	moved, answered := to != "" && to != inc.State, inc.Unanswered > 0 && answers(typ)
+	switch {
+	case moved:
 		data.State, data.Limit = to, t.r.limit(t.now, inc.Priority, to)
-	} else if inc.Unanswered > 0 && answers(typ) {
+	case answered:
 		data.Limit = t.r.limit(t.now, inc.Priority, inc.State)
 	}
 	if more != nil {
@@ -255,4 +248,7 @@ func (t *step) change(typ string, inc *Incident, in ActionIn, to IncidentState, 
 		draft.Key = idemKey(in.By, in.Idempotency)
 	}
 	t.add(draft, data)
+	if moved || answered {
+		t.endSupervision("incidents/"+inc.ID, string(data.State))
+	}
 }

@@ -14,6 +14,7 @@ type raising struct {
 	like     *Alert   // for similar incidents
 	openKey  string   // key on incident.opened, when the alert opens one
 	key      string   // key on alert.raised
+	reopens  string   // id of the older incident that goes on in the one it opens
 }
 
 // raise writes the alert, into the incident it joins or one that it opens:
@@ -63,7 +64,7 @@ func (t *step) open(a raising) string {
 	}, IncidentOpened{
 		Schema: schema, Incident: incident, Kind: a.about, Priority: a.data.Priority, Place: a.data.Place,
 		Position: a.data.Position, Cameras: list(a.bound), Alerts: []string{a.data.Alert},
-		Limit: t.r.limit(t.now, a.data.Priority, Open), Similar: t.s.similar(a.like, links), Linked: links, Config: t.r.setup.Config,
+		Limit: t.r.limit(t.now, a.data.Priority, Open), Similar: t.s.similar(a.like, links), Linked: links, Reopens: a.reopens, Config: t.r.setup.Config,
 	})
 	return incident
 }

@@ -3,7 +3,6 @@ package desk
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -14,8 +13,11 @@ import (
 func (t *step) answerOrder(priority string, data OrderAnswered) {
 	data.Schema = schema
 	key := AnsweredKey(data.Uplink, data.HQID)
-	if data.Result == OrderRefused {
+	switch {
+	case data.Result == OrderRefused:
 		key = RefusedOrderIn{Uplink: data.Uplink, Order: data.Order, Digest: data.Digest}.key()
+	case data.Order == "cancel":
+		key = CancelledKey(data.Uplink, data.HQID)
 	}
 	t.add(bridge.Draft{
 		Type: TypeOrderAnswered, Subject: "uplinks/" + data.Uplink, Lane: bridge.Alarm, Severity: priority, Key: key,
@@ -28,7 +30,7 @@ func (t *step) refuseOrder(in RefusedOrderIn, hit *bridge.Record) error {
 		t.answer.Duplicate = true
 		return nil
 	}
-	if err := oneOf("order", in.Order, "task", "incident"); err != nil {
+	if err := oneOf("order", in.Order, "task", "incident", "cancel"); err != nil {
 		return err
 	}
 	if in.Uplink == "" || in.Digest == "" {
@@ -41,54 +43,108 @@ func (t *step) refuseOrder(in RefusedOrderIn, hit *bridge.Record) error {
 }
 
 // judgeReport makes headquarters' word on the report of its own order what it
-// means: confirmed, or returned.
+// means: confirmed, or returned. Its word on an order that was pushed to it is
+// that it takes the thing, or does not.
 func (t *step) judgeReport(in ReceiptIn) {
+	by := cmp.Or(in.By, in.Uplink)
 	task := t.s.k.Tasks[t.s.ix.tasks.reports[in.ID]]
-	if task == nil || task.State != Reported || task.Uplink != in.Uplink || task.HQID == "" {
+	switch {
+	case task == nil:
+		return
+	case task.Kind == Push && task.HQID == "" && task.State == Issued && task.To == in.Uplink:
+		data, typ := changed(task, by, Confirmed), TypeTaskConfirmed
+		if !in.Accepted {
+			data.State, typ = HandedBack, TypeTaskHandedBack
+		}
+		data.Reason = cut(in.Reason)
+		t.addTask(typ, task, data, TaskActionIn{})
+	case task.State == Reported && task.Uplink == in.Uplink && task.HQID != "":
+		data, typ := changed(task, by, Confirmed), TypeTaskConfirmed
+		if !in.Accepted {
+			typ, data.State, data.Limit = TypeTaskReturned, Returned, t.newLimit(task, time.Time{})
+		}
+		data.Reason = cut(in.Reason)
+		t.addTask(typ, task, data, TaskActionIn{})
+	default:
 		return
 	}
-	by := cmp.Or(in.By, in.Uplink)
-	data := changed(task, by, Confirmed)
-	typ := TypeTaskConfirmed
-	if !in.Accepted {
-		typ, data.State, data.Limit = TypeTaskReturned, Returned, t.newLimit(task, time.Time{})
-	}
-	data.Reason = cut(in.Reason)
-	t.addTask(typ, task, data, TaskActionIn{})
 	t.answer.Task = task.ID
 }
 
-// superviseTasks says of every task past its limit that it is overdue, and
-// orders the lead to see to it: at once, then after as long as the task had,
-// doubled every time.
-func (t *step) superviseTasks() {
-	var due []*Task
-	for id := range t.s.ix.tasks.open {
-		if task := t.s.k.Tasks[id]; !task.Next.IsZero() && !task.Next.After(t.now.Time) {
-			due = append(due, task)
+// repeats is the order that the new one says again, or nil. What is urgent is
+// never folded, nor what goes on after it was reported.
+func (s *State) repeats(data *TaskIssued) *Task {
+	if data.Kind != Instruction || data.Priority < "P2" {
+		return nil
+	}
+	var first *Task
+	for id := range s.ix.tasks.open {
+		task := s.k.Tasks[id]
+		same := task.Kind == Instruction && task.Uplink == data.Uplink && task.To == data.To && task.Note == data.Note &&
+			task.Template == data.Template && task.Incident == data.Incident && task.Priority == data.Priority
+		if same && task.State.running() && len(task.HQIDs) < repeatsMax && (first == nil || task.Number < first.Number) {
+			first = task
 		}
 	}
-	slices.SortFunc(due, func(a, b *Task) int {
-		return cmp.Or(strings.Compare(a.Priority, b.Priority), cmp.Compare(a.Number, b.Number))
+	return first
+}
+
+// repeated folds an order into the first that said the same: it has all of
+// headquarters' ids from then on, and one signature and one report answer all.
+func (t *step) repeated(first *Task, again TaskIssued) {
+	data := changed(first, again.By, first.State)
+	data.HQIDs = append(slices.Clone(first.ids()), again.HQID)
+	data.Limit = earlier(first.Limit, again.Limit)
+	t.add(bridge.Draft{
+		Type: TypeTaskRepeated, Subject: "tasks/" + first.ID, Lane: bridge.Alarm, Severity: first.Priority, Drill: first.Drill,
+		Key: HQKey(again.Uplink, again.HQID),
+	}, data)
+	t.answer.Task, t.answer.Incident = first.ID, first.Incident
+	t.answerOrder(first.Priority, OrderAnswered{
+		Uplink: again.Uplink, Order: "task", HQID: again.HQID, Result: OrderTaken, Task: first.ID, Incident: first.Incident,
 	})
-	late := map[string]int{}
-	for _, task := range t.s.k.Tasks {
-		if !task.OverdueAt.IsZero() {
-			late[task.To]++
-		}
+}
+
+// ids are all of headquarters' ids of the task.
+func (task *Task) ids() []string {
+	if len(task.HQIDs) > 0 {
+		return task.HQIDs
 	}
-	for _, task := range due[:min(len(due), tickEventsMax/2)] {
-		data := changed(task, "box", task.State)
-		data.Reason = "limit"
-		if task.OverdueAt.IsZero() {
-			t.addTask(TypeTaskOverdue, task, data, TaskActionIn{})
-			late[task.To]++
-		}
-		n := task.Supervised + 1
-		if n < escalationsMax {
-			data.Next = bridge.At(t.now.Add(max(task.Limit.Sub(task.IssuedAt.Time), taskSpanMin) << (n - 1)))
-		}
-		data.Step, data.Overdue, data.To = n, late[task.To], "lead"
-		t.addTask(TypeTaskSupervised, task, data, TaskActionIn{})
+	return []string{task.HQID}
+}
+
+// cancelOrder takes back what headquarters ordered itself. One of several
+// orders for the same is only withdrawn: the task goes on for the others.
+func (t *step) cancelOrder(in CancelOrderIn, hit *bridge.Record) error {
+	if hit != nil {
+		t.answer.Duplicate = true
+		return nil
 	}
+	switch {
+	case in.Uplink == "" || in.HQID == "":
+		return &InvalidError{"id", in.HQID, "headquarters' id of the order, and the uplink's name"}
+	case in.Reason == "":
+		return &InvalidError{"reason", "", "why it is cancelled"}
+	}
+	if err := texts("id", in.HQID, "by", in.By, "reason", in.Reason); err != nil {
+		return err
+	}
+	task := t.s.k.Tasks[t.s.ix.tasks.orders[HQKey(in.Uplink, in.HQID)]]
+	if task == nil {
+		return &NotFoundError{"order", in.HQID}
+	}
+	if task.State.done() {
+		return &IllegalError{What: "task", ID: task.ID, Verb: verbCancel, State: string(task.State), Possible: []string{}, Why: "it has ended"}
+	}
+	data, typ := changed(task, cmp.Or(in.By, in.Uplink), Cancelled), TypeTaskCancelled
+	data.Reason = in.Reason
+	if rest := slices.DeleteFunc(slices.Clone(task.ids()), func(id string) bool { return id == in.HQID }); len(rest) > 0 {
+		typ, data.State, data.HQID, data.HQIDs = TypeTaskWithdrawn, task.State, rest[0], rest
+	}
+	t.addTask(typ, task, data, TaskActionIn{})
+	t.answer.Task, t.answer.Incident = task.ID, task.Incident
+	t.answerOrder(task.Priority, OrderAnswered{
+		Uplink: in.Uplink, Order: "cancel", HQID: in.HQID, Result: OrderTaken, Task: task.ID, Incident: task.Incident,
+	})
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/watchpost-edge/watchpost/bridge"
 )
 
@@ -36,7 +38,7 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 			Cameras: cameras,
 			Report:  &ReportFact{Source: in.Source, Kind: in.Kind, Note: in.Note, By: in.By.Name, HQID: in.HQID, Uplink: in.Uplink},
 		},
-		occurred: at, about: about, bound: cameras,
+		occurred: at, about: about, bound: cameras, reopens: in.Reopens,
 		like: &Alert{Origin: "report", Place: place, Reported: in.Kind},
 	}
 	// Both keys are found again: one goes with each of the two events.
@@ -47,7 +49,7 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 		a.key = HQKey(in.Uplink, in.HQID)
 	}
 	var join *Incident
-	if in.HQID == "" { // an order from above is an incident of its own
+	if in.HQID == "" && in.Reopens == "" { // an order from above is an incident of its own
 		join = t.near(fact{like: a.like, at: in.Position, from: at, to: at})
 	}
 	if join != nil {
@@ -87,10 +89,32 @@ func (t *step) checkReport(in *ReportIn) error {
 	if err := position(in.Position); err != nil {
 		return err
 	}
+	if err := t.checkReopens(in); err != nil {
+		return err
+	}
 	if err := text("note", in.Note, noteBytesMax); err != nil {
 		return err
 	}
 	return texts("kind", in.Kind, "place", in.Place, "id", in.HQID, "idempotency_key", in.Idempotency)
+}
+
+// checkReopens checks the id of the incident that goes on in a new one. After
+// 7 days it has left the state: then its id is a link and no more is known.
+func (t *step) checkReopens(in *ReportIn) error {
+	if in.Reopens == "" {
+		return nil
+	}
+	if _, err := ulid.ParseStrict(in.Reopens); err != nil {
+		return &InvalidError{"reopens", cut(in.Reopens), "the id of an incident that was closed more than 7 days ago"}
+	}
+	old := t.s.k.Incidents[in.Reopens]
+	if old == nil || old.State == Closed && t.now.Sub(old.ClosedAt.Time) > incidentKept {
+		return nil
+	}
+	return &IllegalError{
+		What: "incident", ID: old.ID, Verb: verbReopen, State: string(old.State), Possible: old.Possible(in.By.Role),
+		Why: "it is still in the room: reopen it itself, or go on in it",
+	}
 }
 
 // reportedBefore answers a report that was stored before; a key that was used

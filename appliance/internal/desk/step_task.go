@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -8,160 +9,6 @@ import (
 
 	"github.com/watchpost-edge/watchpost/bridge"
 )
-
-// Verbs on a task.
-const (
-	verbAccept   = "accept"
-	verbArrive   = "arrive"
-	verbReport   = "report"
-	verbConfirm  = "confirm"
-	verbReturn   = "return"
-	verbHandBack = "hand_back"
-	verbCancel   = "cancel"
-)
-
-// TaskVerbs are all verbs on a task.
-func TaskVerbs() []string {
-	return []string{verbAccept, verbArrive, verbReport, verbConfirm, verbReturn, verbHandBack, verbCancel}
-}
-
-// owing are the states in which the receiver still has to do something.
-func owing() []TaskState { return []TaskState{Issued, Accepted, Arrived, Returned} }
-
-// taskTransition is one line of the table state × action × role for tasks.
-type taskTransition struct {
-	verb   string
-	roles  []string
-	from   []TaskState
-	to     TaskState
-	event  string
-	issuer bool // only who issued it, or a lead
-}
-
-// taskTransitions is the whole table; what it does not hold is refused. An
-// officer acts on his own orders only. An order from above is confirmed and
-// returned by headquarters' receipt of its task.reported; a lead of the room
-// may do it in its place, with a reason.
-func taskTransitions() []taskTransition {
-	return []taskTransition{
-		{verbAccept, noters(), []TaskState{Issued}, Accepted, TypeTaskAccepted, false},
-		{verbArrive, noters(), []TaskState{Accepted, Returned}, Arrived, TypeTaskArrived, false},
-		{verbReport, noters(), []TaskState{Arrived, Returned}, Reported, TypeTaskReported, false},
-		{verbConfirm, room(), []TaskState{Reported}, Confirmed, TypeTaskConfirmed, true},
-		{verbReturn, room(), []TaskState{Reported}, Returned, TypeTaskReturned, true},
-		{verbHandBack, noters(), owing(), HandedBack, TypeTaskHandedBack, false},
-		{verbCancel, room(), owing(), Cancelled, TypeTaskCancelled, true},
-	}
-}
-
-// mayOn says why the actor may not use the transition on the task; nil: he may.
-func (r *Rules) mayOn(tr taskTransition, task *Task, by Actor) error {
-	switch {
-	case !slices.Contains(tr.roles, by.Role):
-		return &ForbiddenError{tr.verb, by.Role, tr.roles}
-	case by.Role == "officer" && !r.Acts(by, task.To):
-		return &ForbiddenError{tr.verb, by.Role, []string{"the officer whom the task is for"}}
-	case tr.issuer && !slices.Contains(leads(), by.Role) && (task.HQID != "" || task.By != by.Name):
-		return &ForbiddenError{tr.verb, by.Role, append([]string{"who issued the task"}, leads()...)}
-	}
-	return nil
-}
-
-// Possible are the verbs that the actor may use on the task.
-func (r *Rules) Possible(task *Task, by Actor) []string {
-	verbs := []string{}
-	for _, tr := range taskTransitions() {
-		if slices.Contains(tr.from, task.State) && r.mayOn(tr, task, by) == nil {
-			verbs = append(verbs, tr.verb)
-		}
-	}
-	return verbs
-}
-
-// issue writes a task.
-func (t *step) issue(in TaskIn, hit *bridge.Record) error {
-	if hit != nil {
-		return t.issuedBefore(in, hit)
-	}
-	if err := t.checkTask(in); err != nil {
-		return err
-	}
-	data := TaskIssued{
-		Schema: schema, Task: t.id(), Kind: t.r.kindOf(in), Incident: in.Incident, Template: in.Template, To: in.To, By: in.By.Name, Note: in.Note,
-		Priority: in.Priority, Limit: bridge.At(in.Limit), Uplink: in.Uplink, HQID: in.HQID, Config: t.r.setup.Config,
-	}
-	drill := false
-	if inc := t.s.k.Incidents[in.Incident]; inc != nil {
-		drill = inc.Drill
-		if data.Priority == "" {
-			data.Priority = inc.Priority
-		}
-	}
-	if data.Priority == "" {
-		data.Priority = "P2"
-	}
-	draft := bridge.Draft{Type: TypeTaskIssued, Subject: "tasks/" + data.Task, Lane: bridge.Alarm, Severity: data.Priority, Drill: drill}
-	switch {
-	case in.HQID != "":
-		draft.Key = HQKey(in.Uplink, in.HQID)
-	case in.Idempotency != "":
-		draft.Key = idemKey(in.By, in.Idempotency)
-	}
-	t.add(draft, data)
-	t.answer.Task, t.answer.Incident = data.Task, data.Incident
-	t.follow(data.Incident, in.By, data.Task, verbDispatch)
-	if in.HQID != "" {
-		t.answerOrder(data.Priority, OrderAnswered{
-			Uplink: in.Uplink, Order: "task", HQID: in.HQID, Result: OrderTaken, Task: data.Task, Incident: data.Incident,
-		})
-	}
-	return nil
-}
-
-func (t *step) issuedBefore(in TaskIn, hit *bridge.Record) error {
-	if hit.Event.Type != TypeTaskIssued {
-		if in.HQID != "" {
-			return usedOrder(in.HQID)
-		}
-		return usedKey(in.Idempotency)
-	}
-	t.answer.Duplicate = true
-	t.answer.Task = strings.TrimPrefix(hit.Event.Subject, "tasks/")
-	return nil
-}
-
-func usedOrder(id string) error {
-	return &InvalidError{"id", id, "a new id: this one was used for another kind of order"}
-}
-
-func (t *step) checkTask(in TaskIn) error {
-	issuers := append(room(), "uplink")
-	switch {
-	case !slices.Contains(issuers, in.By.Role):
-		return &ForbiddenError{"issue", in.By.Role, issuers}
-	case in.By.Name == "":
-		return &InvalidError{"by", "", "the name of who issues it"}
-	case in.By.Role == "uplink" && (in.Uplink == "" || in.HQID == ""):
-		return &InvalidError{"id", in.HQID, "headquarters' id of the order, and the uplink's name"}
-	case in.To == "":
-		return &InvalidError{"to", "", "the person, team or partner whom it is for"}
-	case in.Note == "" && in.Template == "":
-		return &InvalidError{"note", "", "what is to be done, or a template"}
-	case in.Incident != "" && t.s.k.Incidents[in.Incident] == nil:
-		return &NotFoundError{"incident", in.Incident}
-	case in.Limit.Sub(t.now.Time) > taskLimitMax:
-		return &InvalidError{"limit", in.Limit.Format(time.RFC3339), "a time within a year"}
-	}
-	if in.Priority != "" {
-		if err := oneOf("priority", in.Priority, "P0", "P1", "P2", "P3"); err != nil {
-			return err
-		}
-	}
-	if err := text("note", in.Note, noteBytesMax); err != nil {
-		return err
-	}
-	return texts("to", in.To, "template", in.Template, "id", in.HQID, "idempotency_key", in.Idempotency)
-}
 
 // taskAction is one verb on a task.
 func (t *step) taskAction(in TaskActionIn, hit *bridge.Record) error {
@@ -191,22 +38,36 @@ func (t *step) taskAction(in TaskActionIn, hit *bridge.Record) error {
 	if err := t.r.mayOn(tr, task, in.By); err != nil {
 		return err
 	}
-	if !slices.Contains(tr.from, task.State) {
+	if !tr.fits(task) {
 		return &IllegalError{What: "task", ID: task.ID, Verb: in.Verb, State: string(task.State), Possible: t.r.Possible(task, in.By)}
 	}
 	if err := t.checkAction(task, in); err != nil {
 		return err
 	}
-	data := changed(task, in.By.Name, tr.to)
+	data := changed(task, in.By.Name, cmp.Or(tr.to, task.State))
 	data.Reason, data.Report, data.Pictures = in.Reason, in.Report, in.Pictures
-	if in.Verb == verbReturn {
+	data.Ticked = in.Steps
+	switch in.Verb {
+	case verbReport:
+		data.Missing = task.missing(in.Steps)
+	case verbReturn:
 		data.Limit = t.newLimit(task, in.Limit)
 	}
 	t.addTask(tr.event, task, data, in)
-	if in.Verb == verbArrive {
+	switch {
+	case in.Verb == verbArrive && task.sends():
 		t.follow(task.Incident, in.By, task.ID, verbArrive)
+	case in.Verb == verbReport && task.Kind == Supervision:
+		t.endTask(task, verbReport) // nobody else judges it
 	}
 	return nil
+}
+
+// endTask is the box's word that a supervision order has come to its end.
+func (t *step) endTask(task *Task, why string) {
+	data := changed(task, "box", Confirmed)
+	data.Reason = why
+	t.addTask(TypeTaskConfirmed, task, data, TaskActionIn{})
 }
 
 // checkAction checks what the verb needs to be told.
@@ -224,6 +85,9 @@ func (t *step) checkAction(task *Task, in TaskActionIn) error {
 		return &InvalidError{"pictures", in.Pictures[0], "at most 16"}
 	case in.Limit.Sub(t.now.Time) > taskLimitMax:
 		return &InvalidError{"limit", in.Limit.Format(time.RFC3339), "a time within a year"}
+	}
+	if err := task.checkSteps(in); err != nil {
+		return err
 	}
 	for _, hash := range in.Pictures {
 		if b, err := hex.DecodeString(hash); err != nil || len(b) != 32 {
@@ -251,8 +115,8 @@ func (t *step) newLimit(task *Task, asked time.Time) bridge.Stamp {
 // changed is the data of a change that leaves all but the state as it is.
 func changed(task *Task, by string, to TaskState) TaskChanged {
 	return TaskChanged{
-		Schema: schema, Task: task.ID, Incident: task.Incident, Template: task.Template, To: task.To, By: by, State: to,
-		Limit: task.Limit, Uplink: task.Uplink, HQID: task.HQID,
+		Schema: schema, Task: task.ID, Kind: task.Kind, Incident: task.Incident, About: task.About, Template: task.Template,
+		To: task.To, By: by, State: to, Limit: task.Limit, Uplink: task.Uplink, HQID: task.HQID, HQIDs: task.HQIDs,
 	}
 }
 
@@ -261,5 +125,13 @@ func (t *step) addTask(typ string, task *Task, data TaskChanged, in TaskActionIn
 	if in.Idempotency != "" {
 		draft.Key = idemKey(in.By, in.Idempotency)
 	}
+	t.addChange(draft, task, data)
+}
+
+// addChange writes what changed; who is no longer late is no longer supervised.
+func (t *step) addChange(draft bridge.Draft, task *Task, data TaskChanged) {
 	t.add(draft, data)
+	if task.State.running() && !data.State.running() {
+		t.endSupervision("tasks/"+task.ID, string(data.State))
+	}
 }

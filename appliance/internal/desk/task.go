@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
 )
 
 // TaskState is where a task stands (domain.md).
@@ -32,22 +33,27 @@ func (s TaskState) running() bool { return slices.Contains(owing(), s) }
 
 // Task is an order to a person, a team or a partner (任务单).
 type Task struct {
-	ID         string       `json:"id"`
-	Number     uint64       `json:"number"` // for people: counts from 1 in an epoch
-	Kind       TaskKind     `json:"kind"`
-	State      TaskState    `json:"state"`
-	Priority   string       `json:"priority"`
-	Drill      bool         `json:"drill"`
-	Incident   string       `json:"incident,omitempty"`
+	ID       string    `json:"id"`
+	Number   uint64    `json:"number"` // for people: counts from 1 in an epoch
+	Kind     TaskKind  `json:"kind"`
+	State    TaskState `json:"state"`
+	Priority string    `json:"priority"`
+	Drill    bool      `json:"drill"`
+	Incident string    `json:"incident,omitempty"`
+	// About is what a supervision order is about: incidents/{id} or tasks/{id}.
+	About      string       `json:"about,omitempty"`
 	Template   string       `json:"template,omitempty"`
+	Title      string       `json:"title,omitempty"` // the template's name when it was issued
 	To         string       `json:"to"`
 	Note       string       `json:"note,omitempty"`
-	By         string       `json:"by"`               // who issued it: a user, or an uplink's name
+	By         string       `json:"by"`               // who issued it: a user, the box, or an uplink's name
+	Owner      string       `json:"owner,omitempty"`  // who answers for it after its incident was closed
 	Uplink     string       `json:"uplink,omitempty"` // of an order from above
 	HQID       string       `json:"hq_id,omitempty"`  // headquarters' id of it
+	HQIDs      []string     `json:"hq_ids,omitempty"` // all of its ids, when it was ordered more than once
 	IssuedAt   bridge.Stamp `json:"issued_at"`
 	AcceptedAt bridge.Stamp `json:"accepted_at"`
-	AcceptedBy string       `json:"accepted_by,omitempty"`
+	AcceptedBy string       `json:"accepted_by,omitempty"` // of an instruction: who signed for it
 	ArrivedAt  bridge.Stamp `json:"arrived_at"`
 	ReportedAt bridge.Stamp `json:"reported_at"`
 	EndedAt    bridge.Stamp `json:"ended_at"`
@@ -55,15 +61,40 @@ type Task struct {
 	Next       bridge.Stamp `json:"next"`  // when it is supervised next; empty when it is not
 	OverdueAt  bridge.Stamp `json:"overdue_at"`
 	Supervised int          `json:"supervised"` // supervision orders (督导单) so far
-	Report     string       `json:"report,omitempty"`
-	Pictures   []string     `json:"pictures,omitempty"` // of the report: SHA-256, hex
-	Reason     string       `json:"reason,omitempty"`   // of the newest return, hand-back or cancellation
+	// Overdues are all the times at which it became overdue, and Flagged says
+	// that the newest was one too many of its receiver's.
+	Overdues []bridge.Stamp `json:"overdues,omitempty"`
+	Flagged  bool           `json:"flagged,omitempty"`
+	Steps    []TaskTick     `json:"steps,omitempty"`
+	Done     string         `json:"done,omitempty"`     // what counts as done
+	Wanted   int            `json:"wanted,omitempty"`   // pictures that a report needs
+	Along    *Along         `json:"along,omitempty"`    // what goes along of the incident
+	Report   string         `json:"report,omitempty"`   // the newest
+	Pictures []string       `json:"pictures,omitempty"` // of the report: SHA-256, hex
+	Reason   string         `json:"reason,omitempty"`   // of the newest return, hand-back or cancellation
 	// ReportEvent is the id of the newest task.reported: headquarters' word on
 	// that event confirms or returns an order from above.
 	ReportEvent string     `json:"report_event,omitempty"`
 	Order       *Order     `json:"order,omitempty"` // of an order to a partner
 	History     []TaskStep `json:"history"`
 	Touched     uint64     `json:"touched"`
+}
+
+// TaskTick is one step of an order's work, ticked when it was done.
+type TaskTick struct {
+	Name   string       `json:"name"`
+	Limit  bridge.Stamp `json:"limit"` // empty: none of its own
+	DoneAt bridge.Stamp `json:"done_at"`
+	By     string       `json:"by,omitempty"`
+}
+
+// Along is what goes along with an order: where, a still, recordings. It is
+// what was there when the order was issued.
+type Along struct {
+	Place    *PlaceRef        `json:"place,omitempty"`
+	Position *ingest.Position `json:"position,omitempty"`
+	Snapshot string           `json:"snapshot,omitempty"` // SHA-256, hex
+	Clips    []string         `json:"clips,omitempty"`    // paths below the box's address
 }
 
 // TaskStep is one line of a task's history.
@@ -75,8 +106,9 @@ type TaskStep struct {
 	Reason   string       `json:"reason,omitempty"`
 	Note     string       `json:"note,omitempty"`
 	Pictures []string     `json:"pictures,omitempty"`
-	Event    string       `json:"event"` // id of the event
-	Place    uint64       `json:"place"` // in the journal
+	Ticked   []int        `json:"ticked,omitempty"` // steps, from 1
+	Event    string       `json:"event"`            // id of the event
+	Place    uint64       `json:"place"`            // in the journal
 }
 
 // Task is the task, or nil.

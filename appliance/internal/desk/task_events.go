@@ -20,6 +20,10 @@ const (
 	TypeTaskCancelled  = "watchpost.task.cancelled"
 	TypeTaskOverdue    = "watchpost.task.overdue"
 	TypeTaskSupervised = "watchpost.task.supervised"
+	TypeTaskTicked     = "watchpost.task.ticked"    // steps were done
+	TypeTaskRepeated   = "watchpost.task.repeated"  // headquarters ordered the same again
+	TypeTaskWithdrawn  = "watchpost.task.withdrawn" // headquarters cancelled one of several orders for the same
+	TypeTaskKept       = "watchpost.task.kept"      // its incident was closed, it goes on
 	TypeOrderAnswered  = "watchpost.order.answered"
 )
 
@@ -28,6 +32,7 @@ func taskChanges() []string {
 	return []string{
 		TypeTaskAccepted, TypeTaskArrived, TypeTaskReported, TypeTaskConfirmed, TypeTaskReturned,
 		TypeTaskHandedBack, TypeTaskCancelled, TypeTaskOverdue, TypeTaskSupervised,
+		TypeTaskTicked, TypeTaskRepeated, TypeTaskWithdrawn, TypeTaskKept,
 	}
 }
 
@@ -37,12 +42,18 @@ type TaskIssued struct {
 	Task     string       `json:"task"`
 	Kind     TaskKind     `json:"kind,omitempty"` // of a journal before kinds: "", a task
 	Incident string       `json:"incident"`
+	About    string       `json:"about,omitempty"` // supervision: incidents/{id} or tasks/{id}
 	Template string       `json:"template"`
+	Title    string       `json:"title,omitempty"`
 	To       string       `json:"to"`
 	By       string       `json:"by"`
 	Note     string       `json:"note"`
 	Priority string       `json:"priority"`
 	Limit    bridge.Stamp `json:"limit"`
+	Steps    []TaskTick   `json:"steps,omitempty"`
+	Done     string       `json:"done,omitempty"`
+	Wanted   int          `json:"wanted,omitempty"`
+	Along    *Along       `json:"along,omitempty"`
 	Uplink   string       `json:"uplink,omitempty"`
 	Order    *OrderFact   `json:"order,omitempty"` // to a partner: what it is told
 	HQID     string       `json:"hq_id"`
@@ -52,23 +63,35 @@ type TaskIssued struct {
 // TaskChanged is the data of every other task.… event: who the task is, its
 // new state and limit, and what the type needs.
 type TaskChanged struct {
-	Schema   int          `json:"schema"`
-	Task     string       `json:"task"`
-	Incident string       `json:"incident"`
-	Template string       `json:"template"`
-	To       string       `json:"to"` // supervised: who is to see to it
-	By       string       `json:"by"`
-	Reason   string       `json:"reason"`
-	State    TaskState    `json:"state"`
-	Limit    bridge.Stamp `json:"limit"`
-	Uplink   string       `json:"uplink,omitempty"`
-	HQID     string       `json:"hq_id"`
-	Reply    string       `json:"reply,omitempty"`    // a partner's word that brought this
-	Report   string       `json:"report,omitempty"`   // reported
-	Pictures []string     `json:"pictures,omitempty"` // reported: SHA-256, hex
-	Step     int          `json:"step,omitempty"`     // supervised: 1, 2, 3
-	Next     bridge.Stamp `json:"next,omitzero"`      // supervised: when the next one comes
-	Overdue  int          `json:"overdue,omitempty"`  // supervised: how many tasks of the same receiver were overdue within 7 days
+	Schema      int          `json:"schema"`
+	Task        string       `json:"task"`
+	Kind        TaskKind     `json:"kind,omitempty"`
+	Incident    string       `json:"incident"`
+	About       string       `json:"about,omitempty"`
+	Template    string       `json:"template"`
+	To          string       `json:"to"` // supervised: who is to see to it
+	By          string       `json:"by"`
+	Reason      string       `json:"reason"`
+	State       TaskState    `json:"state"`
+	Limit       bridge.Stamp `json:"limit"`
+	Uplink      string       `json:"uplink,omitempty"`
+	HQID        string       `json:"hq_id"`
+	HQIDs       []string     `json:"hq_ids,omitempty"`      // all of headquarters' ids, when it ordered the same more than once
+	Owner       string       `json:"owner,omitempty"`       // kept: who answers for it
+	Reply       string       `json:"reply,omitempty"`       // a partner's word that brought this
+	Report      string       `json:"report,omitempty"`      // reported, ticked
+	Pictures    []string     `json:"pictures,omitempty"`    // reported: SHA-256, hex
+	Ticked      []int        `json:"ticked,omitempty"`      // reported, ticked: steps that are done, from 1
+	Missing     []int        `json:"missing,omitempty"`     // reported: steps that nobody did; Reason says why
+	Step        int          `json:"step,omitempty"`        // supervised: 1, 2, 3
+	Next        bridge.Stamp `json:"next,omitzero"`         // supervised: when the next one comes
+	Supervision string       `json:"supervision,omitempty"` // supervised: the supervision order
+	Overdue     int          `json:"overdue,omitempty"`     // overdue, supervised: how many orders of the same receiver were overdue within the time
+	// Flagged says that Overdue has reached the limit in force: OverdueMax
+	// orders WithinMS.
+	Flagged    bool  `json:"flagged,omitempty"`
+	OverdueMax int   `json:"overdue_max,omitempty"`
+	WithinMS   int64 `json:"within_ms,omitempty"`
 }
 
 // Results of an order from above.
@@ -84,7 +107,7 @@ const (
 type OrderAnswered struct {
 	Schema   int    `json:"schema"`
 	Uplink   string `json:"uplink"`
-	Order    string `json:"order"` // task, incident
+	Order    string `json:"order"` // task, incident, cancel
 	HQID     string `json:"hq_id"`
 	Result   string `json:"result"`           // taken, refused
 	Reason   string `json:"reason"`           // refused: why, and what would be good
@@ -99,6 +122,10 @@ func HQKey(uplink, id string) string { return "hq/" + uplink + "/" + id }
 
 // AnsweredKey is the key of the answer to an order that was taken.
 func AnsweredKey(uplink, id string) string { return "answered/" + uplink + "/" + id }
+
+// CancelledKey is the key of the answer to headquarters' cancelling of its own
+// order.
+func CancelledKey(uplink, id string) string { return "cancelled/" + uplink + "/" + id }
 
 // Digest names the bytes of a refused order.
 func Digest(payload []byte) string {

@@ -20,23 +20,32 @@ type TaskIn struct {
 }
 
 // TaskActionIn is one verb on a task: accept, arrive, report, confirm, return,
-// hand_back, cancel.
+// hand_back, cancel, tick.
 type TaskActionIn struct {
 	Task        string
 	Verb        string
 	By          Actor
 	Reason      string    // with return, hand_back, cancel
-	Report      string    // with report, ≤ 4 KiB
+	Report      string    // with report and tick, ≤ 4 KiB
 	Pictures    []string  // with report: SHA-256, hex
+	Steps       []int     // with report and tick: the steps that are done, from 1
 	Limit       time.Time // with return: the new limit; zero: as long again
 	Idempotency string
+}
+
+// CancelOrderIn is headquarters cancelling its own order.
+type CancelOrderIn struct {
+	Uplink string
+	HQID   string // of the order that it cancels
+	By     string // the person there; "" is the uplink
+	Reason string
 }
 
 // RefusedOrderIn says that an order from above can never be taken: it is
 // answered so, once for the same bytes.
 type RefusedOrderIn struct {
 	Uplink string
-	Order  string // task, incident
+	Order  string // task, incident, cancel
 	HQID   string // "" when what came held none
 	Reason string
 	Digest string // of the bytes that came
@@ -44,6 +53,7 @@ type RefusedOrderIn struct {
 
 func (TaskIn) input()         {}
 func (TaskActionIn) input()   {}
+func (CancelOrderIn) input()  {}
 func (RefusedOrderIn) input() {}
 
 func (in TaskIn) keys() []string {

@@ -16,13 +16,13 @@ const (
 	Supervision TaskKind = "supervision" // 督导单: to the lead, by itself, when something is overdue
 	Instruction TaskKind = "instruction" // 指令: from above, signed for
 	Visit       TaskKind = "visit"       // 回访: after an incident was closed
-	Patrol      TaskKind = "patrol"      // 巡逻: from a hot cell of the review
+	PatrolTask  TaskKind = "patrol"      // 巡逻: from a hot cell of the review
 	WorkOrder   TaskKind = "work_order"  // 工单: to a partner
 )
 
 // TaskKinds are all kinds.
 func TaskKinds() []TaskKind {
-	return []TaskKind{PlainTask, Push, Supervision, Instruction, Visit, Patrol, WorkOrder}
+	return []TaskKind{PlainTask, Push, Supervision, Instruction, Visit, PatrolTask, WorkOrder}
 }
 
 // Template is a standard piece of work (任务标准件).
@@ -66,7 +66,7 @@ func (r *Rules) indexTemplates() error {
 		if err := put(r.templates, "template", t.ID, t); err != nil {
 			return err
 		}
-		if !slices.Contains([]TaskKind{PlainTask, Push, Visit, Patrol}, t.Kind) {
+		if !slices.Contains([]TaskKind{PlainTask, Push, Visit, PatrolTask}, t.Kind) {
 			return fmt.Errorf("template %s: kind %q: want task, push, visit or patrol", t.ID, t.Kind)
 		}
 	}

@@ -34,15 +34,20 @@ type incidentFromAbove struct {
 	At       bridge.Stamp     `json:"at"`
 }
 
-// taskFromAbove is an order (contracts.md, down/task).
+// taskFromAbove is an order (contracts.md, down/task), or with Cancel the word
+// that the order with that id is taken back.
 type taskFromAbove struct {
 	ID       string    `json:"id"`
+	Kind     string    `json:"kind"` // instruction when absent
 	Template string    `json:"template"`
 	To       string    `json:"to"`
 	Limit    timeLimit `json:"limit"`
 	Note     string    `json:"note"`
 	Incident string    `json:"incident"` // ours, or headquarters' own id of one that it reported
 	Priority string    `json:"priority"`
+	Cancel   bool      `json:"cancel"`
+	Reason   string    `json:"reason"` // with cancel
+	By       string    `json:"by"`     // likewise: the person there
 }
 
 // timeLimit is a time, or how long from now.
@@ -104,6 +109,10 @@ func (s *Station) down(ctx context.Context, m bridge.Message) error {
 // again. The answer is nil when a flood of nonsense is no longer answered.
 func (s *Station) order(ctx context.Context, m bridge.Message) (*desk.OrderAnswered, error) {
 	in, id, err := s.readOrder(m)
+	kind, key := string(m.Kind), desk.AnsweredKey(m.Uplink, id)
+	if cancel, ok := in.(desk.CancelOrderIn); ok {
+		kind, key = "cancel", desk.CancelledKey(cancel.Uplink, cancel.HQID)
+	}
 	var result desk.Result
 	if err == nil {
 		result, err = s.desk.Handle(ctx, in)
@@ -114,12 +123,12 @@ func (s *Station) order(ctx context.Context, m bridge.Message) (*desk.OrderAnswe
 		err = &desk.InvalidError{Field: string(m.Kind), Value: string(m.Payload[:min(len(m.Payload), 64)]), Remedy: "JSON as in contracts.md: " + err.Error()}
 	}
 	if err == nil {
-		return s.repeat(m.Uplink, desk.AnsweredKey(m.Uplink, id))
+		return s.repeat(m.Uplink, key)
 	}
 	if !hopeless(err) {
 		return nil, err
 	}
-	return s.refuseOrder(ctx, m, id, err)
+	return s.refuseOrder(ctx, m, kind, id, err)
 }
 
 // readOrder gives the input for the desk; with an error the id that could be
@@ -134,8 +143,11 @@ func (s *Station) readOrder(m bridge.Message) (desk.Input, string, error) {
 		}, o.ID, err
 	}
 	o, err := decodeOrder[taskFromAbove](m.Payload)
+	if o.Cancel {
+		return desk.CancelOrderIn{Uplink: m.Uplink, HQID: o.ID, By: o.By, Reason: o.Reason}, o.ID, err
+	}
 	return desk.TaskIn{
-		Template: o.Template, To: o.To, Limit: o.Limit.time(), Note: o.Note, Incident: s.ours(m.Uplink, o.Incident), Priority: o.Priority,
+		Kind: desk.TaskKind(o.Kind), Template: o.Template, To: o.To, Limit: o.Limit.time(), Note: o.Note, Incident: s.ours(m.Uplink, o.Incident), Priority: o.Priority,
 		By: by, HQID: o.ID, Uplink: m.Uplink,
 	}, o.ID, err
 }
@@ -160,13 +172,13 @@ func (s *Station) ours(uplink, incident string) string {
 }
 
 // refuseOrder says no to what can never be taken, once for the same bytes.
-func (s *Station) refuseOrder(ctx context.Context, m bridge.Message, id string, why error) (*desk.OrderAnswered, error) {
+func (s *Station) refuseOrder(ctx context.Context, m bridge.Message, kind, id string, why error) (*desk.OrderAnswered, error) {
 	s.counts.downRefused.Add(1)
-	s.log.Warn("order from headquarters refused", "uplink", m.Uplink, "kind", m.Kind, "id", id, "err", why)
+	s.log.Warn("order from headquarters refused", "uplink", m.Uplink, "kind", kind, "id", id, "err", why)
 	if !s.refusals.allow(m.Uplink) {
 		return nil, nil
 	}
-	in := desk.RefusedOrderIn{Uplink: m.Uplink, Order: string(m.Kind), HQID: id, Reason: why.Error(), Digest: desk.Digest(m.Payload)}
+	in := desk.RefusedOrderIn{Uplink: m.Uplink, Order: kind, HQID: id, Reason: why.Error(), Digest: desk.Digest(m.Payload)}
 	result, err := s.desk.Handle(ctx, in)
 	switch {
 	case err == nil && !result.Duplicate:

@@ -22,6 +22,7 @@ type reportBody struct {
 	Position *ingest.Position `json:"position"`
 	Note     string           `json:"note"`
 	At       string           `json:"at"`
+	Reopens  string           `json:"reopens"`
 }
 
 type actionBody struct {
@@ -31,6 +32,11 @@ type actionBody struct {
 	Other  string   `json:"other"`
 	Alerts []string `json:"alerts"`
 	Points *int     `json:"points"`
+	// Tasks is with close; To, Template and Limit are with follow_up.
+	Tasks    string `json:"tasks"`
+	To       string `json:"to"`
+	Template string `json:"template"`
+	Limit    string `json:"limit"`
 }
 
 type shownBody struct {
@@ -80,7 +86,7 @@ func (s *Server) report(c *fiber.Ctx, who caller) error {
 	}
 	result, err := s.handle(desk.ReportIn{
 		Source: in.Source, Kind: in.Kind, Priority: in.Priority, Place: in.Place, Position: in.Position, Note: in.Note, At: at,
-		By: who.actor(), Idempotency: key,
+		By: who.actor(), Reopens: in.Reopens, Idempotency: key,
 	})
 	if err != nil {
 		return err
@@ -102,12 +108,21 @@ func (s *Server) act(verb string) handler {
 		if err != nil {
 			return err
 		}
-		id := c.Params("id")
-		if _, err := s.handle(desk.ActionIn{
-			Incident: id, Verb: verb, By: who.actor(), Reason: in.Reason, Result: in.Result, Note: in.Note,
-			Other: in.Other, Alerts: in.Alerts, Points: in.Points, Idempotency: key,
-		}); err != nil {
+		limit, err := parseTime("limit", in.Limit, time.Time{})
+		if err != nil {
 			return err
+		}
+		id := c.Params("id")
+		result, err := s.handle(desk.ActionIn{
+			Incident: id, Verb: verb, By: who.actor(), Reason: in.Reason, Result: in.Result, Note: in.Note,
+			Other: in.Other, Alerts: in.Alerts, Points: in.Points, Tasks: in.Tasks, To: in.To, Template: in.Template, Limit: limit, Idempotency: key,
+		})
+		if err != nil {
+			return err
+		}
+		if verb == "follow_up" {
+			c.Set(fiber.HeaderLocation, "/api/v1/tasks/"+result.Task)
+			return s.sendTask(c, who, http.StatusCreated, result.Task)
 		}
 		return s.sendIncident(c, http.StatusOK, id)
 	}

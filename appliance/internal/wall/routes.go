@@ -79,12 +79,27 @@ func (s *Server) deskRoutes(r router) {
 		r.post(apiV1+"/incidents/:id/"+verb, s.act(verb))
 	}
 	r.get(apiV1+"/nearby", s.nearby)
+	r.get(apiV1+"/templates", s.templates)
 	r.get(apiV1+"/tasks", s.tasks)
 	r.post(apiV1+"/tasks", s.issue)
 	r.get(apiV1+"/tasks/:id", s.task)
 	for _, verb := range desk.TaskVerbs() {
 		r.post(apiV1+"/tasks/:id/"+verb, s.taskAct(verb))
 	}
+	r.get(apiV1+"/forces", s.forces)
+	r.get(apiV1+"/incidents/:id/forces", s.incidentForces)
+	r.post(apiV1+"/duty", s.duty)
+	r.post(apiV1+"/positions", s.reportPosition)
+	r.get(apiV1+"/persons/:id/track", s.personTrack)
+	r.get(apiV1+"/review", s.reviewPage)
+	r.get(apiV1+"/review.csv", s.reviewCSV)
+	r.get(apiV1+"/review/people", s.reviewPeople)
+	r.get(apiV1+"/review/people.csv", s.peopleCSV)
+	r.get(apiV1+"/handover", s.handover)
+	r.post(apiV1+"/handover", s.handOver)
+	r.post(apiV1+"/handover/:id/take", s.takeOver)
+	r.get(apiV1+"/handovers", s.formerHandovers)
+	r.get(apiV1+"/handovers/:id", s.formerHandover)
 	r.get(apiV1+"/alerts", s.alerts)
 	r.post(apiV1+"/alerts/:id/shown", s.shown)
 }

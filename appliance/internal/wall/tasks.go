@@ -12,18 +12,20 @@ import (
 )
 
 type taskBody struct {
-	Template string `json:"template"`
-	To       string `json:"to"`
-	Limit    string `json:"limit"`
-	Note     string `json:"note"`
-	Incident string `json:"incident"`
-	Priority string `json:"priority"`
+	Kind     desk.TaskKind `json:"kind"`
+	Template string        `json:"template"`
+	To       string        `json:"to"`
+	Limit    string        `json:"limit"`
+	Note     string        `json:"note"`
+	Incident string        `json:"incident"`
+	Priority string        `json:"priority"`
 }
 
 type taskActionBody struct {
 	Reason   string   `json:"reason"`
 	Report   string   `json:"report"`
 	Pictures []string `json:"pictures"`
+	Steps    []int    `json:"steps"`
 	Limit    string   `json:"limit"`
 }
 
@@ -97,7 +99,7 @@ func (s *Server) issue(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	result, err := s.handle(desk.TaskIn{
-		Template: in.Template, To: in.To, Limit: limit, Note: in.Note, Incident: in.Incident, Priority: in.Priority,
+		Kind: in.Kind, Template: in.Template, To: in.To, Limit: limit, Note: in.Note, Incident: in.Incident, Priority: in.Priority,
 		By: who.actor(), Idempotency: key,
 	})
 	if err != nil {
@@ -126,7 +128,7 @@ func (s *Server) taskAct(verb string) handler {
 		}
 		id := c.Params("id")
 		if _, err := s.handle(desk.TaskActionIn{
-			Task: id, Verb: verb, By: who.actor(), Reason: in.Reason, Report: in.Report, Pictures: in.Pictures, Limit: limit, Idempotency: key,
+			Task: id, Verb: verb, By: who.actor(), Reason: in.Reason, Report: in.Report, Pictures: in.Pictures, Steps: in.Steps, Limit: limit, Idempotency: key,
 		}); err != nil {
 			return err
 		}

@@ -1,0 +1,106 @@
+package desk
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// A supervision order (督导单) goes to the lead by itself when an incident or a
+// task is past its limit; there is one open at most about each. It ends when
+// what it is about is no longer late (the task was reported or has ended, the
+// incident has left the state in which it was late), or when a lead reports on
+// it. What is late still at the next step brings a new one.
+
+// toLead is whom supervision orders are for.
+const toLead = "lead"
+
+// supervise gives the open supervision order about something, or issues one.
+func (t *step) supervise(about, incident, priority string, drill bool) string {
+	if open := t.s.ix.tasks.about[about]; open != "" {
+		return open
+	}
+	data := TaskIssued{
+		Schema: schema, Task: t.id(), Kind: Supervision, Incident: incident, About: about, To: toLead, By: "box",
+		Priority: priority, Config: t.r.setup.Config,
+	}
+	t.addIssued(data, drill, "")
+	return data.Task
+}
+
+// endSupervision ends the open supervision order about something, once.
+func (t *step) endSupervision(about, why string) {
+	id := t.s.ix.tasks.about[about]
+	if id == "" || slices.Contains(t.ended, id) {
+		return
+	}
+	t.ended = append(t.ended, id)
+	t.endTask(t.s.k.Tasks[id], why)
+}
+
+// superviseTasks says of every task past its limit that it is overdue, and
+// orders the lead to see to it: at once, then after as long as the task had,
+// doubled every time.
+func (t *step) superviseTasks() {
+	var due []*Task
+	for id := range t.s.ix.tasks.open {
+		if task := t.s.k.Tasks[id]; !task.Next.IsZero() && !task.Next.After(t.now.Time) {
+			due = append(due, task)
+		}
+	}
+	slices.SortFunc(due, func(a, b *Task) int {
+		return cmp.Or(strings.Compare(a.Priority, b.Priority), cmp.Compare(a.Number, b.Number))
+	})
+	if len(due) == 0 {
+		return
+	}
+	limit, late := t.r.setup.Overdue, t.overdue()
+	for _, task := range due[:min(len(due), tickEventsMax/2)] {
+		data := changed(task, "box", task.State)
+		to := t.r.Party(task.To)
+		data.Reason, data.OverdueMax, data.WithinMS = "limit", limit.Count, limit.Within.Milliseconds()
+		if task.OverdueAt.IsZero() && !task.Drill {
+			late[to]++
+		}
+		data.Overdue = late[to]
+		data.Flagged = data.Overdue >= limit.Count
+		if task.OverdueAt.IsZero() {
+			t.addTask(TypeTaskOverdue, task, data, TaskActionIn{})
+		}
+		n := task.Supervised + 1
+		if n < escalationsMax {
+			data.Next = bridge.At(t.now.Add(max(task.Limit.Sub(task.IssuedAt.Time), taskSpanMin) << (n - 1)))
+		}
+		data.Step, data.To = n, toLead
+		data.Supervision = t.supervise("tasks/"+task.ID, task.Incident, task.Priority, task.Drill)
+		t.addTask(TypeTaskSupervised, task, data, TaskActionIn{})
+	}
+}
+
+// overdue is how often each receiver's orders became overdue within the time
+// that counts. Drills never count.
+func (t *step) overdue() map[Party]int {
+	late, since := map[Party]int{}, t.now.Add(-t.r.setup.Overdue.Within)
+	for _, task := range t.s.k.Tasks {
+		if n := task.overdueSince(since); n > 0 && !task.Drill {
+			late[t.r.Party(task.To)] += n
+		}
+	}
+	return late
+}
+
+func (task *Task) overdueSince(since time.Time) int {
+	if len(task.Overdues) == 0 && task.OverdueAt.After(since) {
+		return 1 // a checkpoint from before they were counted
+	}
+	n := 0
+	for _, at := range task.Overdues {
+		if at.After(since) {
+			n++
+		}
+	}
+	return n
+}
