@@ -70,6 +70,14 @@ func (r *Rules) Acts(by Actor, to string) bool {
 	return team != nil && slices.Contains(team.Members, me.ID)
 }
 
+// PersonOf is the person whose user the actor is; Kind "user" when he is none.
+func (r *Rules) PersonOf(by Actor) Party {
+	if p := r.users[by.Name]; p != nil {
+		return Party{"person", p.ID, p.Name}
+	}
+	return Party{"user", by.Name, by.Name}
+}
+
 // person is whom an id or a user means, or nil.
 func (r *Rules) person(name string) *Person {
 	if p := r.persons[name]; p != nil {

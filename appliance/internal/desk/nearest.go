@@ -31,17 +31,9 @@ type Candidate struct {
 // the incident's own beat first. People of a team that is listed go with it.
 func (r *Rules) Candidates(s *State, at time.Time, inc *Incident, where func(person string) *Whereabouts) []Candidate {
 	var list []Candidate
-	with := map[string]bool{}
-	for _, u := range r.Units(s, at) {
-		if !u.Sendable() || with[u.ID] && u.Kind == "person" {
-			continue
-		}
+	for _, u := range OnDuty(r.Units(s, at)) {
 		c := Candidate{Unit: u}
-		if u.Kind == "person" {
-			c.Where = where(u.ID)
-		}
-		for _, id := range u.Crew {
-			with[id] = true
+		for _, id := range u.People() {
 			if w := where(id); w != nil && (c.Where == nil || w.At.After(c.Where.At)) {
 				c.Where = w
 			}

@@ -23,6 +23,34 @@ type Unit struct {
 // all off duty is nobody, whatever its shift says.
 func (u *Unit) Sendable() bool { return u.Duty.On && (len(u.Members) == 0 || len(u.Crew) > 0) }
 
+// People are who of the unit is on duty: their phones say where it is.
+func (u *Unit) People() []string {
+	switch {
+	case !u.Duty.On:
+		return nil
+	case u.Kind == "person":
+		return []string{u.ID}
+	}
+	return u.Crew
+}
+
+// OnDuty are the units that can be sent: teams, and people who do not go with
+// one of these.
+func OnDuty(units []Unit) []Unit {
+	var list []Unit
+	with := map[string]bool{}
+	for _, u := range units { // teams come first
+		if !u.Sendable() || u.Kind == "person" && with[u.ID] {
+			continue
+		}
+		list = append(list, u)
+		for _, id := range u.Crew {
+			with[id] = true
+		}
+	}
+	return list
+}
+
 // Units are all teams, then all persons, in the order of the configuration, as
 // they stand at the time.
 func (r *Rules) Units(s *State, at time.Time) []Unit {

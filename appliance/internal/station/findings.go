@@ -30,6 +30,8 @@ func codes() []health.Code {
 		{ID: "pillar_never_heard", Title: "pillar was never heard", Severity: health.Info, After: 30 * time.Second},
 		{ID: "pillar_odd_press", Title: "a press came twice with other content", Severity: health.Bad},
 		{ID: "pillar_refused", Title: "a device was refused by the broker", Severity: health.Bad},
+		{ID: "phone_refused", Title: "a person's phone was refused by the broker", Severity: health.Bad},
+		{ID: "phone_flooding", Title: "a person's phone sends more positions than are taken", Severity: health.Bad},
 		{ID: "drone_silent", Title: "drone is silent", Severity: health.Bad},
 		{ID: "uplink_down", Title: "no line to headquarters", Severity: health.Bad, After: 5 * time.Second},
 		{ID: "uplink_unheard", Title: "headquarters does not listen", Severity: health.Bad, After: 5 * time.Second},
@@ -129,7 +131,11 @@ func (s *Station) pillarFindings() []health.Finding {
 	for _, r := range s.pillars.broker.Refusals() {
 		if time.Since(r.Last) < refusedShown && !seen[r.User] {
 			seen[r.User] = true
-			list = append(list, health.Finding{Code: "pillar_refused", Subject: r.User, Text: r.Why, Params: said("why", r.Why)})
+			code := "pillar_refused"
+			if s.phones.known(r.User) {
+				code = "phone_refused"
+			}
+			list = append(list, health.Finding{Code: code, Subject: r.User, Text: r.Why, Params: said("why", r.Why)})
 		}
 	}
 	return list

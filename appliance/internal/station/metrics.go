@@ -115,8 +115,9 @@ func (c *collector) devices(g gatherer) {
 	for result, n := range map[string]uint64{"stored": p.Stored, "duplicate": p.Duplicate, "rejected": p.Rejected, "failed": p.Failed} {
 		g.add(prometheus.CounterValue, "presses_total", "Presses by answer; failed ones come again.", float64(n), "result", result)
 	}
+	c.s.phones.collect(g)
 	b := c.s.pillars.broker.Stats()
-	g.add(prometheus.GaugeValue, "broker_clients", "Connected pillars.", float64(b.Clients))
+	g.add(prometheus.GaugeValue, "broker_clients", "Connected pillars and phones.", float64(b.Clients))
 	g.add(prometheus.CounterValue, "broker_refused_total", "Connections and topics refused.", float64(b.Refused))
 	g.add(prometheus.CounterValue, "broker_dropped_total", "Messages to a client that did not take them.", float64(b.Dropped))
 }

@@ -43,17 +43,12 @@ func (s *Station) newPillars() *pillars {
 	for _, c := range s.cfg.Pillars {
 		p.known[c.ID] = c
 	}
-	p.broker = mqtt.New(mqtt.Options{Listen: s.cfg.MQTT.Listen, TLSListen: s.cfg.MQTT.TLS.Listen, TLS: s.certs.clients, Accounts: p.account, Logger: s.log})
+	p.broker = mqtt.New(mqtt.Options{Listen: s.cfg.MQTT.Listen, TLSListen: s.cfg.MQTT.TLS.Listen, TLS: s.certs.clients, Accounts: s.account, Logger: s.log})
 	p.adapter = pillar.New(pillar.Options{
 		Broker: p.broker, Press: p.press, Status: p.status, Logger: s.log,
 		Known: func(id string) bool { _, known := p.known[id]; return known },
 	})
 	return p
-}
-
-func (p *pillars) account(user string) (mqtt.Account, bool) {
-	c, known := p.known[user]
-	return mqtt.Account{Password: c.Password, Prefix: "pillar/" + user + "/"}, known
 }
 
 // press returns after the journal has synced the press, or says why it never

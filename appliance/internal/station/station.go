@@ -29,6 +29,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/appliance/internal/review"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/evidence"
@@ -94,9 +95,12 @@ type Station struct {
 	registry   *prometheus.Registry
 	cameras    map[string]*camera
 	forecasts  forecasts
+	positions  *positions
+	phones     *phones
 	sheets     *sheets
 	blindness  *blindness
 	blindLog   *blindLog
+	review     *review.Book
 	drones     []*uav
 	evicted    *evictions
 	running    atomic.Bool
@@ -168,6 +172,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	s.board.Watch(s.detectorFindings)
 	s.board.Watch(s.pillarFindings)
 	s.board.Watch(s.droneFindings)
+	s.board.Watch(s.phoneFindings)
 	s.board.Watch(s.uplinkFindings)
 	if err := s.registry.Register(&collector{s}); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
@@ -200,6 +205,9 @@ func (s *Station) openFiles() error {
 	if err := s.blindLog.open(); err != nil {
 		return err
 	}
+	if err := s.openReview(); err != nil {
+		return err
+	}
 	s.cutter = clip.New(clip.Options{
 		Store: s.store, Log: s.log, Ready: s.clipReady, Empty: s.clipEmpty, Clock: s.clockOf, Trouble: s.recordingTrouble,
 	})
@@ -207,7 +215,9 @@ func (s *Station) openFiles() error {
 }
 
 func (s *Station) makeDevices() error {
+	s.positions = s.newPositions()
 	s.pillars = s.newPillars()
+	s.phones = s.newPhones(s.pillars.broker)
 	for _, cfg := range s.cfg.Cameras {
 		c, err := s.newCamera(cfg)
 		if err != nil {
@@ -283,7 +293,9 @@ func (s *Station) Run(ctx context.Context) error {
 		{"evictions", s.tellEvictions},
 		{"forecast of storage", s.watchStorage},
 		{"blind log", s.blindLog.run},
+		{"review", s.review.Run},
 		{"blind intervals", s.blindness.run},
+		{"roster", s.positions.run},
 		{"sessions", s.sessions.Run},
 		{"watch of users", s.tellUsers},
 		{"certificate of the wall", s.certs.http.Run},

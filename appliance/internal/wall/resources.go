@@ -180,6 +180,7 @@ type stateAnswer struct {
 	Drones   []ingest.Telemetry `json:"drones"`
 	Uplinks  []Uplink           `json:"uplinks"`
 	Warnings []warningAnswer    `json:"warnings"`
+	Units    []Unit             `json:"units"` // on duty
 	// Deliveries are those of the open incidents, the most urgent ones.
 	Deliveries []IncidentDelivery `json:"deliveries"`
 }

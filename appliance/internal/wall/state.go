@@ -57,6 +57,7 @@ type turn struct {
 	cameras    []CameraState
 	uplinks    []Uplink
 	warnings   [][2]string // code, subject
+	units      []Unit
 	deliveries []IncidentDelivery
 }
 
@@ -64,6 +65,10 @@ func turnOf(state stateAnswer) turn {
 	t := turn{deliveries: state.Deliveries}
 	for _, w := range state.Warnings {
 		t.warnings = append(t.warnings, [2]string{w.Code, w.Subject})
+	}
+	for _, u := range state.Units {
+		u.Position = nil
+		t.units = append(t.units, u)
 	}
 	for _, c := range state.Cameras {
 		c.AgeMS, c.FPS, c.Clock = 0, 0, nil
@@ -102,7 +107,7 @@ func (s *Server) sample(ctx context.Context) {
 func (s *Server) liveState() stateAnswer {
 	state := stateAnswer{
 		At: now(), Cameras: []CameraState{}, Drones: []ingest.Telemetry{}, Uplinks: full(s.o.Devices.Uplinks()), Warnings: s.warnings(),
-		Deliveries: full(s.o.Receipts.Open()),
+		Deliveries: full(s.o.Receipts.Open()), Units: s.units(time.Now()),
 	}
 	for _, c := range s.o.Devices.Cameras() {
 		c.Live.ID = c.ID

@@ -54,6 +54,7 @@ type Options struct {
 	AnonymousWall bool          // role wall, GET only, without a login
 	IdleLock      time.Duration // a desk locks when nobody touched it for so long; 0: never
 	UDP, TCP      int           // WebRTC ports; 0: any
+	StaleAfter    time.Duration // an older position is not where somebody is
 	Station       Station
 	Version       string
 	Limits        Limits
@@ -65,7 +66,9 @@ type Options struct {
 	Downlink downlink
 	Video    video
 	Files    files
+	Forces   forces
 	Blind    blindness
+	Review   reviewer
 	Sheets   sheets
 	Evidence exporter
 	Warnings warnings

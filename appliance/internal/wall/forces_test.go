@@ -1,0 +1,161 @@
+package wall_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
+	"github.com/watchpost-edge/watchpost/ingest"
+)
+
+// roster is where people are, as a test says.
+type roster struct {
+	desk *desk.Desk
+
+	mu    sync.Mutex
+	fixes map[string]ingest.Fix
+	why   string // of the next reports
+}
+
+func (r *roster) Roster() (units []desk.Unit) {
+	if _, err := r.desk.View(context.Background(), func(s *desk.State) { units = r.desk.Rules().Units(s, time.Now()) }); err != nil {
+		return nil
+	}
+	return units
+}
+
+func (r *roster) Newest(person string) (ingest.Fix, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fix, known := r.fixes[person]
+	return fix, known
+}
+
+func (r *roster) Report(_ context.Context, fix ingest.Fix) (string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.why == "" {
+		r.fixes[fix.Person] = fix
+	}
+	return r.why, nil
+}
+
+func (r *roster) Track(person string, _, _ time.Time) ([]ingest.Fix, error) {
+	fix, known := r.Newest(person)
+	if !known {
+		return nil, nil
+	}
+	return []ingest.Fix{fix}, nil
+}
+
+func withRoster(r **roster) settings {
+	return func(o *wall.Options) { *r = o.Forces.(*roster) }
+}
+
+func TestForces(t *testing.T) {
+	var where *roster
+	b := newBox(t, withRoster(&where))
+	c := b.as(t, "operator")
+	phone := b.as(t, "officer")
+	status, body := phone.do("POST", "/api/v1/positions", object{"lat": 28.691, "lon": 115.99, "accuracy_m": 5})
+	require.Equal(t, 200, status)
+	matches(t, "PositionAnswer", body)
+	require.Equal(t, true, body["kept"])
+
+	all := c.get("/api/v1/forces", "Forces")
+	team := all["teams"].([]any)[0].(object)
+	require.Equal(t, []any{"officer", "li"}, team["crew"])
+	require.Equal(t, true, team["sendable"])
+	require.Equal(t, "officer", team["position"].(object)["person"])
+	require.Equal(t, false, team["position"].(object)["stale"])
+	require.Len(t, all["persons"], 2)
+	require.Equal(t, true, all["shifts"].([]any)[0].(object)["on"])
+
+	pressed := b.press(t, "1")
+	near := c.get("/api/v1/incidents/"+pressed.Incident+"/forces", "IncidentForces")
+	unit := near["items"].([]any)[0].(object)
+	require.Equal(t, "t1", unit["id"])
+	require.InDelta(t, 111, unit["metres"], 1)
+	require.Len(t, near["items"], 1, "people go with their team")
+	require.Equal(t, 404, first(c.do("GET", "/api/v1/incidents/x/forces", nil)))
+
+	where.mu.Lock()
+	fix := where.fixes["officer"]
+	fix.At = time.Now().Add(-time.Hour)
+	where.fixes["officer"] = fix
+	where.mu.Unlock()
+	team = c.get("/api/v1/forces", "Forces")["teams"].([]any)[0].(object)
+	require.Equal(t, true, team["position"].(object)["stale"])
+	require.InDelta(t, 3600, team["position"].(object)["age_s"], 60)
+}
+
+func TestDutyOverTheAPI(t *testing.T) {
+	b := newBox(t)
+	c := b.as(t, "lead")
+	status, body := c.do("POST", "/api/v1/duty", object{"person": "li", "on": false, "reason": "生病"}, with("Idempotency-Key", "d1"))
+	require.Equal(t, 200, status)
+	matches(t, "UnitAnswer", body)
+	require.Equal(t, false, body["unit"].(object)["duty"].(object)["on"])
+	require.Equal(t, 200, first(c.do("POST", "/api/v1/duty", object{"person": "li", "on": false, "reason": "生病"}, with("Idempotency-Key", "d1"))))
+	require.Len(t, b.events(t, desk.TypeDutyChanged), 1)
+	team := c.get("/api/v1/forces", "Forces")["teams"].([]any)[0].(object)
+	require.Equal(t, []any{"officer"}, team["crew"])
+	for field, bad := range map[string]object{
+		"on": {"person": "li", "reason": "r"}, "person": {"on": true, "reason": "r"}, "reason": {"team": "t1", "on": true},
+		"until": {"team": "t1", "on": true, "reason": "r", "until": "yesterday"},
+	} {
+		status, problem := c.do("POST", "/api/v1/duty", bad)
+		require.Equal(t, 422, status, field)
+		require.Equal(t, field, problem["field"])
+	}
+	require.Equal(t, 404, first(c.do("POST", "/api/v1/duty", object{"team": "x", "on": true, "reason": "r"})))
+	require.Equal(t, 403, first(b.as(t, "officer").do("POST", "/api/v1/duty", object{"team": "t1", "on": true, "reason": "r"})))
+}
+
+func TestPositionsThatAreNotTaken(t *testing.T) {
+	var where *roster
+	b := newBox(t, withRoster(&where))
+	phone := b.as(t, "officer")
+	for field, bad := range map[string]object{
+		"lat": {"lon": 1}, "lon": {"lat": 1, "lon": 181}, "battery_pct": {"lat": 1, "lon": 1, "battery_pct": 101}, "at": {"lat": 1, "lon": 1, "at": "now"},
+	} {
+		status, problem := phone.do("POST", "/api/v1/positions", bad)
+		require.Equal(t, 422, status, field)
+		require.Equal(t, field, problem["field"])
+	}
+	status, problem := b.as(t, "operator").do("POST", "/api/v1/positions", object{"lat": 1, "lon": 1})
+	require.Equal(t, 403, status)
+	require.Equal(t, "person_unknown", problem["code"])
+	where.why = "off_duty"
+	_, body := phone.do("POST", "/api/v1/positions", object{"lat": 1, "lon": 1})
+	require.Equal(t, object{"kept": false, "why": "off_duty", "as_of": body["as_of"]}, body)
+	where.why = "flood"
+	status, problem = phone.do("POST", "/api/v1/positions", object{"lat": 1, "lon": 1})
+	require.Equal(t, 429, status)
+	require.Equal(t, "rate_limited", problem["code"])
+}
+
+// TestWhoLooksAtATrack: a lead says why, and it is in the journal; an officer
+// sees his own.
+func TestWhoLooksAtATrack(t *testing.T) {
+	b := newBox(t)
+	phone, chief := b.as(t, "officer"), b.as(t, "lead")
+	require.Equal(t, 200, first(phone.do("POST", "/api/v1/positions", object{"lat": 28.691, "lon": 115.99})))
+	require.Len(t, phone.get("/api/v1/persons/officer/track", "PersonTrack")["points"], 1)
+	require.Equal(t, 403, first(phone.do("GET", "/api/v1/persons/li/track", nil)))
+	status, problem := chief.do("GET", "/api/v1/persons/officer/track", nil)
+	require.Equal(t, 422, status)
+	require.Equal(t, "reason", problem["field"])
+	require.Len(t, chief.get("/api/v1/persons/officer/track?reason=complaint", "PersonTrack")["points"], 1)
+	looks := b.seen("look_opened")
+	require.Len(t, looks, 1)
+	require.Contains(t, looks[0].Why, "track of officer ")
+	require.Contains(t, looks[0].Why, ": complaint")
+	require.Equal(t, 404, first(chief.do("GET", "/api/v1/persons/x/track?reason=r", nil)))
+	require.Equal(t, 403, first(b.as(t, "operator").do("GET", "/api/v1/persons/li/track?reason=r", nil)))
+}
