@@ -69,6 +69,9 @@ func (s *Station) retainNow(ctx context.Context, now time.Time) error {
 	if err != nil || !ok {
 		return err
 	}
+	if ok, err := s.review.Release(ctx, r.Through); err != nil || !ok {
+		return err
+	}
 	in := desk.RetiredIn{Through: r.Through}
 	for _, one := range r.Ranges {
 		in.Ranges = append(in.Ranges, desk.RetiredRange(one))

@@ -296,6 +296,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{id}/follow_up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Demand a follow-up visit after the incident was closed */
+        post: operations["followUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -965,6 +982,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tasks/{id}/tick": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say which steps of a task are done */
+        post: operations["taskTick"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks/{id}/confirm": {
         parameters: {
             query?: never;
@@ -1027,6 +1061,23 @@ export interface paths {
         put?: never;
         /** Cancel the task; needs a reason */
         post: operations["taskCancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Standard pieces of work */
+        get: operations["templates"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1273,6 +1324,228 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/forces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Teams, people and shifts: who is on duty now, where, busy with what */
+        get: operations["forces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/forces": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The units to send to an incident, best first */
+        get: operations["incidentForces"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/duty": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a person or a team on duty, or take them off, against the shifts */
+        post: operations["duty"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/positions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Where the caller's own phone is; of somebody off duty nothing is kept */
+        post: operations["reportPosition"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/persons/{id}/track": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a person was while on duty; a lead says why he looks, and it is recorded; an officer sees his own */
+        get: operations["personTrack"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts and times of a period, and of another one to compare; drills never */
+        get: operations["review"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as a table */
+        get: operations["reviewCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each person did, by week: for leads, which is recorded, and for himself */
+        get: operations["reviewPeople"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/review/people.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as a table */
+        get: operations["reviewPeopleCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the room stands: what a shift would sign now, and the handover that waits */
+        get: operations["handover"];
+        put?: never;
+        /** Sign the room as it stands, as who leaves. One at a time: the own one is replaced; a lead replaces anybody's */
+        post: operations["handOver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handover/{id}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign the page that was read, as who comes: in the own login, or with name and password at the desk of who leaves. Never the same person */
+        post: operations["takeOver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handovers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Former handovers, newest first, as far back as the journal goes */
+        get: operations["handovers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handovers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One handover as both signed it, whole */
+        get: operations["formerHandover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1367,6 +1640,8 @@ export interface components {
             /** @description the states it was in, oldest first */
             stages?: components["schemas"]["Stage"][];
             score?: components["schemas"]["Score"];
+            /** @description id of the older incident that goes on in this one; it may have left the room */
+            reopens?: string;
         };
         Alert: {
             id: string;
@@ -1734,6 +2009,8 @@ export interface components {
             warnings: components["schemas"]["Warning"][];
             /** @description of the open incidents, the most urgent 200 */
             deliveries: components["schemas"]["IncidentDelivery"][];
+            /** @description on duty */
+            units: components["schemas"]["Unit"][];
         };
         Room: {
             as_of: components["schemas"]["AsOf"];
@@ -1874,6 +2151,8 @@ export interface components {
             note?: string;
             /** @description RFC 3339: when it occurred; now when absent */
             at?: string;
+            /** @description id of an incident that was closed more than 7 days ago: the new one goes on from it */
+            reopens?: string;
         };
         Action: {
             reason?: string;
@@ -1882,7 +2161,7 @@ export interface components {
              * @enum {string}
              */
             result?: "resolved" | "false_alarm" | "transferred" | "drill";
-            /** @description with note */
+            /** @description with note, follow_up */
             note?: string;
             /** @description with link, merge: the second incident */
             other?: string;
@@ -1890,6 +2169,17 @@ export interface components {
             alerts?: string[];
             /** @description with score */
             points?: number;
+            /**
+             * @description with close: what becomes of open orders; absent: what nobody has accepted is cancelled, the rest goes on with its issuer as owner. Orders from above always go on
+             * @enum {string}
+             */
+            tasks?: "cancel" | "keep";
+            /** @description with follow_up: who visits */
+            to?: string;
+            /** @description with follow_up; absent: the configured one for visits */
+            template?: string;
+            /** @description with follow_up: by when; absent: the template's */
+            limit?: components["schemas"]["Stamp"];
         };
         Shown: {
             /** @description which screen drew it */
@@ -2098,6 +2388,8 @@ export interface components {
             pictures?: string[];
             event: string;
             place: number;
+            /** @description steps, from 1 */
+            ticked?: number[];
         };
         Task: {
             id: string;
@@ -2137,6 +2429,25 @@ export interface components {
             report_event?: string;
             history: components["schemas"]["TaskStep"][];
             touched: number;
+            kind: components["schemas"]["TaskKind"];
+            /** @description of a supervision order: incidents/{id} or tasks/{id} */
+            about?: string;
+            /** @description the template's name when it was issued */
+            title?: string;
+            /** @description who answers for it after its incident was closed */
+            owner?: string;
+            /** @description all of headquarters' ids, when it ordered the same more than once */
+            hq_ids?: string[];
+            /** @description when it became overdue, each time */
+            overdues?: components["schemas"]["Stamp"][];
+            /** @description its receiver was overdue once too often (limits.overdue) */
+            flagged?: boolean;
+            steps?: components["schemas"]["TaskTick"][];
+            /** @description what counts as done */
+            done?: string;
+            /** @description pictures that a report needs */
+            wanted?: number;
+            along?: components["schemas"]["Along"];
         };
         TaskPage: {
             as_of: components["schemas"]["AsOf"];
@@ -2155,13 +2466,17 @@ export interface components {
             to: string;
             /** @description what is to be done, at most 4096 bytes */
             note?: string;
+            /** @description id of a template: its words, limit and steps stand where nothing is said */
             template?: string;
             /** @description by when; empty: no limit */
             limit?: components["schemas"]["Stamp"];
             incident?: string;
             priority?: components["schemas"]["Priority"];
+            /** @description absent: the template's; without one work_order to a partner, else task */
+            kind?: components["schemas"]["TaskKind"];
         };
         TaskAction: {
+            /** @description with return, hand_back, cancel; with report when a step or a picture is missing */
             reason?: string;
             /** @description with report, at most 4096 bytes */
             report?: string;
@@ -2169,13 +2484,15 @@ export interface components {
             pictures?: string[];
             /** @description with return: the new limit */
             limit?: components["schemas"]["Stamp"];
+            /** @description with report and tick: the steps that are done, from 1 */
+            steps?: number[];
         };
         /** @description The data of order.answered */
         OrderAnswered: {
             schema: number;
             uplink: string;
             /** @enum {string} */
-            order: "task" | "incident";
+            order: "task" | "incident" | "cancel";
             hq_id: string;
             /** @enum {string} */
             result: "taken" | "refused";
@@ -2380,6 +2697,548 @@ export interface components {
             /** @description empty: who is logged in */
             name?: string;
             password?: string;
+        };
+        /**
+         * @description supervision: by itself, to the lead, when something is overdue; instruction: from above, accepting it signs for it; visit: after an incident was closed; work_order: to a partner
+         * @enum {string}
+         */
+        TaskKind: "task" | "push" | "supervision" | "instruction" | "visit" | "patrol" | "work_order";
+        TaskTick: {
+            name: string;
+            /** @description empty: none of its own */
+            limit: components["schemas"]["Stamp"];
+            done_at: components["schemas"]["Stamp"];
+            by?: string;
+        };
+        /** @description what goes along of the incident, as it was when the order was issued */
+        Along: {
+            place?: components["schemas"]["PlaceRef"];
+            position?: components["schemas"]["Position"];
+            /** @description SHA-256 in hex */
+            snapshot?: string;
+            /** @description paths */
+            clips?: string[];
+        };
+        /** @description A standard piece of work (任务标准件) */
+        Template: {
+            id: string;
+            name: string;
+            kind: components["schemas"]["TaskKind"];
+            note: string;
+            /** @description empty: the incident's, or P2 */
+            priority: string;
+            /** @description from issue to report; 0: none */
+            limit_ms: number;
+            steps: {
+                name: string;
+                /** @description from the issue; 0: none of its own */
+                limit_ms: number;
+            }[];
+            done: string;
+            pictures: number;
+            with: ("map" | "snapshot" | "clip")[];
+        };
+        TemplateList: {
+            as_of: components["schemas"]["AsOf"];
+            items: components["schemas"]["Template"][];
+        };
+        /** @description One report of where a person's phone is */
+        Fix: {
+            person: string;
+            /** @description RFC 3339, by the phone's clock */
+            at: string;
+            position: components["schemas"]["Position"];
+            accuracy_m?: number;
+            speed_mps?: number;
+            heading_deg?: number;
+            battery_pct?: number;
+        };
+        /** @description Where a unit was heard last: a team's is that of the member on duty who was heard last */
+        UnitPosition: {
+            person: string;
+            /** @description RFC 3339, by the phone's clock */
+            at: string;
+            position: components["schemas"]["Position"];
+            accuracy_m?: number;
+            speed_mps?: number;
+            heading_deg?: number;
+            battery_pct?: number;
+            /** @description seconds */
+            age_s: number;
+            /** @description too old to be taken for where it is */
+            stale: boolean;
+        };
+        /** @description Whether a person or a team is on duty, and who says so */
+        Standing: {
+            on: boolean;
+            /** @description the shift that says so */
+            shift?: string;
+            /** @description of a person: with which team */
+            team?: string;
+            /** @description how long what says so lasts; empty: nothing does */
+            until: components["schemas"]["Stamp"];
+            /** @description whose word it is, instead of a shift's */
+            by?: string;
+            reason?: string;
+        };
+        /** @description A team or a person */
+        Unit: {
+            /** @enum {string} */
+            kind: "team" | "person";
+            id: string;
+            name: string;
+            user?: string;
+            /** @enum {string} */
+            team_kind?: "patrol" | "post" | "person";
+            beat?: string;
+            members?: string[];
+            /** @description members on duty */
+            crew?: string[];
+            duty: components["schemas"]["Standing"];
+            /** @description on duty, and there is somebody to send */
+            sendable: boolean;
+            /** @description orders that it works on; none: it is free */
+            tasks: string[];
+            position?: components["schemas"]["UnitPosition"];
+            /** @description to the incident that was asked about, as the crow flies; absent: not known */
+            metres?: number;
+        };
+        Shift: {
+            id: string;
+            name: string;
+            /** @description station time */
+            from: string;
+            to: string;
+            /** @description on which it begins; none: every day */
+            days: string[];
+            on: boolean;
+            until: components["schemas"]["Stamp"];
+        };
+        Forces: {
+            as_of: string;
+            at: components["schemas"]["Stamp"];
+            stale_after_s: number;
+            shifts: components["schemas"]["Shift"][];
+            teams: components["schemas"]["Unit"][];
+            persons: components["schemas"]["Unit"][];
+        };
+        IncidentForces: {
+            as_of: string;
+            at: components["schemas"]["Stamp"];
+            incident: string;
+            position?: components["schemas"]["Position"];
+            /** @description units on duty, best first: free before busy, then by metres (fresh positions, then old ones), then those of which nobody knows where they are */
+            items: components["schemas"]["Unit"][];
+        };
+        UnitAnswer: {
+            as_of: string;
+            unit: components["schemas"]["Unit"];
+        };
+        DutyRequest: {
+            /** @description a person's id or user; or team */
+            person?: string;
+            team?: string;
+            on: boolean;
+            /** @description RFC 3339; 12 hours from now when absent */
+            until?: string;
+            reason: string;
+        };
+        PositionRequest: {
+            lat: number;
+            lon: number;
+            /** @description RFC 3339; now when absent */
+            at?: string;
+            accuracy_m?: number;
+            speed_mps?: number;
+            heading_deg?: number;
+            battery_pct?: number;
+        };
+        PositionAnswer: {
+            as_of: string;
+            kept: boolean;
+            /** @enum {string} */
+            why?: "off_duty" | "too_old" | "person_unknown";
+        };
+        PersonTrack: {
+            as_of: string;
+            person: string;
+            from: components["schemas"]["Stamp"];
+            to: components["schemas"]["Stamp"];
+            points: components["schemas"]["Fix"][];
+        };
+        ReviewTotals: {
+            incidents: number;
+            alerts: number;
+            /** @description presses and sightings counted into an alert that was there */
+            folded: number;
+            /** @description not closed yet */
+            open: number;
+            resolved: number;
+            false_alarms: number;
+            transferred: number;
+            /** @description became part of another: not among the incidents */
+            merged: number;
+            reopened: number;
+            escalated: number;
+            /** @description P0 that no screen drew in time */
+            unshown: number;
+        };
+        ReviewRow: {
+            /** @description hour 00 to 23; weekday 1 (Monday) to 7; a place's id or device:{id}; a beat; a kind; call_110, walk_in, patrol, hq, press, sighting, drone, device; a team's or partner's id, or persons; a priority. Empty: none */
+            key: string;
+            /** @description as configured now; empty: the key says it */
+            name: string;
+            incidents: number;
+            false_alarms: number;
+            alerts: number;
+            /** @description states left that had a limit */
+            limited: number;
+            in_time: number;
+            share_in_time?: number;
+            answer_mean_ms?: number;
+            arrive_mean_ms?: number;
+        };
+        ReviewTrend: {
+            date: string;
+            incidents: number;
+            false_alarms: number;
+            alerts: number;
+        };
+        ReviewResponse: {
+            /** @description empty: all together */
+            priority: string;
+            /**
+             * @description the state that was left; arrival and whole: since it was opened
+             * @enum {string}
+             */
+            state: "open" | "acknowledged" | "dispatched" | "on_scene" | "arrival" | "whole";
+            n: number;
+            median_ms: number;
+            p90_ms: number;
+            /** @description 0: none, or several */
+            limit_ms: number;
+            limited: number;
+            in_time: number;
+            share_in_time?: number;
+        };
+        ReviewSource: {
+            /** @enum {string} */
+            kind: "rule" | "camera" | "pillar" | "drone";
+            /** @description of the device */
+            id: string;
+            rule: string;
+            alerts: number;
+            incidents: number;
+            /** @description closed with a result */
+            judged: number;
+            false_alarms: number;
+            /** @description of false alarms among the judged; absent below 5 */
+            share?: number;
+            /** @description share × false alarms: the list's order */
+            weight: number;
+        };
+        /** @description a square of the map, by its middle */
+        ReviewCell: {
+            lat: number;
+            lon: number;
+            size_m: number;
+            incidents: number;
+            false_alarms: number;
+        };
+        ReviewOrders: {
+            kind: string;
+            issued: number;
+            confirmed: number;
+            handed_back: number;
+            cancelled: number;
+            overdue: number;
+            share_overdue?: number;
+        };
+        ReviewChange: {
+            key: string;
+            name: string;
+            now: number;
+            before: number;
+            difference: number;
+            /** @description absent where it would say nothing */
+            percent?: number;
+            /** @description one of both is below 10: chance */
+            small: boolean;
+        };
+        ReviewComparison: {
+            from: string;
+            to: string;
+            days: number;
+            missing: string[];
+            /** @description both periods have as many counted days */
+            equal: boolean;
+            totals: components["schemas"]["ReviewTotals"];
+            changes: components["schemas"]["ReviewChange"][];
+            groups: {
+                [key: string]: components["schemas"]["ReviewChange"][];
+            };
+        };
+        Review: {
+            as_of: components["schemas"]["AsOf"];
+            from: string;
+            to: string;
+            /** @description that were counted */
+            days: number;
+            /** @description dates of which nothing is known */
+            missing: string[];
+            /** @description days after this one may still change */
+            revised: string;
+            /** @description the quantiles are exact */
+            exact: boolean;
+            /** @description of the quantiles */
+            relative_error: number;
+            totals: components["schemas"]["ReviewTotals"];
+            /** @description by hour, weekday, place, beat, kind, source, team, priority */
+            groups: {
+                [key: string]: components["schemas"]["ReviewRow"][];
+            };
+            /** @description incidents by weekday, Monday first, and hour */
+            week: number[][];
+            trend: components["schemas"]["ReviewTrend"][];
+            responses: components["schemas"]["ReviewResponse"][];
+            /** @description places with 3 incidents or more that were no false alarms */
+            repeats: components["schemas"]["ReviewRow"][];
+            sources: components["schemas"]["ReviewSource"][];
+            cells: components["schemas"]["ReviewCell"][];
+            orders: components["schemas"]["ReviewOrders"][];
+            /** @description rows for which there was no room, by list */
+            left_out: {
+                [key: string]: number;
+            };
+            compared?: components["schemas"]["ReviewComparison"];
+        };
+        ReviewPerson: {
+            person: string;
+            name: string;
+            /** @description its Monday */
+            week: string;
+            steps?: number;
+            in_time?: number;
+            late?: number;
+            missing?: number;
+            points?: number;
+            /** @description by leads, of incidents he had claimed */
+            corrected?: number;
+            incidents?: number;
+            orders?: number;
+            orders_done?: number;
+            orders_overdue?: number;
+        };
+        ReviewPeople: {
+            as_of: components["schemas"]["AsOf"];
+            from: string;
+            to: string;
+            items: components["schemas"]["ReviewPerson"][];
+        };
+        Signature: {
+            name: string;
+            role: string;
+            at: components["schemas"]["Stamp"];
+        };
+        HandoverCounts: {
+            incidents: number;
+            unclaimed: number;
+            late: number;
+            tasks: number;
+            overdue: number;
+            devices: number;
+            blind: number;
+            set_aside: number;
+            missed: number;
+            drills: number;
+            on_duty: number;
+            opened: number;
+            closed: number;
+            drills_open: number;
+        };
+        HandoverIncident: {
+            id: string;
+            number: number;
+            priority: string;
+            state: string;
+            kind: string;
+            place: string;
+            opened_at: components["schemas"]["Stamp"];
+            limit: components["schemas"]["Stamp"];
+            late: boolean;
+            drill?: boolean;
+            claimed_by?: string;
+        };
+        HandoverTask: {
+            id: string;
+            number: number;
+            priority: string;
+            state: string;
+            to: string;
+            limit: components["schemas"]["Stamp"];
+            overdue: boolean;
+            /** @description its number */
+            incident?: number;
+            note?: string;
+        };
+        HandoverDevice: {
+            id: string;
+            name: string;
+            type: string;
+            state: string;
+            since: components["schemas"]["Stamp"];
+        };
+        HandoverBlind: {
+            camera: string;
+            name: string;
+            kind: string;
+            /** @description empty: it is over */
+            open_since: components["schemas"]["Stamp"];
+            /** @description that ended since the last handover */
+            count: number;
+            ms: number;
+        };
+        HandoverUplink: {
+            name: string;
+            connected: boolean;
+            since: components["schemas"]["Stamp"];
+            lag_alarm: number;
+            lag_notice: number;
+            lag_clip: number;
+            oldest: components["schemas"]["Stamp"];
+        };
+        HandoverAside: {
+            uplink: string;
+            id: string;
+            type: string;
+            at: components["schemas"]["Stamp"];
+            reason: string;
+        };
+        /** @description a patrol round that nobody signed off */
+        HandoverRound: {
+            plan: string;
+            name: string;
+            due: components["schemas"]["Stamp"];
+            rounds: number;
+        };
+        HandoverDrill: {
+            drill: string;
+            target: string;
+            at: components["schemas"]["Stamp"];
+            result: string;
+        };
+        HandoverDuty: {
+            id: string;
+            name: string;
+            /** @description person, team */
+            kind: string;
+            until: components["schemas"]["Stamp"];
+            shift?: string;
+        };
+        /** @description How the room stands, and what happened since the last handover. Its SHA-256 is that of its canonical JSON (RFC 8785) */
+        HandoverPage: {
+            station: string;
+            box: string;
+            /** @description the last handover; empty: there was none */
+            from: components["schemas"]["Stamp"];
+            at: components["schemas"]["Stamp"];
+            counts: components["schemas"]["HandoverCounts"];
+            configured: {
+                persons: number;
+                patrols: number;
+                drills: number;
+                uplinks: number;
+            };
+            incidents: components["schemas"]["HandoverIncident"][];
+            tasks: components["schemas"]["HandoverTask"][];
+            devices: components["schemas"]["HandoverDevice"][];
+            blind: components["schemas"]["HandoverBlind"][];
+            uplinks: components["schemas"]["HandoverUplink"][];
+            aside: components["schemas"]["HandoverAside"][];
+            rounds: components["schemas"]["HandoverRound"][];
+            drills: components["schemas"]["HandoverDrill"][];
+            duty: components["schemas"]["HandoverDuty"][];
+            /** @description how much of each list was left out */
+            more: {
+                [key: string]: number;
+            };
+        };
+        Handover: {
+            id: string;
+            outgoing: components["schemas"]["Signature"];
+            note: string;
+            /** @description past it the lead is told */
+            limit: components["schemas"]["Stamp"];
+            overdue: boolean;
+            /** @description incidents that go to whoever takes it */
+            claims: string[];
+            /** @description of the page, hex */
+            sha256: string;
+            page: components["schemas"]["HandoverPage"];
+            previous?: string;
+        };
+        HandoverDone: {
+            id: string;
+            outgoing: components["schemas"]["Signature"];
+            incoming: components["schemas"]["Signature"];
+            note: string;
+            counts: components["schemas"]["HandoverCounts"];
+            sha256: string;
+            previous?: string;
+        };
+        HandoverNow: {
+            as_of: string;
+            now: components["schemas"]["HandoverPage"];
+            open: components["schemas"]["Handover"] | null;
+            /** @description open incidents that the caller has */
+            claimed: number;
+            last: components["schemas"]["HandoverDone"] | null;
+        };
+        HandoverRequest: {
+            /** @description at most 4096 bytes */
+            note?: string;
+            /** @description what the caller has claimed goes to whoever takes it */
+            pass_claims?: boolean;
+        };
+        HandoverTake: {
+            /** @description of the page that was read */
+            sha256: string;
+            /** @description of who takes it, at the desk of somebody else */
+            name?: string;
+            password?: string;
+        };
+        HandoverOpen: {
+            as_of: string;
+            handover: components["schemas"]["Handover"];
+        };
+        HandoverSigned: {
+            schema: number;
+            id: string;
+            outgoing: components["schemas"]["Signature"];
+            incoming: components["schemas"]["Signature"];
+            note: string;
+            counts: components["schemas"]["HandoverCounts"];
+            sha256: string;
+            /** @description incidents whose claim went along */
+            passed: string[];
+            incidents: string[];
+            tasks: string[];
+            page: components["schemas"]["HandoverPage"];
+            previous?: string;
+        };
+        HandoverPaper: {
+            as_of: string;
+            handover: components["schemas"]["HandoverSigned"];
+            /** @description id in the journal */
+            event: string;
+            sequence: string;
+            /** @description of the event, in the chain of lane notice */
+            hash: string;
+        };
+        HandoverDonePage: {
+            as_of: string;
+            items: components["schemas"]["HandoverDone"][];
+            cursor?: string;
         };
     };
     responses: {
@@ -3011,6 +3870,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    followUp: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Action"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -4324,6 +5216,39 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    taskTick: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description task */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TaskAction"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     taskConfirm: {
         parameters: {
             query?: never;
@@ -4451,6 +5376,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TaskAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateList"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -4902,6 +5850,414 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Nearby"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    forces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Forces"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    incidentForces: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentForces"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    duty: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DutyRequest"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reportPosition: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PositionRequest"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PositionAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    personTrack: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339; an hour ago when absent */
+                from?: string;
+                /** @description RFC 3339; now when absent */
+                to?: string;
+                /** @description why; needed for another's track */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                /** @description person */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonTrack"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    review: {
+        parameters: {
+            query?: {
+                /** @description station date, 2026-01-31; six days before to when absent */
+                from?: string;
+                /** @description station date, included; today when absent */
+                to?: string;
+                /** @description some of hour, weekday, place, beat, kind, source, team, priority, comma-separated; all when absent */
+                by?: string;
+                /** @description station date: the period to compare with */
+                compare_from?: string;
+                /** @description station date, included */
+                compare_to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reviewCsv: {
+        parameters: {
+            query?: {
+                /** @description station date, 2026-01-31; six days before to when absent */
+                from?: string;
+                /** @description station date, included; today when absent */
+                to?: string;
+                /** @description some of hour, weekday, place, beat, kind, source, team, priority, comma-separated; all when absent */
+                by?: string;
+                /** @description station date: the period to compare with */
+                compare_from?: string;
+                /** @description station date, included */
+                compare_to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reviewPeople: {
+        parameters: {
+            query?: {
+                /** @description station date, 2026-01-31; six days before to when absent */
+                from?: string;
+                /** @description station date, included; today when absent */
+                to?: string;
+                /** @description a person's id or user; all when absent, for leads; else his own */
+                person?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewPeople"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reviewPeopleCsv: {
+        parameters: {
+            query?: {
+                /** @description station date, 2026-01-31; six days before to when absent */
+                from?: string;
+                /** @description station date, included; today when absent */
+                to?: string;
+                /** @description a person's id or user; all when absent, for leads; else his own */
+                person?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    handover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverNow"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    handOver: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandoverRequest"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverOpen"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    takeOver: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandoverTake"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverPaper"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    handovers: {
+        parameters: {
+            query?: {
+                /** @description from the page before */
+                cursor?: string;
+                /** @description 1 to 100 */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverDonePage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    formerHandover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverPaper"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -1,0 +1,63 @@
+package review
+
+import (
+	"time"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/bridge"
+)
+
+// order is what is kept of one, as long as its day is counted from it.
+type order struct {
+	Date    string         `json:"date"` // issued
+	Kind    string         `json:"kind"`
+	To      string         `json:"to"`
+	By      string         `json:"by,omitempty"` // who took it
+	State   desk.TaskState `json:"state"`
+	Overdue bool           `json:"overdue,omitempty"`
+}
+
+// issued is what of task.issued is read here.
+type issued struct {
+	Task     string `json:"task"`
+	Incident string `json:"incident"`
+	Kind     string `json:"kind"`
+	To       string `json:"to"`
+}
+
+func (k *kept) issued(r bridge.Record, data *issued, zone *time.Location) {
+	if i := k.Incidents[data.Incident]; i != nil {
+		i.sent(data.To)
+	}
+	date := dateOf(r.Event.RecordedTime.Time, zone)
+	if date <= k.Low || data.Task == "" {
+		return
+	}
+	one := &order{Date: date, Kind: data.Kind, To: data.To, State: desk.Issued}
+	if one.Kind == "" {
+		one.Kind = "task"
+	}
+	k.Orders[data.Task] = one
+}
+
+func (k *kept) orderChanged(r bridge.Record, data *desk.TaskChanged) {
+	one := k.Orders[data.Task]
+	if one == nil {
+		return
+	}
+	one.State = data.State
+	switch r.Event.Type {
+	case desk.TypeTaskAccepted:
+		one.By = data.By
+	case desk.TypeTaskOverdue:
+		one.Overdue = true
+	}
+}
+
+// person is whose order it is: who took it, else whom it was for.
+func (o *order) person() string {
+	if o.By != "" {
+		return o.By
+	}
+	return o.To
+}
