@@ -33,6 +33,7 @@ type journal interface {
 	Read(after uint64, limit int) ([]bridge.Record, error)
 	LastSequence(lane bridge.Lane) uint64
 	ReadLane(lane bridge.Lane, after uint64, limit int) ([]bridge.Record, error)
+	Find(key string) (bridge.Record, bool, error)
 }
 
 // devices are the station's configured devices with their live facts, each
