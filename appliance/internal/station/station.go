@@ -117,7 +117,7 @@ type counts struct {
 func New(o Options) *Station {
 	return &Station{
 		cfg: o.Config, version: o.Version, log: o.Log, leaves: o.Leaves,
-		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes(), maskCodes())...), registry: prometheus.NewRegistry(),
+		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes(), maskCodes(), handoverCodes())...), registry: prometheus.NewRegistry(),
 		cameras: map[string]*camera{}, evicted: newEvictions(),
 	}
 }
@@ -174,6 +174,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	s.board.Watch(s.droneFindings)
 	s.board.Watch(s.phoneFindings)
 	s.board.Watch(s.uplinkFindings)
+	s.board.Watch(s.handoverFindings)
 	if err := s.registry.Register(&collector{s}); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
