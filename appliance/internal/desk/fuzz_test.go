@@ -16,7 +16,7 @@ import (
 // FuzzApply: whatever a journal holds, the fold neither panics nor leaves a
 // state that a checkpoint cannot give back. Each line is a type and its data.
 func FuzzApply(f *testing.F) {
-	r := staffedRoom(f)
+	r := routedRoom(f)
 	r.do(desk.DutyIn{Team: "t1", On: true, Reason: "r", By: lead("li")})
 	_, pressed := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
 	r.do(sighting("s1", vision.Raised, "gate", "intrusion", r.now, r.now))
@@ -33,6 +33,14 @@ func FuzzApply(f *testing.F) {
 	r.do(desk.ApprovalIn{Verb: desk.ApprovalRequest, Act: "unmask", Subject: "incidents/x", Reason: "r", By: lead("chen")})
 	r.do(desk.HandoverIn{By: operator("li")})
 	r.do(desk.TakeOverIn{Handover: r.state.Handover().ID, SHA256: r.state.Handover().SHA256, By: operator("zhao")})
+	orderedAbout(r)
+	r.configure(func(s *desk.Setup) { withWalk(s); withDrills(s) })
+	r.do(desk.StartedIn{Version: "1", Boot: "b"})
+	_, walk := r.do(desk.BeginRoundIn{Plan: "street", By: operator("li")})
+	r.do(desk.RoundIn{Round: walk.Round, Verb: "see", Camera: "gate", Seen: true, Finding: &desk.Finding{Kind: "fire"}, By: operator("li")})
+	r.do(desk.DrillIn{Target: "pillar:P-1", By: lead("chen")})
+	r.mark(r.state.Drilled("pillar:P-1").Run, "stored", "")
+	r.after(72 * time.Hour).do(desk.Tick{})
 	var lines []string
 	for _, rec := range r.m.records {
 		lines = append(lines, rec.Event.Type+" "+string(rec.Event.Data))

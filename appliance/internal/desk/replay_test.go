@@ -34,6 +34,9 @@ func seed(t testing.TB) uint64 {
 func hasty() desk.Setup {
 	s := staffed()
 	s.FoldAfter, s.FloodIncidents, s.ShownWithin = 3, 1, 2*time.Second
+	s.Partners, s.Classes = partners()
+	withWalk(&s)
+	withDrills(&s)
 	return s
 }
 
@@ -44,9 +47,13 @@ type chance struct {
 	clock     *hands
 	incidents []string
 	alerts    []string
+	walks     []string
+	runs      []desk.DrillBegun
 	approvals []string
 	handovers []string
 	page      string // digest of the newest handover's
+	orders    []string
+	news      []desk.DeliveredIn
 	n         int
 }
 
@@ -69,6 +76,9 @@ func (c *chance) input() desk.Input {
 	}
 	if c.IntN(40) == 0 {
 		c.clock.set(time.Duration(c.IntN(4000)-2000) * time.Millisecond)
+	}
+	if c.IntN(5) == 0 {
+		return c.walkOrDrill()
 	}
 	now := c.clock.Wall()
 	camera := []string{"gate", "shop", "roof"}[c.IntN(3)]
@@ -123,6 +133,9 @@ func (c *chance) input() desk.Input {
 	if c.IntN(2) == 0 {
 		return c.signature()
 	}
+	if c.IntN(2) == 0 {
+		return c.order()
+	}
 	if c.IntN(8) == 0 {
 		return desk.StartedIn{Version: "1", Boot: "b", Config: "sha256:x"}
 	}
@@ -156,12 +169,14 @@ func (c *chance) heard(result desk.Result) {
 	if result.Alert != "" {
 		c.alerts = append(c.alerts, result.Alert)
 	}
+	c.exercised(result)
 	if result.Approval != nil {
 		c.approvals = append(c.approvals, result.Approval.ID)
 	}
 	if result.Handover != "" {
 		c.handovers = append(c.handovers, result.Handover)
 	}
+	c.ordered(result)
 	for _, rec := range result.Events {
 		var offered desk.ShiftOffered
 		if rec.Event.Type == desk.TypeShiftOffered && json.Unmarshal(rec.Event.Data, &offered) == nil {
@@ -185,6 +200,8 @@ func TestReplayIsLive(t *testing.T) {
 			rounds, inputs = 3, 150 // each is a sync
 		}
 		for range rounds {
+			_, err := d.Handle(ctx, desk.StartedIn{Version: "1", Boot: "b", Config: "sha256:x"})
+			require.NoError(t, err)
 			for range inputs {
 				result, err := d.Handle(ctx, c.input())
 				if err == nil {

@@ -248,6 +248,7 @@ func (t *step) endDrills() {
 	}
 }
 
+// endDrill tells the result, and closes the incident: the exercise is over.
 func (t *step) endDrill(run *DrillRun) {
 	data := DrillResult{
 		Schema: schema, Run: run.ID, Drill: run.Drill, Target: run.Target, By: run.By, Alert: run.Alert, Incident: run.Incident,
@@ -263,14 +264,16 @@ func (t *step) endDrill(run *DrillRun) {
 	}
 	t.add(bridge.Draft{Type: TypeDrillRun, Subject: "drills/" + run.Target, Lane: bridge.Notice, Severity: severity, Drill: true}, data)
 	inc := t.s.k.Incidents[run.Incident]
-	if inc == nil || !inc.Drill || inc.State == Closed || len(inc.Tasks) > 0 {
-		return // what people have made of it they end themselves
+	if inc == nil || !inc.Drill || inc.State == Closed {
+		return
 	}
 	reason := "drill " + data.Result
 	if len(data.Missing) > 0 {
 		reason += ": without " + strings.Join(data.Missing, ", ")
 	}
-	t.change(TypeIncidentClosed, inc, ActionIn{By: Actor{Name: "box"}, Reason: reason}, Closed, func(c *IncidentChanged) { c.Result = "drill" })
+	if err := t.close(inc, ActionIn{Incident: inc.ID, By: Actor{Name: "box"}, Reason: reason, Result: "drill"}); err != nil {
+		t.err = err
+	}
 }
 
 // dueDrills begins what is scheduled: one at a time, not while a real P0 waits

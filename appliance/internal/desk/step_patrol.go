@@ -56,7 +56,10 @@ func (t *step) missRounds(reason string) {
 			data.NextDue, data.NextLimit = due, limit
 			t.addRound(data, "")
 		}
-		t.missAsOne(p, due, limit, t.now.Time, reason)
+		_, limit = t.missAsOne(p, due, limit, t.now.Time, reason)
+		if limit != p.Limit {
+			t.supervise("patrols/"+p.ID, "", "P2", false)
+		}
 	}
 }
 
@@ -199,6 +202,7 @@ func (t *step) roundAction(in RoundIn, hit *bridge.Record) error {
 		data := t.endRound(p, RoundDone, in.By.Name, "")
 		data.Note = in.Note
 		t.addRound(data, key)
+		t.endSupervision("patrols/"+p.ID, "walked")
 	case verbGiveUp:
 		if in.Reason == "" {
 			return &InvalidError{"reason", "", "why it is given up"}
