@@ -95,6 +95,7 @@ func (t *step) route(in RouteIn, hit *bridge.Record) error {
 	if now.State == Open {
 		move(TypeIncidentAcknowledged, Acknowledged, "")
 	}
+	var issued []*Task
 	for i, to := range ref.kind.Partners {
 		data := TaskIssued{
 			Schema: schema, Task: t.id(), Kind: WorkOrder, Incident: inc.ID, To: to, By: in.By.Name, Note: cmp.Or(in.Note, ref.kind.Name),
@@ -108,6 +109,9 @@ func (t *step) route(in RouteIn, hit *bridge.Record) error {
 			}
 		}
 		t.add(draft, data)
+		issued = append(issued, &Task{
+			ID: data.Task, Kind: WorkOrder, State: Issued, Priority: inc.Priority, Drill: inc.Drill, Incident: inc.ID, To: to, By: in.By.Name, Limit: data.Limit,
+		})
 	}
 	if now.State == Acknowledged {
 		move(TypeIncidentDispatched, Dispatched, t.answer.Task)
@@ -115,11 +119,24 @@ func (t *step) route(in RouteIn, hit *bridge.Record) error {
 	if !in.Close {
 		return nil
 	}
-	act.Result, act.Reason = "transferred", ref.kind.Name
+	return t.handOver(&now, act, ref.kind, issued)
+}
+
+// handOver closes an incident whose work is the partners' from now on: their
+// orders go on, and have an owner; those of an exercise end with it.
+func (t *step) handOver(inc *Incident, act ActionIn, kind *RouteKind, issued []*Task) error {
+	becomes := "kept"
+	act.Result, act.Reason = "transferred", kind.Name
 	if inc.Drill {
-		act.Result = "drill"
+		act.Result, becomes = "drill", "cancelled"
 	}
-	return t.close(&now, act)
+	if err := t.close(inc, act); err != nil {
+		return err
+	}
+	for _, task := range issued {
+		t.leave(task, becomes, act)
+	}
+	return nil
 }
 
 func (t *step) checkRoute(in RouteIn) (*Incident, kindRef, error) {
