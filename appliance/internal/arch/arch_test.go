@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 	"appliance/internal/media/*":        {},
 	"appliance/internal/clip":           {"ingest", "ingest/feed", "appliance/internal/media", "appliance/internal/media/*"},
 	"appliance/internal/blind":          {},
+	"appliance/internal/partner":        {"ingest", "bridge", "appliance/internal/desk"},
 	"appliance/internal/review":         {"ingest", "bridge", "appliance/internal/desk"},
 	"appliance/internal/health":         {},
 	"appliance/internal/wall":           {"ingest", "ingest/feed", "bridge", "appliance/internal/desk", "appliance/internal/access", "appliance/internal/media", "appliance/internal/health", "appliance/internal/review", "appliance/internal/wall/*"},

@@ -116,6 +116,7 @@ func (c *collector) devices(g gatherer) {
 		g.add(prometheus.CounterValue, "presses_total", "Presses by answer; failed ones come again.", float64(n), "result", result)
 	}
 	c.s.phones.collect(g)
+	c.s.collectPartners(g)
 	b := c.s.pillars.broker.Stats()
 	g.add(prometheus.GaugeValue, "broker_clients", "Connected pillars and phones.", float64(b.Clients))
 	g.add(prometheus.CounterValue, "broker_refused_total", "Connections and topics refused.", float64(b.Refused))

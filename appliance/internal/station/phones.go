@@ -35,10 +35,13 @@ func (p *phones) known(person string) bool {
 	return known
 }
 
-// account is the broker's login of a pillar or of a person's phones.
+// account is the broker's login of a pillar, of a partner or of a person's phones.
 func (s *Station) account(user string) (mqtt.Account, bool) {
 	if c, known := s.pillars.known[user]; known {
 		return mqtt.Account{Password: c.Password, Prefix: "pillar/" + user + "/"}, true
+	}
+	if one, known := s.partnerAccount(user); known {
+		return one, true
 	}
 	password, known := s.phones.passwords[user]
 	return mqtt.Account{Password: password, Prefix: owntracks.Prefix(user), OneWay: true}, known

@@ -37,6 +37,7 @@ func deskSetup(c *config.Config) desk.Setup {
 		s.Places = append(s.Places, desk.Place{ID: p.ID, Name: p.Name, AddressCode: p.AddressCode, Beat: p.Beat, Polygon: p.Polygon})
 	}
 	forces(c, &s)
+	routing(c, &s)
 	for priority, l := range c.Limits.ByPriority() {
 		s.Limits[priority] = map[desk.IncidentState]time.Duration{
 			desk.Open: time.Duration(l.Open), desk.Acknowledged: time.Duration(l.Acknowledged),

@@ -29,6 +29,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/appliance/internal/partner"
 	"github.com/watchpost-edge/watchpost/appliance/internal/review"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -97,6 +98,7 @@ type Station struct {
 	forecasts  forecasts
 	positions  *positions
 	phones     *phones
+	couriers   map[string]*partner.Courier // by partner with a line
 	sheets     *sheets
 	blindness  *blindness
 	blindLog   *blindLog
@@ -117,7 +119,7 @@ type counts struct {
 func New(o Options) *Station {
 	return &Station{
 		cfg: o.Config, version: o.Version, log: o.Log, leaves: o.Leaves,
-		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes(), maskCodes(), handoverCodes())...), registry: prometheus.NewRegistry(),
+		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes(), maskCodes(), partnerCodes(), handoverCodes())...), registry: prometheus.NewRegistry(),
 		cameras: map[string]*camera{}, evicted: newEvictions(),
 	}
 }
@@ -153,7 +155,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	if err := s.desk.Open(ctx); err != nil {
 		return fmt.Errorf("open desk: %w", err)
 	}
-	for _, open := range []func() error{s.openCertificates, s.openFiles, s.makeDevices, s.makeBridge, s.openWall} {
+	for _, open := range []func() error{s.openCertificates, s.openFiles, s.makeDevices, s.makePartners, s.makeBridge, s.openWall} {
 		if err := open(); err != nil {
 			return err
 		}
@@ -174,6 +176,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	s.board.Watch(s.droneFindings)
 	s.board.Watch(s.phoneFindings)
 	s.board.Watch(s.uplinkFindings)
+	s.board.Watch(s.partnerFindings)
 	s.board.Watch(s.handoverFindings)
 	if err := s.registry.Register(&collector{s}); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
@@ -307,6 +310,7 @@ func (s *Station) Run(ctx context.Context) error {
 		{"watch of uplinks", s.watchUplinks},
 		{"watch of receipts", s.receipts.watch},
 	}
+	stages = append(stages, s.partnerStages()...)
 	if s.uploader != nil {
 		stages = append(stages, stage{"uploads", s.uploader.run})
 	}
