@@ -39,6 +39,10 @@ type Config struct {
 	Teams         []Team     `yaml:"teams"`
 	Shifts        []Shift    `yaml:"shifts"`
 	Forces        Forces     `yaml:"forces"`
+	Patrols       []Patrol   `yaml:"patrols"`
+	Drills        []Drill    `yaml:"drills"`
+	DrillAfter    Duration   `yaml:"drill_after"`  // longer without a drill: said so
+	DrillWithin   Duration   `yaml:"drill_within"` // then a drill is over, whatever is missing
 	RoutingFile   string     `yaml:"routing_file"` // partners and classes, shared by a district's stations
 	Routing       Routing    `yaml:"routing"`
 
@@ -292,13 +296,14 @@ func Default() Config {
 			Positions:  Retention{Budget: GiB / 4, MaxAge: 7 * day},
 			MinFree:    1 * GiB,
 		},
-		HTTP:     HTTP{Listen: ":8080", TLS: TLS{Listen: httpsListen}},
-		WebRTC:   WebRTC{UDP: 8189, TCP: 8189},
-		Detector: Detector{Backend: "auto", Model: "yolox_nano.onnx", Library: "libonnxruntime.so.1", Classes: []string{}, Overlap: 0.45},
-		MQTT:     MQTT{Listen: ":1883", TLS: MQTTTLS{Listen: mqttsListen}},
-		Auth:     Auth{IdleLock: Duration(15 * time.Minute)},
-		Alerts:   defaultAlerts(),
-		Forces:   Forces{StaleAfter: Duration(5 * time.Minute)},
+		HTTP:       HTTP{Listen: ":8080", TLS: TLS{Listen: httpsListen}},
+		WebRTC:     WebRTC{UDP: 8189, TCP: 8189},
+		Detector:   Detector{Backend: "auto", Model: "yolox_nano.onnx", Library: "libonnxruntime.so.1", Classes: []string{}, Overlap: 0.45},
+		MQTT:       MQTT{Listen: ":1883", TLS: MQTTTLS{Listen: mqttsListen}},
+		Auth:       Auth{IdleLock: Duration(15 * time.Minute)},
+		Alerts:     defaultAlerts(),
+		Forces:     Forces{StaleAfter: Duration(5 * time.Minute)},
+		DrillAfter: 30 * day, DrillWithin: Duration(5 * time.Minute),
 		Points:   Points{InTime: 10, Late: 4},
 		Handover: Handover{TakeWithin: Duration(15 * time.Minute)},
 		Limits:   defaultLimits(),

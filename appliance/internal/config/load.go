@@ -92,6 +92,7 @@ func (c *Config) resolve(dir string, ps *Problems) {
 	}
 	c.resolveForces(abs, ps)
 	c.resolveRouting(ps)
+	c.resolvePatrols()
 	for i := range c.Drones {
 		if c.Drones[i].Name == "" {
 			c.Drones[i].Name = c.Drones[i].ID

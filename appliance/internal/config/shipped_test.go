@@ -25,6 +25,7 @@ func TestShippedFileShowsTheDefaults(t *testing.T) {
 	want.Cameras, want.Pillars, want.Drones, want.Uplinks, want.Places = []Camera{}, []Pillar{}, []Drone{}, []Uplink{}, []Place{}
 	want.Templates = []Template{}
 	want.Persons, want.Teams, want.Shifts = []Person{}, []Team{}, []Shift{}
+	want.Patrols, want.Drills = []Patrol{}, []Drill{}
 	want.location, want.digest = got.location, got.digest
 	require.Equal(t, &want, got)
 }
@@ -32,7 +33,7 @@ func TestShippedFileShowsTheDefaults(t *testing.T) {
 func TestShippedFileShowsEveryKeyAndItsExamplesAreValid(t *testing.T) {
 	text, err := os.ReadFile(shipped)
 	require.NoError(t, err)
-	full := regexp.MustCompile(`(?m)^(cameras|pillars|drones|uplinks|places|templates|persons|teams|shifts): \[\]\n`).ReplaceAllString(string(text), "")
+	full := regexp.MustCompile(`(?m)^(cameras|pillars|drones|uplinks|places|templates|persons|teams|shifts|patrols|drills): \[\]\n`).ReplaceAllString(string(text), "")
 	full = strings.ReplaceAll(full, "#~", "")
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "secrets"), 0o700))

@@ -56,6 +56,8 @@ func (c *Config) validate(can Supported, ps *Problems) {
 		}
 	}
 	c.validateForces(ps)
+	c.validatePatrols(ps)
+	c.validateDrills(ps)
 	c.validateRouting(ps)
 	c.Alerts.validate(ps)
 	c.Handover.validate(ps)

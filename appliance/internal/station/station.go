@@ -105,6 +105,7 @@ type Station struct {
 	review     *review.Book
 	drones     []*uav
 	evicted    *evictions
+	drills     *drills
 	running    atomic.Bool
 	counts     counts
 	renditions atomic.Int64 // for browsers, now
@@ -119,7 +120,7 @@ type counts struct {
 func New(o Options) *Station {
 	return &Station{
 		cfg: o.Config, version: o.Version, log: o.Log, leaves: o.Leaves,
-		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes(), maskCodes(), partnerCodes(), handoverCodes())...), registry: prometheus.NewRegistry(),
+		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes(), maskCodes(), drillCodes(), partnerCodes(), handoverCodes())...), registry: prometheus.NewRegistry(),
 		cameras: map[string]*camera{}, evicted: newEvictions(),
 	}
 }
@@ -176,6 +177,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	s.board.Watch(s.droneFindings)
 	s.board.Watch(s.phoneFindings)
 	s.board.Watch(s.uplinkFindings)
+	s.board.Watch(s.drills.findings)
 	s.board.Watch(s.partnerFindings)
 	s.board.Watch(s.handoverFindings)
 	if err := s.registry.Register(&collector{s}); err != nil {
@@ -262,6 +264,7 @@ func (s *Station) makeBridge() error {
 		return err
 	}
 	s.receipts = s.newReceipts()
+	s.drills = newDrills(s)
 	if s.cfg.Upload.URL != "" {
 		s.uploader = &uploader{station: s, refused: map[string]string{}, client: upload.New(upload.Options{
 			URL: s.cfg.Upload.URL, Dir: filepath.Join(s.cfg.Data.Dir, "uploads"), Rate: int64(s.cfg.Upload.RateLimit),
@@ -309,6 +312,7 @@ func (s *Station) Run(ctx context.Context) error {
 		{"forwarder", s.forwarder.Run},
 		{"watch of uplinks", s.watchUplinks},
 		{"watch of receipts", s.receipts.watch},
+		{"drills", s.drills.run},
 	}
 	stages = append(stages, s.partnerStages()...)
 	if s.uploader != nil {
