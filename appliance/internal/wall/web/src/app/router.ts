@@ -21,6 +21,12 @@ export const router = createRouter({
         { path: 'map', name: 'map', component: () => import('@/pages/MapPage.vue') },
         { path: 'devices', name: 'devices', component: () => import('@/pages/DevicesPage.vue') },
         { path: 'blind', name: 'blind', component: () => import('@/pages/BlindPage.vue'), meta: { under: 'devices' } },
+        {
+          path: 'duty', name: 'duty', component: () => import('@/pages/DutyPage.vue'), redirect: { name: 'forces' }, meta: { under: 'duty' },
+          children: [ // the tabs of DutyPage.vue, each by its name
+            { path: 'forces', name: 'forces', component: () => import('@/pages/ForcesPage.vue') },
+          ],
+        },
         { path: 'holds', name: 'holds', component: () => import('@/pages/HoldsPage.vue') },
         { path: 'audit', name: 'audit', component: () => import('@/pages/AuditPage.vue') },
         { path: 'people', name: 'people', component: () => import('@/pages/PeoplePage.vue') },

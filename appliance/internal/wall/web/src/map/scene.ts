@@ -9,7 +9,7 @@ import { placePolygon, unbroken, viewCone, type LonLat, type TrackPoint } from '
 
 export interface Mark {
   key: string
-  kind: 'camera' | 'pillar' | 'drone' | 'incident' | 'place'
+  kind: 'camera' | 'pillar' | 'drone' | 'incident' | 'place' | 'unit'
   at: LonLat
   name: string
   state: string // device state, or an incident's priority
@@ -24,7 +24,7 @@ const trackMinutes = 15
 // With an incident to look at, others are left out: its map is about one place.
 export function useScene(only: () => Incident | undefined = () => undefined) {
   const room = useRoom()
-  const { t, word } = useWords()
+  const { t, word, since } = useWords()
   const tracks = reactive(new Map<string, TrackPoint[]>())
   let gone = false
   onUnmounted(() => (gone = true))
@@ -68,6 +68,13 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
       const battery = heard.battery_pct === undefined ? '' : t('map.battery', { p: Math.round(heard.battery_pct) })
       const detail = [state === 'online' ? '' : word('device', state), height, battery].filter(Boolean).join(' · ')
       list.push({ key: `drone/${drone.id}`, kind: 'drone', at: [heard.position.lon, heard.position.lat], name: drone.name || drone.id, state, detail, turn: heard.heading_deg ?? 0 })
+    }
+    for (const unit of room.units.values()) {
+      if (!unit.position) continue
+      const { position: at, stale, at: heard } = unit.position
+      const state = room.lost ? 'lost' : stale ? 'stale' : 'online'
+      const detail = [state === 'online' ? '' : t('map.lastSeen', { age: since(heard) }), unit.tasks.length ? t('force.busy') : ''].filter(Boolean).join(' · ')
+      list.push({ key: `unit/${unit.kind}/${unit.id}`, kind: 'unit', at: [at.lon, at.lat], name: unit.name, state, detail, turn: 0 })
     }
     return list
   })
@@ -117,7 +124,7 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
   })
 
   const points = computed<LonLat[]>(() => [
-    ...marks.value.filter((m) => m.kind !== 'drone').map((m) => m.at),
+    ...marks.value.filter((m) => m.kind !== 'drone' && m.kind !== 'unit').map((m) => m.at),
     ...cones.value.flatMap((c) => c.geometry.coordinates[0] as LonLat[]),
     ...places.value.flatMap((p) => p.geometry.coordinates[0] as LonLat[]),
     ...incidentMarks.value.map((m) => m.at),

@@ -2,7 +2,7 @@
 // the maps it is given, so that tests need neither a browser nor a server.
 import type {
   Alert, Camera, CameraState, Clip, Device, Drone, Incident, IncidentDelivery, Me, Pillar, Place, Room, State, Station, Task, Telemetry,
-  Uplink, Warning,
+  Unit, Uplink, Warning,
 } from './types'
 
 export interface Folded {
@@ -20,6 +20,7 @@ export interface Folded {
   places: Map<string, Place>
   warnings: Map<string, Warning>
   deliveries: Map<string, IncidentDelivery> // of open incidents
+  units: Map<string, Unit> // on duty: "{kind}/{id}"
 }
 
 export interface Facts {
@@ -65,6 +66,7 @@ export function foldState(into: Folded, state: State) {
   for (const drone of state.drones ?? []) into.telemetry.set(drone.drone, drone)
   for (const uplink of state.uplinks ?? []) into.uplinks.set(uplink.name, uplink)
   refill(into.warnings, state.warnings, warningKey)
+  refill(into.units, state.units, (u) => `${u.kind}/${u.id}`)
   refill(into.deliveries, state.deliveries, (d) => d.incident)
 }
 

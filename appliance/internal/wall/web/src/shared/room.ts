@@ -29,6 +29,7 @@ export const useRoom = defineStore('room', () => {
     places: shallowReactive(new Map()),
     warnings: shallowReactive(new Map()),
     deliveries: shallowReactive(new Map()),
+    units: shallowReactive(new Map()),
   }
   const station = shallowRef<Station>()
   const me = shallowRef<Me>()

@@ -6,7 +6,7 @@ import { makeClip, makeIncident, sampleRoom } from '../fixture/station.mjs'
 function empty(): Folded {
   const map = () => new Map<string, never>()
   return {
-    incidents: map(), alerts: map(), clips: map(), tasks: map(), devices: map(), uplinks: map(), cameras: map(), cameraStates: map(), pillars: map(), drones: map(), telemetry: map(), places: map(), warnings: map(), deliveries: map(),
+    incidents: map(), alerts: map(), clips: map(), tasks: map(), devices: map(), uplinks: map(), cameras: map(), cameraStates: map(), pillars: map(), drones: map(), telemetry: map(), places: map(), warnings: map(), deliveries: map(), units: map(),
   }
 }
 const incident = (touched: number, more: object = {}) => ({ ...makeIncident(1, touched).incident, id: 'i1', ...more }) as Incident
@@ -50,7 +50,7 @@ describe('the room', () => {
     const folded = empty()
     const room = sampleRoom() as unknown as Room
     foldRoom(folded, { ...room, warnings: [{ code: 'disk_full', title: '', text: '', severity: 'critical', since: '' }] })
-    const state: State = { at: '', cameras: [{ ...room.cameras[0]!.live, live: false }], drones: [{ drone: 'uav-1', at: '' }], uplinks: [], warnings: [], deliveries: [] }
+    const state: State = { at: '', cameras: [{ ...room.cameras[0]!.live, live: false }], drones: [{ drone: 'uav-1', at: '' }], uplinks: [], warnings: [], deliveries: [], units: [] }
     foldState(folded, state)
     expect(folded.cameraStates.get('gate-east')?.live).toBe(false)
     expect(folded.cameraStates.get('market')?.live).toBe(true)
