@@ -13,6 +13,7 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/station"
+	"github.com/watchpost-edge/watchpost/vision"
 )
 
 // run opens the station and runs it until the first signal; the second ends
@@ -38,6 +39,7 @@ func run(args []string, errs io.Writer) error {
 	ctx, stop := signals(log)
 	defer stop()
 
+	vision.MakeWay()
 	leaves, closeLeaves, err := openLeaves(cfg, log)
 	if err != nil {
 		return err

@@ -88,6 +88,7 @@ type Analyzer struct {
 	wanted   []Class       // what some rule, or the camera, is about
 	urgency  string        // the highest priority of its rules
 	patient  time.Time     // until then it may lag: it looks back
+	back     bool          // it looks back now
 	turn     func()        // gives back the turn at a processor; nil: it has none
 	heard    time.Time     // when the newest unit came, decoded or not; at first, when Run began
 	heldTo   time.Duration // media time up to which nothing is open that should not be
@@ -210,6 +211,10 @@ func (a *Analyzer) idle(ctx context.Context) {
 
 // picture takes one decoded frame through motion, objects, tracks and rules.
 func (a *Analyzer) picture(ctx context.Context, f *Frame) {
+	if a.back && a.clock.past(f) {
+		a.note(func(s *Stats) { s.Decoded++ })
+		return
+	}
 	m := a.clock.tick(f)
 	a.note(func(s *Stats) { s.Decoded++; s.LastFrame = f.Received })
 	a.look(ctx, f, m)

@@ -53,6 +53,8 @@ func (e *eyes) Look(f *vision.Frame) (vision.Motion, error) {
 	return vision.Motion{Regions: everywhere(), Changed: 0.01}, nil
 }
 
+func (e *eyes) Settle() {}
+
 func (e *eyes) Detect(ctx context.Context, f *vision.Frame, look vision.Look) ([]vision.Detection, error) {
 	n := int(f.PTS / tick)
 	if e.detectErr != nil {

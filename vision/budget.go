@@ -15,15 +15,20 @@ type Budget struct {
 	burst time.Duration // at most so much is saved up
 	turns chan struct{} // as many decode at a time as there are processors for it
 
-	mu   sync.Mutex
-	have time.Duration
-	last time.Time
-	now  func() time.Time
+	mu     sync.Mutex
+	have   time.Duration
+	last   time.Time
+	opened time.Time // when a camera that was shed was let in last
+	now    func() time.Time
 }
 
 // budgetBurst is how many seconds of the rate may be saved up, for many cameras
 // that open at once.
 const budgetBurst = 2
+
+// reopening is about what it costs until a camera that opens has looked back
+// and shows what it takes from then on (1080p, a key every 2 s).
+const reopening = 800 * time.Millisecond
 
 // NewBudget makes a budget of rate processor seconds a second.
 func NewBudget(rate float64) *Budget {
@@ -57,13 +62,27 @@ func (b *Budget) Spare() bool {
 }
 
 // Reopen tells whether a camera that was shed may decode everything again: with
-// less saved up it would be shed again at once, and all for nothing.
+// less saved up it would be shed again at once, and all for nothing. They are
+// let in one after another: what one costs is known only after it was.
 func (b *Budget) Reopen(priority string) bool {
-	least, ok := map[string]float64{"P0": 0, "P1": 0.3}[priority]
-	if !ok {
-		least = 0.6
+	if b == nil || priority == "P0" {
+		return b.Grant(priority)
 	}
-	return b.Grant(priority) && b.Share() >= least
+	least := 0.6
+	if priority == "P1" {
+		least = 0.3
+	}
+	if b.Share() < least {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	if now.Sub(b.opened) < time.Duration(float64(reopening)/max(b.rate, 0.1)) {
+		return false
+	}
+	b.opened = now
+	return true
 }
 
 // Turn waits until a processor is free for one picture, and returns what gives

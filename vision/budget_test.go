@@ -38,6 +38,24 @@ func TestTheBudgetIsBoundedAndGoesByPriority(t *testing.T) {
 	require.True(t, none.Grant("P3"))
 }
 
+func TestCamerasThatWereShedComeBackOneAfterAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := vision.NewBudget(1)
+		require.True(t, b.Reopen("P2"))
+		require.False(t, b.Reopen("P2"), "what the first costs is not known yet")
+		require.True(t, b.Reopen("P0"), "a life does not wait")
+		<-time.After(time.Second)
+		require.True(t, b.Reopen("P2"))
+		b.Spend(time.Second)
+		<-time.After(100 * time.Millisecond)
+		require.False(t, b.Reopen("P3"), "it would be shed again at once")
+		<-time.After(800 * time.Millisecond)
+		require.True(t, b.Reopen("P1"))
+	})
+	var none *vision.Budget
+	require.True(t, none.Reopen("P3"))
+}
+
 func TestLoneKeysShareADecoder(t *testing.T) {
 	opened := 0
 	e := &eyes{}

@@ -39,6 +39,9 @@ func (c *clock) tick(f *Frame) moment {
 	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: float64(f.Width) / float64(max(f.Height, 1))}
 }
 
+// past tells whether the frame was there already.
+func (c *clock) past(f *Frame) bool { return c.started && f.Run == c.run && f.PTS <= c.pts }
+
 // peek is the media time of a unit that follows.
 func (c *clock) peek(u *ingest.Unit) time.Duration {
 	if !c.started || u.Run != c.run {

@@ -39,6 +39,7 @@ const (
 	learnMost  = 75              // pictures that one look speaks for: between looks left out, anything may have been
 	wildMost   = 2               // key pictures of a shed camera that say nothing of what is between them
 	busyLeast  = 2 * time.Second // after the last motion
+	busyLooks  = 4               // of it with pictures looked at: a camera that lags has looks left out
 	keyEvery   = 2 * time.Second // between lone key pictures
 	keyRarely  = 4 * time.Second // once it has proven itself
 	lessLasts  = 9 * time.Second // until a frozen or covered picture has shown itself
@@ -92,11 +93,13 @@ type gate struct {
 	sum   float64 // of what stands out
 	low   float64 // and of what is missing: a picture that froze, or was covered
 	tame  bool    // shed: neither the newest key picture nor what came before it stood out
+	whole bool    // shed: all that lies before the next key picture was measured
 	wild  int     // shed: key pictures in a row that showed nothing, where what came before stood out
 	alarm float64
 	facts []fact // since pictures were looked at last: to be learnt, if these showed nothing
 
 	calmSince time.Time // nothing has moved since
+	calmLooks int       // pictures looked at since then
 	looked    time.Time // at a key picture
 	proven    int       // proofs since the last miss
 	quietFor  time.Time // in state quiet since
@@ -247,7 +250,7 @@ func (g *gate) pause() time.Duration {
 
 func (g *gate) open(s GateState, why string) verdict {
 	g.state, g.reason, g.moves, g.peak, g.facts = s, why, 0, 0, nil
-	g.calmSince = g.now
+	g.calmSince, g.calmLooks = g.now, 0
 	if s == GateFull {
 		why = "full"
 	}
@@ -268,11 +271,14 @@ func (g *gate) loneKey(moved bool) verdict {
 		return g.open(GateBusy, becauseKey)
 	}
 	if g.state == GateShed {
-		g.tame = !moved && g.sum < g.alarm
-		g.sum = 0
-		if g.wild++; moved || g.tame {
+		g.tame = !moved && g.whole && g.sum < g.alarm
+		if g.whole {
+			g.wild++
+		}
+		if moved || g.tame {
 			g.wild = 0
 		}
+		g.sum, g.whole = 0, true
 	}
 	// Nothing has happened up to here, or it is too late: hold from this key on.
 	if n := len(g.held); n > 0 {
@@ -284,7 +290,7 @@ func (g *gate) loneKey(moved bool) verdict {
 // shed stops decoding because the box has no more to give.
 func (g *gate) shed() {
 	g.state, g.reason, g.looked, g.quietFor = GateShed, "no processor time left", g.now, g.now
-	g.sum, g.tame, g.wild = 0, false, 0
+	g.sum, g.tame, g.whole, g.wild = 0, false, false, 0
 }
 
 // room ends shedding, at a key picture.
@@ -292,8 +298,9 @@ func (g *gate) room() verdict { return g.open(GateBusy, "room again") }
 
 // saw takes whether anything moved on a picture that was looked at.
 func (g *gate) saw(moved bool) {
+	g.calmLooks++
 	if moved {
-		g.calmSince = g.now
+		g.calmSince, g.calmLooks = g.now, 0
 		g.moves++
 	} else if g.innocent() {
 		for _, f := range g.facts {
@@ -333,7 +340,7 @@ func (g *gate) rest(free bool, hevc bool, area int) {
 	case g.reason == becauseLess:
 		least = lessLasts
 	}
-	if calm < least {
+	if calm < least || least > 0 && g.calmLooks < busyLooks {
 		return
 	}
 	if why, known := g.mute(hevc, area); !known {

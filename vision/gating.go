@@ -110,7 +110,7 @@ func (a *Analyzer) affordable(u *ingest.Unit) bool {
 
 // reopens tells whether a camera that was shed may decode everything again.
 func (a *Analyzer) reopens(u *ingest.Unit) bool {
-	return a.cfg.MaxLag < 0 || a.parts.Budget.Reopen(a.urgency) && !a.behind(u)
+	return a.cfg.MaxLag < 0 || !a.behind(u) && a.parts.Budget.Reopen(a.urgency)
 }
 
 // behind tells whether the camera has fallen too far behind to catch up. Who
@@ -124,9 +124,18 @@ func (a *Analyzer) settle(u *ingest.Unit) {
 	if a.gate.sleeping() {
 		return
 	}
-	a.gate.rest(a.free(), u.Params.Codec == ingest.H265, u.Params.Width*u.Params.Height)
-	if a.gate.sleeping() {
+	if a.rest(u); a.gate.sleeping() {
 		a.sleep()
+	}
+}
+
+// rest closes the gate if it may be closed. The place with nothing moving in it
+// looks as it does now.
+func (a *Analyzer) rest(u *ingest.Unit) {
+	was := a.gate.state
+	a.gate.rest(a.free(), u.Params.Codec == ingest.H265, u.Params.Width*u.Params.Height)
+	if a.gate.state == GateQuiet && was != GateQuiet {
+		a.motion.Settle()
 	}
 }
 
@@ -181,14 +190,16 @@ func (a *Analyzer) alone(ctx context.Context, u *ingest.Unit) {
 		a.note(func(s *Stats) { s.Decoded++; s.LastFrame = f.Received })
 		a.pace.look(m.at)
 		a.compared(ctx, f, m, motion)
+		if a.gate.state == GateShed { // few looks: who went by would be there for half a minute
+			a.motion.Settle()
+		}
 		switch {
 		case a.gate.state == GateShed && moved:
 			if a.reopens(u) {
 				next = a.gate.room()
 			}
 		case a.gate.state == GateShed:
-			a.gate.rest(a.free(), u.Params.Codec == ingest.H265, u.Params.Width*u.Params.Height)
-			if a.gate.state == GateShed && a.gate.wild >= wildMost && a.reopens(u) {
+			if a.rest(u); a.gate.state == GateShed && a.gate.wild >= wildMost && a.reopens(u) {
 				next = a.gate.room()
 			}
 		case a.missing(m.at):
@@ -237,9 +248,12 @@ func (a *Analyzer) decodeKey(ctx context.Context, u *ingest.Unit, each func(*Fra
 }
 
 // lookBack decodes all that is held, from its key on: the seconds before the
-// gate opened are looked at as if they came now.
+// gate opened are looked at as if they came now. What was looked at before the
+// gate closed is decoded only: time does not go back.
 func (a *Analyzer) lookBack(ctx context.Context) {
 	a.sleep()
+	a.back = true
+	defer func() { a.back = false }()
 	a.patient = time.Now().Add(patience)
 	for i, u := range a.gate.held {
 		if ctx.Err() != nil {

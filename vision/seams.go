@@ -36,6 +36,9 @@ type Motion struct {
 type MotionDetector interface {
 	// Look takes the next frame. The first frame has no motion.
 	Look(f *Frame) (Motion, error)
+	// Settle has the frame that was looked at last be what the next one is
+	// compared with: what is left in memory of who went by is forgotten.
+	Settle()
 	// Close frees all memory.
 	Close()
 }

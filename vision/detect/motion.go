@@ -20,6 +20,7 @@ const (
 	motionStep    = 18
 	motionArea    = 24   // pixels of the small picture; a far figure has more
 	motionLearn   = 0.06 // weight of the newest picture in the background
+	motionSettle  = 0.7  // and when that is known to show nothing that moves: the rest keeps noise low
 	motionFlood   = 0.6  // share of the picture: the light changed, learn it at once
 	motionRegions = 32   // reported at most
 )
@@ -83,6 +84,13 @@ func (m *Motion) Look(f *vision.Frame) (vision.Motion, error) {
 	}
 	gocv.AccumulatedWeighted(m.small, &m.back, motionLearn)
 	return out, nil
+}
+
+// Settle implements vision.MotionDetector.
+func (m *Motion) Settle() {
+	if !m.back.Empty() {
+		gocv.AccumulatedWeighted(m.small, &m.back, motionSettle)
+	}
 }
 
 func (m *Motion) learn() { m.small.ConvertTo(&m.back, gocv.MatTypeCV32F) }
