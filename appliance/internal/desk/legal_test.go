@@ -45,19 +45,26 @@ func (a *actor) act(incidents []string) {
 		Incident: id, Verb: verbs[a.IntN(len(verbs))], By: a.by, Reason: []string{"", "because"}[a.IntN(2)], Note: "n", Other: other,
 		Result: []string{"resolved", "false_alarm", "transferred"}[a.IntN(3)], Points: &points,
 	}
+	in.Tasks, in.To = []string{"", "keep", "cancel"}[a.IntN(3)], "wu"
 	var inputs []desk.Input
 	switch a.IntN(8) {
 	case 0:
 		inputs = append(inputs, press("P-"+fmt.Sprint(1+a.IntN(2)), fmt.Sprint(a.by.Name, a.Uint64()), ingest.PressAlarm, start()))
-	case 1:
-		inputs = append(inputs, desk.TaskIn{To: "wu", Note: "n", Incident: id, By: a.by})
-	case 2:
+	case 1, 2:
+		inputs = append(inputs, a.order(id))
+	case 3, 4:
 		_, _ = a.d.View(context.Background(), func(s *desk.State) {
-			for _, task := range s.Incident(id).Tasks {
+			for _, task := range s.Tasks() {
 				verb := desk.TaskVerbs()[a.IntN(len(desk.TaskVerbs()))]
-				inputs = append(inputs, desk.TaskActionIn{Task: task, Verb: verb, By: a.by, Reason: "r", Report: "r"})
+				one := desk.TaskActionIn{Task: task.ID, Verb: verb, By: a.by, Reason: "r", Report: "r"}
+				if len(task.Steps) > 0 && (verb == "tick" || verb == "report") {
+					one.Steps = []int{1}
+				}
+				inputs = append(inputs, one)
 			}
 		})
+	case 5:
+		inputs = append(inputs, desk.Tick{})
 	}
 	if in.Verb == "split" {
 		_, _ = a.d.View(context.Background(), func(s *desk.State) {
@@ -71,13 +78,32 @@ func (a *actor) act(incidents []string) {
 	}
 }
 
+// order is one from the room or from above, or one that headquarters takes
+// back.
+func (a *actor) order(incident string) desk.Input {
+	above := fromAbove(fmt.Sprint("T-", a.IntN(20)))
+	above.Incident = incident
+	limit := start().Add(time.Duration(a.IntN(600)) * time.Second)
+	switch a.IntN(5) {
+	case 0:
+		return desk.TaskIn{To: "wu", Note: "n", Incident: incident, By: a.by}
+	case 1:
+		return desk.TaskIn{Template: "arrive", To: "patrol-1", Incident: incident, Limit: limit, By: a.by}
+	case 2:
+		return desk.TaskIn{To: "lamps", Note: "n", Incident: incident, Limit: limit, By: a.by}
+	case 3:
+		return desk.CancelOrderIn{Uplink: "hq", HQID: above.HQID, Reason: "r"}
+	}
+	return above
+}
+
 // TestInterleavingsAreLegal: two operators at once, each doing what comes to
 // mind: the journal tells a legal history, and the room is whole after it.
 func TestInterleavingsAreLegal(t *testing.T) {
-	s, merged, split := seed(t), 0, 0
+	s, seen := seed(t), map[string]int{}
 	for round := range 6 {
 		m, clock := newMemory(), newHands()
-		d := openDesk(t, m, clock, rand.NewChaCha8([32]byte{byte(round)}))
+		d := openDeskOf(t, standards(), m, clock, rand.NewChaCha8([32]byte{byte(round)}))
 		var incidents []string
 		for i := range 4 {
 			in := report(operator("li"))
@@ -99,17 +125,16 @@ func TestInterleavingsAreLegal(t *testing.T) {
 		wait.Wait()
 		legal(t, m)
 		for _, rec := range m.records {
-			if rec.Event.Type == desk.TypeIncidentMerged {
-				merged++
-			}
-			if rec.Event.Type == desk.TypeIncidentSplit {
-				split++
-			}
+			seen[rec.Event.Type]++
 		}
 		require.Equal(t, bytesOf(t, d), fold(t, m))
 	}
-	require.NotZero(t, merged)
-	require.NotZero(t, split)
+	for _, typ := range []string{
+		desk.TypeIncidentMerged, desk.TypeIncidentSplit, desk.TypeIncidentClosed, desk.TypeTaskKept, desk.TypeTaskCancelled, desk.TypeTaskSupervised,
+		desk.TypeTaskTicked, desk.TypeTaskRepeated, desk.TypeTaskConfirmed,
+	} {
+		require.NotZero(t, seen[typ], typ)
+	}
 }
 
 // legal folds the journal and looks at each event before it is folded, and at
@@ -152,9 +177,35 @@ func whole(t *testing.T, s *desk.State) {
 		}
 	}
 	require.Len(t, s.Alerts(), len(held))
-	ended := []desk.TaskState{desk.Confirmed, desk.HandedBack, desk.Cancelled}
 	for _, task := range s.Tasks() {
-		require.True(t, task.To != "" || slices.Contains(ended, task.State), "task %s", task.ID)
-		require.Equal(t, slices.Contains(ended, task.State), !task.EndedAt.IsZero())
+		owned(t, s, task)
+	}
+}
+
+// owned: a task has ended, or somebody owes it and somebody answers for it; one
+// of an incident that was closed has an owner or a limit of its own, and what
+// it supervises is late still.
+func owned(t *testing.T, s *desk.State, task *desk.Task) {
+	where := fmt.Sprintf("task %d, %s, %s", task.Number, task.Kind, task.State)
+	ended := slices.Contains([]desk.TaskState{desk.Confirmed, desk.HandedBack, desk.Cancelled}, task.State)
+	require.Equal(t, ended, !task.EndedAt.IsZero(), where)
+	if ended {
+		require.True(t, task.Next.IsZero(), where)
+		return
+	}
+	require.NotEmpty(t, task.To, where)
+	require.NotEmpty(t, task.By, where)
+	if task.Kind == desk.Supervision {
+		what, id, _ := strings.Cut(task.About, "/")
+		if what == "incidents" {
+			require.NotEqual(t, desk.Closed, s.Incident(id).State, where)
+			return
+		}
+		require.Contains(t, []desk.TaskState{desk.Issued, desk.Accepted, desk.Arrived, desk.Returned}, s.Task(id).State, where)
+		return
+	}
+	if inc := s.Incident(task.Incident); inc != nil && inc.State == desk.Closed && task.IssuedAt.Before(inc.ClosedAt.Time) {
+		require.NotEmpty(t, task.Owner, where)
+		require.False(t, task.Limit.IsZero(), where)
 	}
 }

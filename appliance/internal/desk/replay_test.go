@@ -35,6 +35,7 @@ func hasty() desk.Setup {
 	s := staffed()
 	s.FoldAfter, s.FloodIncidents, s.ShownWithin = 3, 1, 2*time.Second
 	s.Partners, s.Classes = partners()
+	s.Templates = standards().Templates
 	withWalk(&s)
 	withDrills(&s)
 	return s
@@ -79,6 +80,9 @@ func (c *chance) input() desk.Input {
 	}
 	if c.IntN(5) == 0 {
 		return c.walkOrDrill()
+	}
+	if c.IntN(4) == 0 {
+		return c.work()
 	}
 	now := c.clock.Wall()
 	camera := []string{"gate", "shop", "roof"}[c.IntN(3)]
