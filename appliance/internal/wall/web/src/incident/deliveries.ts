@@ -22,7 +22,7 @@ const onItsWay = (events: Iterable<EventDelivery>) =>
 // useDeliveries reads the ways of the incident's events anew whenever the room
 // hears that something about them changed. Of a closed incident it hears
 // nothing: that is asked again as long as something is on its way.
-export function useDeliveries(incident: Ref<Incident>, summary: Ref<IncidentDelivery | undefined>, up: Ref<boolean>) {
+export function useDeliveries(incident: Ref<Incident>, summary: Ref<IncidentDelivery | undefined>, up: Ref<boolean>, heard: (answer: IncidentAnswer) => void = () => {}) {
   const ways = shallowRef(new Map<string, EventDelivery>())
   let turn = 0
   let again: ReturnType<typeof setTimeout> | undefined
@@ -34,6 +34,7 @@ export function useDeliveries(incident: Ref<Incident>, summary: Ref<IncidentDeli
     try {
       const answer = await call<IncidentAnswer>('GET', `/incidents/${encodeURIComponent(incident.value.id)}`)
       if (mine !== turn) return
+      heard(answer)
       ways.value = new Map((answer.deliveries ?? []).map((event) => [event.event, event]))
     } catch {
       if (mine !== turn) return // what stands stays: the line's banner says why

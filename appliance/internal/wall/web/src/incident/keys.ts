@@ -2,6 +2,7 @@
 // while something is being written.
 export type KeyAction =
   | 'next' | 'previous' | 'acknowledge' | 'claim' | 'close' | 'note' | 'reopen' | 'report' | 'order' | 'arrive' | 'feedback' | 'sendBack' | 'handBack' | 'filter' | 'help'
+  | 'dispatch' | 'link' | 'merge' | 'split' | 'score' | 'followUp'
   | 'answer' | 'leave'
 
 export const keyMap: Readonly<Record<string, KeyAction>> = {
@@ -16,7 +17,13 @@ export const keyMap: Readonly<Record<string, KeyAction>> = {
   o: 'reopen',
   r: 'report',
   t: 'order',
+  d: 'dispatch',
   v: 'arrive',
+  l: 'link',
+  m: 'merge',
+  s: 'split',
+  f: 'followUp',
+  g: 'score',
   b: 'feedback',
   z: 'sendBack',
   h: 'handBack',
@@ -48,10 +55,10 @@ export function keyAction(press: KeyPress): KeyAction | undefined {
   const action = keyMap[press.key.length === 1 ? press.key.toLowerCase() : press.key]
   if (!action) return undefined
   const at = press.target as Focusable | null
+  if (at?.closest?.('dialog[open]')) return undefined // it closes by Escape itself
   if (at?.isContentEditable || ['INPUT', 'TEXTAREA', 'SELECT'].includes(at?.tagName ?? '')) {
     return action === 'leave' ? action : undefined
   }
-  if (at?.closest?.('dialog[open]')) return undefined
   // A held key moves through the list but never acts twice.
   if (press.repeat && action !== 'next' && action !== 'previous') return undefined
   // A button or a link that has the focus takes Enter and space itself.

@@ -9,7 +9,7 @@ import { launch, logIn, startCameras } from '../fixture/browser.mjs'
 import { startFixture } from '../fixture/server.mjs'
 import { stamp } from '../fixture/station.mjs'
 
-const dist = fileURLToPath(new URL('../../.browser-dist', import.meta.url))
+const dist = process.env.WALL_DIST || fileURLToPath(new URL('../../.browser-dist', import.meta.url))
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let browser, cameras, fixture, context, page, errors

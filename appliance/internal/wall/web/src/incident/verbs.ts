@@ -1,0 +1,44 @@
+// The verbs on an incident in the order of their buttons, each with its key.
+// Whether one is possible is the box's word; before the box has been asked,
+// answering needs no asking: it is the same for everybody in the room.
+import type { Incident, IncidentAction, Me, Verb } from '@/shared/types'
+import type { KeyAction } from './keys'
+import { isClosed, isUnanswered } from './order'
+
+export interface VerbButton {
+  verb: Verb
+  action: KeyAction
+  key: string
+}
+
+export const verbButtons: readonly VerbButton[] = [
+  { verb: 'claim', action: 'claim', key: 'C' },
+  { verb: 'acknowledge', action: 'acknowledge', key: 'A' },
+  { verb: 'dispatch', action: 'dispatch', key: 'D' },
+  { verb: 'arrive', action: 'arrive', key: 'V' },
+  { verb: 'note', action: 'note', key: 'N' },
+  { verb: 'close', action: 'close', key: 'X' },
+  { verb: 'link', action: 'link', key: 'L' },
+  { verb: 'merge', action: 'merge', key: 'M' },
+  { verb: 'split', action: 'split', key: 'S' },
+  { verb: 'follow_up', action: 'followUp', key: 'F' },
+  { verb: 'score', action: 'score', key: 'G' },
+  { verb: 'reopen', action: 'reopen', key: 'O' },
+]
+
+// What the box wants to be told with a verb is asked in a dialog.
+export const asksFirst: readonly Verb[] = ['dispatch', 'note', 'close', 'link', 'merge', 'split', 'follow_up', 'score']
+
+// whyNot is '' when the verb is possible, else why it is not.
+export function whyNot(incident: Incident, verb: Verb, said: readonly IncidentAction[] | undefined, fresh: boolean, me: Me | undefined): string {
+  const own = incident.claimed_by === me?.name
+  if (!fresh && (verb === 'claim' || verb === 'acknowledge')) {
+    if (isClosed(incident)) return 'state'
+    if (verb === 'acknowledge') return isUnanswered(incident) ? '' : 'state'
+    if (incident.claimed_by && !own) return me?.role === 'lead' || me?.role === 'admin' ? '' : 'taken'
+    return own && !isUnanswered(incident) ? 'own' : ''
+  }
+  if (!said) return 'asking'
+  const one = said.find((action) => action.verb === verb)
+  return one ? (one.why ?? '') : 'unknown'
+}
