@@ -45,8 +45,8 @@ func (t *Table) Rule(method, path string) (Rule, bool) {
 func (r Rule) Allows(role Role) bool { return r.Public || slices.Contains(r.Roles, role) }
 
 // rules is the table. Screens read and show; the room works; leads see who
-// looked; admins say who may. An uplink's token is held to that uplink, and
-// everybody to the cameras of his scope, by the guard of the wall.
+// looked; admins say who may. An uplink's token is held to that uplink, a
+// partner's to that partner, and everybody to the cameras of his scope, by the guard of the wall.
 func rules() []Rule {
 	const v = "/api/v1"
 	everyone := Roles()
@@ -84,6 +84,13 @@ func rules() []Rule {
 		{Method: "POST", Path: v + "/cameras.csv", Roles: []Role{Admin}},
 		{Method: "GET", Path: v + "/holds", Roles: leads},
 		{Method: "POST", Path: v + "/holds", Roles: leads},
+		{Method: "GET", Path: v + "/patrols", Roles: viewers},
+		{Method: "POST", Path: v + "/patrols/:plan/begin", Roles: workers},
+		{Method: "POST", Path: v + "/rounds/:id/see", Roles: workers},
+		{Method: "POST", Path: v + "/rounds/:id/finish", Roles: workers},
+		{Method: "POST", Path: v + "/rounds/:id/give_up", Roles: workers},
+		{Method: "GET", Path: v + "/drills", Roles: viewers},
+		{Method: "POST", Path: v + "/drills/:target/run", Roles: leads},
 		{Method: "GET", Path: v + "/handover", Roles: workers}, // who sees a part of the room is refused
 		{Method: "POST", Path: v + "/handover", Roles: workers},
 		{Method: "POST", Path: v + "/handover/:id/take", Roles: workers},
@@ -132,6 +139,11 @@ func rules() []Rule {
 	} {
 		rows = append(rows, Rule{Method: "POST", Path: v + "/tasks/:id/" + verb, Roles: append(roles, workers...)})
 	}
+	rows = append(rows,
+		Rule{Method: "GET", Path: v + "/routing", Roles: workers},
+		Rule{Method: "POST", Path: v + "/incidents/:id/route", Roles: workers},
+		Rule{Method: "POST", Path: v + "/partners/:id/replies", Roles: append([]Role{Partner}, workers...)}, // workers: over the telephone
+	)
 	for _, what := range []string{"receipts", "tasks", "incidents", "replay"} {
 		rows = append(rows, Rule{Method: "POST", Path: v + "/uplinks/:name/" + what, Roles: []Role{Uplink}})
 	}

@@ -121,10 +121,7 @@ func deskProblem(err error) *problem {
 		p.State, p.Possible = illegal.State, illegal.Possible
 		return p
 	case errors.As(err, &conflict):
-		code := "conflict"
-		if conflict.What == "incident" {
-			code = "claimed_by_other"
-		}
+		code := conflictCode(conflict.What)
 		p := fault(http.StatusConflict, code, conflict.Remedy, "%s", err.Error())
 		p.By = conflict.By
 		return p
@@ -136,6 +133,19 @@ func deskProblem(err error) *problem {
 		return fault(http.StatusGone, "place_gone", "load /room and follow from its as_of", "%s", err.Error())
 	}
 	return approvalProblem(err)
+}
+
+// conflictCode names what somebody else was first with.
+func conflictCode(what string) string {
+	switch what {
+	case "incident":
+		return "claimed_by_other"
+	case "round":
+		return "round_taken"
+	case "drill":
+		return "drill_running"
+	}
+	return "conflict"
 }
 
 // accessProblem is what users and tokens say; nil when it is not about them.

@@ -80,6 +80,9 @@ func (s *Server) deskRoutes(r router) {
 	}
 	r.get(apiV1+"/nearby", s.nearby)
 	r.get(apiV1+"/templates", s.templates)
+	r.get(apiV1+"/routing", s.routing)
+	r.post(apiV1+"/incidents/:id/route", s.routeIncident)
+	r.post(apiV1+"/partners/:id/replies", s.partnerReply)
 	r.get(apiV1+"/tasks", s.tasks)
 	r.post(apiV1+"/tasks", s.issue)
 	r.get(apiV1+"/tasks/:id", s.task)
@@ -95,6 +98,13 @@ func (s *Server) deskRoutes(r router) {
 	r.get(apiV1+"/review.csv", s.reviewCSV)
 	r.get(apiV1+"/review/people", s.reviewPeople)
 	r.get(apiV1+"/review/people.csv", s.peopleCSV)
+	r.get(apiV1+"/patrols", s.patrols)
+	r.post(apiV1+"/patrols/:plan/begin", s.beginRound)
+	for _, verb := range desk.RoundVerbs() {
+		r.post(apiV1+"/rounds/:id/"+verb, s.roundAct(verb))
+	}
+	r.get(apiV1+"/drills", s.drills)
+	r.post(apiV1+"/drills/:target/run", s.runDrill)
 	r.get(apiV1+"/handover", s.handover)
 	r.post(apiV1+"/handover", s.handOver)
 	r.post(apiV1+"/handover/:id/take", s.takeOver)

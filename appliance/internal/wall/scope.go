@@ -63,6 +63,11 @@ func (s *Server) hides(who caller, resource any) bool {
 		return !s.sees(who, r.Camera)
 	case *desk.Device:
 		return r.Type == "camera" && !s.sees(who, r.ID)
+	case *desk.Patrolled:
+		return !s.walks(who, r)
+	case *desk.Drilled:
+		target, known := s.o.Desk.Rules().DrillTarget(r.Target)
+		return !known || !s.exercises(who, target)
 	}
 	return false
 }

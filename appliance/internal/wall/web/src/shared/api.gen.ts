@@ -1477,6 +1477,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patrols": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The plans of video patrol with their rounds: what is due, who walks, how the last ones went */
+        get: operations["patrols"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patrols/{plan}/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin the plan's round that is due (up to 15 minutes before, and half of within), or one beyond the plan. One operator walks it: 409 names him; a lead takes over with a reason */
+        post: operations["beginRound"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rounds/{id}/see": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign one camera of the round: seen, or not seen and why; a camera that is blind is recorded as not seen. A finding becomes a report at the camera's place */
+        post: operations["seeCamera"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rounds/{id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign the round off: every camera of it is signed */
+        post: operations["finishRound"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rounds/{id}/give_up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give the round up with a reason: it is due again until its limit */
+        post: operations["giveUpRound"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that can be drilled: never heard, never drilled, not drilled for long; what is scheduled, under way, and how the last one went */
+        get: operations["drills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drills/{target}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin a drill: an exercise alarm through the whole chain. Refused while a real P0 waits for an answer */
+        post: operations["runDrill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/handover": {
         parameters: {
             query?: never;
@@ -1546,6 +1665,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/routing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Partners, how their lines stand and what they have to answer; classes and kinds of what is routed away */
+        get: operations["routing"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{id}/route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give the incident to the partners of a kind: one work order each, all of them or none */
+        post: operations["route"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/partners/{id}/replies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a partner says of its order, with that partner's token; or somebody of the room, over the telephone */
+        post: operations["partnerReply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1557,7 +1727,7 @@ export interface components {
         /** @enum {string} */
         Priority: "P0" | "P1" | "P2" | "P3";
         /** @enum {string} */
-        Role: "wall" | "operator" | "lead" | "admin" | "officer" | "uplink" | "kiosk";
+        Role: "wall" | "operator" | "lead" | "admin" | "officer" | "uplink" | "partner" | "kiosk";
         /** @description WGS 84, degrees */
         Position: {
             lat: number;
@@ -2237,6 +2407,8 @@ export interface components {
             role: components["schemas"]["Role"];
             /** @description with role uplink: the only one */
             uplink: string;
+            /** @description with role partner: the only one */
+            partner: string;
             cameras: string[];
             /** @description with cameras empty too: every camera */
             groups: string[];
@@ -2256,8 +2428,10 @@ export interface components {
             /** @description unique; letters, digits, dots, dashes */
             label: string;
             /** @enum {string} */
-            role: "wall" | "kiosk" | "uplink";
+            role: "wall" | "kiosk" | "uplink" | "partner";
             uplink?: string;
+            /** @description with role partner: whose replies */
+            partner?: string;
             cameras?: string[];
             groups?: string[];
             /** @description RFC 3339, at most 400 days from now */
@@ -2448,6 +2622,7 @@ export interface components {
             /** @description pictures that a report needs */
             wanted?: number;
             along?: components["schemas"]["Along"];
+            order?: components["schemas"]["Order"];
         };
         TaskPage: {
             as_of: components["schemas"]["AsOf"];
@@ -3239,6 +3414,279 @@ export interface components {
             as_of: string;
             items: components["schemas"]["HandoverDone"][];
             cursor?: string;
+        };
+        OrderNews: {
+            /** @description its id, and the message's */
+            event: string;
+            /** @enum {string} */
+            news: "issued" | "returned" | "cancelled" | "confirmed";
+            at: components["schemas"]["Stamp"];
+        };
+        /** @description what a partner is told of an order, what it has got, and what it said */
+        Order: {
+            /** @description webhook, mqtt; absent: the partner is called */
+            line?: string;
+            class?: string;
+            class_name?: string;
+            route_kind?: string;
+            kind_name?: string;
+            place: components["schemas"]["PlaceRef"];
+            position?: components["schemas"]["Position"];
+            occurred_at?: components["schemas"]["Stamp"];
+            /** @description SHA-256 (hex) of the picture that goes along */
+            snapshot?: string;
+            waiting?: components["schemas"]["OrderNews"][];
+            /** @description when its line took the order; empty: it waits, is called, or was set aside */
+            delivered_at: components["schemas"]["Stamp"];
+            /** @description why its line never will: somebody must call */
+            set_aside?: string;
+            replied_at: components["schemas"]["Stamp"];
+            /** @enum {string} */
+            reply?: "accepted" | "done" | "refused";
+        };
+        RouteKind: {
+            id: string;
+            name: string;
+            /** @description kinds of reports for which it is proposed */
+            reports: string[];
+            /** @description ids; all of them get an order */
+            partners: string[];
+            /** @description how long they have to answer */
+            limit_ms: number;
+        };
+        RouteClass: {
+            id: string;
+            name: string;
+            kinds: components["schemas"]["RouteKind"][];
+        };
+        Partner: {
+            id: string;
+            name: string;
+            /**
+             * @description none: it is called
+             * @enum {string}
+             */
+            kind: "none" | "webhook" | "mqtt";
+            /** @description for people: whom to call */
+            contact?: string;
+            connected: boolean;
+            /** @description when connected last changed; empty: never was */
+            since: components["schemas"]["Stamp"];
+            /** @description why its line does not stand */
+            why?: string;
+            /** @description messages since the start of the box */
+            sent: number;
+            /** @description replies that nobody could take, likewise */
+            refused: number;
+            /** @description why the last one was */
+            refused_of?: string;
+            /** @description orders of which it has not got all */
+            waiting: number;
+            waiting_since: components["schemas"]["Stamp"];
+            /** @description orders that it has to answer */
+            open: number;
+            /** @description of these */
+            overdue: number;
+            /** @description of these: its line never took them */
+            set_aside: number;
+            /** @description done, waiting for the room's word */
+            reported: number;
+            replied_at: components["schemas"]["Stamp"];
+            /** @enum {string} */
+            reply?: "accepted" | "done" | "refused";
+            /** @description that have not ended, newest first */
+            orders: components["schemas"]["Task"][];
+        };
+        Routing: {
+            as_of: components["schemas"]["AsOf"];
+            partners: components["schemas"]["Partner"][];
+            classes: components["schemas"]["RouteClass"][];
+        };
+        RouteRequest: {
+            /** @description id of a configured kind */
+            kind: string;
+            /** @description for the partners; empty: the kind's name */
+            note?: string;
+            /** @description the room has nothing more to do: closed as transferred */
+            close?: boolean;
+        };
+        PartnerReply: {
+            /** @description the order's id */
+            order: string;
+            /** @description the partner's own of this reply: the same again is taken once */
+            id?: string;
+            /** @enum {string} */
+            result: "accepted" | "done" | "refused";
+            /** @description with done: what was done */
+            report?: string;
+            /** @description SHA-256 in hex, at most 16 */
+            pictures?: string[];
+            /** @description with refused: why */
+            reason?: string;
+        };
+        ReplyAnswer: {
+            as_of: components["schemas"]["AsOf"];
+            order: string;
+            state: components["schemas"]["TaskState"];
+            /** @description it was so already */
+            duplicate: boolean;
+        };
+        Looked: {
+            camera: string;
+            /** @description when it was signed; empty: not yet */
+            at: string;
+            seen: boolean;
+            /** @description not seen: unseen, covered, frozen, defocused, offline, or who signed it says */
+            why?: string;
+            /** @description since the camera before it was signed */
+            looked_ms: number;
+            note?: string;
+            /** @description of what was found */
+            alert?: string;
+            incident?: string;
+        };
+        Round: {
+            id: string;
+            plan: string;
+            /** @description empty: beyond the plan */
+            due: string;
+            /** @description by when it is to be signed off */
+            limit: string;
+            /** @enum {string} */
+            state: "begun" | "done" | "missed" | "given_up";
+            by?: string;
+            begun_at: string;
+            ended_at: string;
+            dwell_ms: number;
+            cameras: components["schemas"]["Looked"][];
+            findings: number;
+            note?: string;
+            reason?: string;
+            /** @description missed long ago: how many are told as this one */
+            rounds?: number;
+        };
+        Patrol: {
+            plan: string;
+            name: string;
+            cameras: string[];
+            dwell_ms: number;
+            times: string[];
+            days: string[];
+            within_ms: number;
+            /** @description of the next round; empty: none is scheduled */
+            due: string;
+            limit: string;
+            round?: components["schemas"]["Round"];
+            last: components["schemas"]["Round"][];
+            touched: number;
+            /** @description a round that begins now counts for the time that is due */
+            open: boolean;
+            possible: ("begin" | "take_over" | "see" | "finish" | "give_up")[];
+        };
+        Patrols: {
+            as_of: string;
+            items: components["schemas"]["Patrol"][];
+        };
+        RoundAnswer: {
+            as_of: string;
+            round: components["schemas"]["Round"];
+            patrol: components["schemas"]["Patrol"];
+            incident?: string;
+        };
+        BeginRound: {
+            /** @description of a lead who takes it over */
+            reason?: string;
+        };
+        Finding: {
+            kind?: string;
+            priority?: components["schemas"]["Priority"];
+            note?: string;
+        };
+        SeeCamera: {
+            camera: string;
+            seen: boolean;
+            /** @description why it was not seen */
+            reason?: string;
+            finding?: components["schemas"]["Finding"];
+        };
+        FinishRound: {
+            note?: string;
+        };
+        GiveUpRound: {
+            reason: string;
+        };
+        DrillRun: {
+            id: string;
+            drill?: string;
+            target: string;
+            /** @description a user, schedule, or the pillar whose test button was pressed */
+            by: string;
+            alert?: string;
+            incident?: string;
+            /** @description whose receipts are measured */
+            event: string;
+            place: number;
+            priority: string;
+            begun_at: string;
+            limit: string;
+            /** @description limits in force; 0: none */
+            show_ms: number;
+            answer_ms: number;
+            uplinks: {
+                uplink: string;
+                within_ms: number;
+            }[];
+            stored_at: string;
+            shown_at: string;
+            shown_on?: string;
+            acknowledged_at: string;
+            acknowledged_by?: string;
+            received: {
+                [key: string]: string;
+            };
+            ended_at: string;
+            /** @enum {string} */
+            result?: "passed" | "late" | "failed";
+            missing: string[];
+            late: string[];
+        };
+        Drill: {
+            target: string;
+            /** @enum {string} */
+            kind: "pillar" | "rule" | "uplink";
+            name: string;
+            device: string;
+            heard: boolean;
+            /** @description the newest drill is older than drill_after */
+            stale: boolean;
+            drill?: string;
+            at?: string;
+            every_ms?: number;
+            next: string;
+            /** @description why it was put off */
+            reason?: string;
+            run?: components["schemas"]["DrillRun"];
+            last?: components["schemas"]["DrillRun"];
+            passed_at: string;
+            possible: "run"[];
+        };
+        Drills: {
+            as_of: string;
+            after_days: number;
+            counts: {
+                all: number;
+                never_heard: number;
+                never_drilled: number;
+                stale: number;
+                /** @description whose newest drill did not pass */
+                failed: number;
+            };
+            items: components["schemas"]["Drill"][];
+        };
+        DrillAnswer: {
+            as_of: string;
+            drill: components["schemas"]["Drill"];
+            incident?: string;
         };
     };
     responses: {
@@ -6125,6 +6573,209 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    patrols: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Patrols"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    beginRound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                plan: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["BeginRound"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoundAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    seeCamera: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeeCamera"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoundAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    finishRound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FinishRound"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoundAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    giveUpRound: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveUpRound"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoundAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    drills: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drills"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    runDrill: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description pillar:{id}, rule:{camera}/{rule} (escaped) or uplink:{name} */
+                target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrillAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     handover: {
         parameters: {
             query?: never;
@@ -6258,6 +6909,95 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HandoverPaper"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    routing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Routing"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    route: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description incident */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteRequest"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    partnerReply: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description partner */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartnerReply"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplyAnswer"];
                 };
             };
             default: components["responses"]["Problem"];
