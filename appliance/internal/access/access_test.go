@@ -251,6 +251,9 @@ func TestTableDeniesByDefault(t *testing.T) {
 			continue
 		}
 		require.NotEmpty(t, rule.Roles, rule.Path)
+		if rule.Path != "/api/v1/session" && rule.Path != "/api/v1/partners/:id/replies" {
+			require.False(t, rule.Allows(access.Partner), rule.Path)
+		}
 		if rule.Path != "/api/v1/session" && !strings.HasPrefix(rule.Path, "/api/v1/uplinks/:name/") {
 			require.False(t, rule.Allows(access.Uplink), rule.Path)
 		}

@@ -16,11 +16,12 @@ const (
 	Admin    Role = "admin"    // and the box itself
 	Officer  Role = "officer"  // a phone: its own orders only
 	Uplink   Role = "uplink"   // one uplink's way down
+	Partner  Role = "partner"  // one partner: says what became of its own orders
 	Kiosk    Role = "kiosk"    // a screen without a keyboard: as wall
 )
 
 // Roles lists all roles.
-func Roles() []Role { return []Role{Wall, Operator, Lead, Admin, Officer, Uplink, Kiosk} }
+func Roles() []Role { return []Role{Wall, Operator, Lead, Admin, Officer, Uplink, Partner, Kiosk} }
 
 // ParseRole reads a role's name.
 func ParseRole(text string) (Role, error) {

@@ -25,13 +25,14 @@ const (
 var ErrToken = errors.New("no such token")
 
 // Token lets a machine in without a password: a kiosk's screen, a system that
-// subscribes, an uplink's way down. Its secret is shown once.
+// subscribes, an uplink's way down, a partner's replies. Its secret is shown once.
 type Token struct {
 	ID        string    `json:"id"`    // first 16 hex digits of Hash
 	Label     string    `json:"label"` // what it is for; unique
 	Hash      string    `json:"hash"`  // SHA-256 (hex) of the secret
-	Role      Role      `json:"role"`  // wall, kiosk or uplink: never a person's
+	Role      Role      `json:"role"`  // wall, kiosk, uplink or partner: never a person's
 	Uplink    string    `json:"uplink,omitempty"`
+	Partner   string    `json:"partner,omitempty"`
 	Scope     Scope     `json:"scope,omitzero"`
 	By        string    `json:"by"` // who made it
 	CreatedAt time.Time `json:"created_at"`
@@ -41,8 +42,12 @@ type Token struct {
 // Name is how the token is called in events. No user has a name with a slash.
 func (t Token) Name() string { return "token/" + t.Label }
 
+// Machine reports whether the token is a program's that never looks: it gets no
+// session and sees no pictures.
+func (t Token) Machine() bool { return t.Role == Uplink || t.Role == Partner }
+
 // TokenRoles are the roles that a token may have.
-func TokenRoles() []Role { return []Role{Wall, Kiosk, Uplink} }
+func TokenRoles() []Role { return []Role{Wall, Kiosk, Uplink, Partner} }
 
 // Tokens is the tokens file of a data directory.
 type Tokens struct {
@@ -64,7 +69,7 @@ func OpenTokens(dir string, now func() time.Time) (*Tokens, error) {
 	return t, t.file.read(func([]Token) {})
 }
 
-// Create makes a token of label, role, uplink, scope, maker and expiry. The
+// Create makes a token of label, role, uplink, partner, scope, maker and expiry. The
 // secret is given out here only.
 func (t *Tokens) Create(want Token) (secret string, made Token, err error) {
 	now := t.now().UTC().Truncate(time.Second)
@@ -78,7 +83,7 @@ func (t *Tokens) Create(want Token) (secret string, made Token, err error) {
 	secret = tokenPrefix + base64.RawURLEncoding.EncodeToString(random)
 	hash := tokenID(secret)
 	made = Token{
-		ID: hash[:tokenIDChars], Label: want.Label, Hash: hash, Role: want.Role, Uplink: want.Uplink, Scope: want.Scope.clone(),
+		ID: hash[:tokenIDChars], Label: want.Label, Hash: hash, Role: want.Role, Uplink: want.Uplink, Partner: want.Partner, Scope: want.Scope.clone(),
 		By: want.By, CreatedAt: now, ExpiresAt: want.ExpiresAt.UTC().Truncate(time.Second),
 	}
 	err = t.file.change(func(list []Token) ([]Token, error) {
@@ -105,10 +110,12 @@ func (t Token) check(now time.Time) error {
 		return &FieldError{"role", string(t.Role), joinRoles(TokenRoles())}
 	case (t.Role == Uplink) != (t.Uplink != ""):
 		return &FieldError{"uplink", t.Uplink, "the name of an uplink with role uplink, and nothing with another role"}
+	case (t.Role == Partner) != (t.Partner != ""):
+		return &FieldError{"partner", t.Partner, "the id of a partner with role partner, and nothing with another role"}
 	case !t.ExpiresAt.After(now) || t.ExpiresAt.Sub(now) > tokenLifeMax:
 		return &FieldError{"expires_at", t.ExpiresAt.UTC().Format(time.RFC3339), "a time within the next 400 days"}
-	case t.Role == Uplink && !t.Scope.All():
-		return &FieldError{"cameras", strings.Join(t.Scope.Cameras, ","), "nothing with role uplink: it sees no pictures"}
+	case t.Machine() && !t.Scope.All():
+		return &FieldError{"cameras", strings.Join(t.Scope.Cameras, ","), "nothing with role " + string(t.Role) + ": it sees no pictures"}
 	}
 	return t.Scope.check()
 }

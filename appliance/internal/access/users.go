@@ -323,8 +323,8 @@ func checkPersonRole(role Role) error {
 	if _, err := ParseRole(string(role)); err != nil {
 		return err
 	}
-	if role == Uplink {
-		return &FieldError{"role", string(role), "a person's role: an uplink comes with a token"}
+	if role == Uplink || role == Partner {
+		return &FieldError{"role", string(role), "a person's role: an uplink or a partner comes with a token"}
 	}
 	return nil
 }

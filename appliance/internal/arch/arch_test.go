@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 	"appliance/internal/partner":        {"ingest", "bridge", "appliance/internal/desk"},
 	"appliance/internal/review":         {"ingest", "bridge", "appliance/internal/desk"},
 	"appliance/internal/health":         {},
-	"appliance/internal/wall":           {"ingest", "ingest/feed", "bridge", "appliance/internal/desk", "appliance/internal/access", "appliance/internal/media", "appliance/internal/health", "appliance/internal/review", "appliance/internal/wall/*"},
+	"appliance/internal/wall":           {"ingest", "ingest/feed", "bridge", "appliance/internal/desk", "appliance/internal/partner", "appliance/internal/access", "appliance/internal/media", "appliance/internal/health", "appliance/internal/review", "appliance/internal/wall/*"},
 	"appliance/internal/wall/*":         {"ingest", "ingest/feed"},
 	"appliance/internal/station":        {"ingest", "ingest/*", "vision", "vision/render", "bridge", "bridge/*", "appliance/internal/*"},
 	"appliance/internal/station/*":      {},

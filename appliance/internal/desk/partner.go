@@ -159,12 +159,12 @@ func (n OrderNews) before(other OrderNews) bool {
 	return n.Event < other.Event
 }
 
-// OrdersOf are the orders to the partner that the state holds, newest first.
-func (s *State) OrdersOf(partner string) []*Task {
-	var orders []*Task
+// Orders are the orders that the state holds, by partner, newest first.
+func (s *State) Orders() map[string][]*Task {
+	orders := map[string][]*Task{}
 	for _, task := range s.Tasks() {
-		if task.Order != nil && task.To == partner {
-			orders = append(orders, task)
+		if task.Order != nil {
+			orders[task.To] = append(orders[task.To], task)
 		}
 	}
 	return orders

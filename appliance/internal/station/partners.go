@@ -11,6 +11,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
 	"github.com/watchpost-edge/watchpost/appliance/internal/partner"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
 	mqttuplink "github.com/watchpost-edge/watchpost/bridge/uplink/mqtt"
 	webhookuplink "github.com/watchpost-edge/watchpost/bridge/uplink/webhook"
@@ -166,4 +167,17 @@ func (s *Station) collectPartners(g gatherer) {
 		g.add(prometheus.CounterValue, "partner_messages_sent_total", "Messages that the partner's line took.", float64(st.Sent), "partner", id)
 		g.add(prometheus.CounterValue, "partner_replies_refused_total", "Replies that nobody could take.", float64(st.Refused), "partner", id)
 	}
+}
+
+// partnerLines are the partners and how their lines stand, for the wall.
+func (s *Station) partnerLines() []wall.Partner {
+	list := make([]wall.Partner, 0, len(s.cfg.Routing.Partners))
+	for _, p := range s.cfg.Routing.Partners {
+		one := wall.Partner{ID: p.ID, Name: p.Name, Kind: p.Kind, Contact: p.Contact}
+		if courier := s.couriers[p.ID]; courier != nil {
+			one.Status = courier.Status()
+		}
+		list = append(list, one)
+	}
+	return list
 }

@@ -32,7 +32,7 @@ func (s *Station) openWall() error {
 		TLSListen: s.cfg.HTTP.TLS.Listen, TLS: s.certs.http.Config(), PublicURL: s.cfg.HTTP.PublicURL, CA: s.certs.ca.PEM(),
 		UDP: s.cfg.WebRTC.UDP, TCP: s.cfg.WebRTC.TCP, Version: s.version,
 		Station: wall.Station{ID: st.ID, Box: st.Box, Name: st.Name, Language: st.Language, Timezone: st.Timezone, Position: wallPosition(st.Position)},
-		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Downlink: s, Video: s, Files: wallFiles{s}, Forces: s.positions, StaleAfter: time.Duration(s.cfg.Forces.StaleAfter), Blind: s.blindLog, Review: s.review, Sheets: s.sheets, Evidence: s, Warnings: s.board,
+		Desk:    s.desk, Journal: s.journal, Devices: wallDevices{s}, Receipts: s.receipts, Downlink: s, Video: s, Files: wallFiles{s}, Partners: s.partnerLines, Forces: s.positions, StaleAfter: time.Duration(s.cfg.Forces.StaleAfter), Blind: s.blindLog, Review: s.review, Sheets: s.sheets, Evidence: s, Warnings: s.board,
 		Users: users, Sessions: s.sessions, Tokens: tokens, Setup: s.setup, Acts: s.acts(), Ready: s.ready, Access: s.access, Registry: s.registry, Log: s.log,
 	})
 	if err != nil {

@@ -52,6 +52,10 @@ func TestRoleTableTimesRoutes(t *testing.T) {
 	b := newBox(t)
 	clients := map[access.Role]*client{"": b.as(t, "")}
 	for _, role := range access.Roles() {
+		if role == access.Partner {
+			clients[role] = b.machine(t, access.Token{Label: "works", Role: role, Partner: "east"})
+			continue
+		}
 		if role == access.Uplink {
 			clients[role] = b.machine(t, access.Token{Label: "hq", Role: role, Uplink: "hq"})
 			continue

@@ -22,6 +22,7 @@ type caller struct {
 	session   access.Session // of a browser
 	token     string         // id of the token of a machine that shows it with every request
 	uplink    string         // with role uplink: the only one that is meant
+	partner   string         // with role partner: likewise
 	scope     access.Scope   // whose pictures he may see
 	anonymous bool           // role wall without a login
 	remote    string
@@ -118,7 +119,7 @@ func (s *Server) credentials(c *fiber.Ctx) (caller, error) {
 		if err != nil {
 			return who, err
 		}
-		who.name, who.role, who.token, who.uplink, who.scope = token.Name(), token.Role, token.ID, token.Uplink, token.Scope
+		who.name, who.role, who.token, who.uplink, who.partner, who.scope = token.Name(), token.Role, token.ID, token.Uplink, token.Partner, token.Scope
 		return who, nil
 	}
 	session, err := s.o.Sessions.Check(c.Cookies(cookieName), true)
@@ -129,8 +130,8 @@ func (s *Server) credentials(c *fiber.Ctx) (caller, error) {
 	return who, err
 }
 
-// limit holds a caller whose role may to the cameras, the uplink and the
-// unlocked screen that are his. It stands here, by the names of parameters, so
+// limit holds a caller whose role may to the cameras, the uplink, the partner
+// and the unlocked screen that are his. It stands here, by the names of parameters, so
 // that no route can forget it.
 func (s *Server) limit(c *fiber.Ctx, who caller, rule access.Rule) error {
 	if who.session.Locked && !rule.Locked && !rule.Allows(access.Wall) { // a locked desk is a screen
@@ -138,6 +139,9 @@ func (s *Server) limit(c *fiber.Ctx, who caller, rule access.Rule) error {
 	}
 	if who.role == access.Uplink && strings.Contains(rule.Path, "/uplinks/:name") && c.Params("name") != who.uplink {
 		return fault(http.StatusForbidden, "forbidden", "use the token of that uplink", "the token is for uplink %s only", who.uplink)
+	}
+	if who.role == access.Partner && strings.Contains(rule.Path, "/partners/:id") && c.Params("id") != who.partner {
+		return fault(http.StatusForbidden, "forbidden", "use the token of that partner", "the token is for partner %s only", who.partner)
 	}
 	if strings.Contains(rule.Path, "/cameras/:id") && !s.sees(who, c.Params("id")) {
 		return cameraForbidden(c.Params("id"))

@@ -63,9 +63,10 @@ func newBox(t *testing.T, change ...settings) *box {
 	t.Cleanup(func() { require.NoError(t, j.Close()) })
 	d, err := desk.New(desk.Setup{
 		Station: "test", Box: "a",
-		Cameras: []desk.Camera{{ID: "east", Name: "东门", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}}},
-		Pillars: []desk.Pillar{{ID: "P-001", Name: "步行街", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}, Cameras: []string{"east"}}},
-		Drones:  []desk.Drone{{ID: "uav-1", Name: "uav-1"}}, Uplinks: []string{"hq"},
+		Cameras:  []desk.Camera{{ID: "east", Name: "东门", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}}},
+		Pillars:  []desk.Pillar{{ID: "P-001", Name: "步行街", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}, Cameras: []string{"east"}}},
+		Partners: routedTo(), Classes: routedAs(),
+		Drones: []desk.Drone{{ID: "uav-1", Name: "uav-1"}}, Uplinks: []string{"hq"},
 		Persons: []desk.Person{{ID: "officer", Name: "张伟"}, {ID: "li", Name: "李娜", User: "lina"}},
 		Teams:   []desk.Team{{ID: "t1", Name: "巡逻一组", Kind: "patrol", Beat: "b1", Members: []string{"officer", "li"}}},
 		Shifts:  []desk.Shift{{ID: "always", Name: "全天", Teams: []string{"t1"}}},
@@ -76,7 +77,7 @@ func newBox(t *testing.T, change ...settings) *box {
 	users, err := access.OpenUsers(dir, cheap())
 	require.NoError(t, err)
 	for _, role := range access.Roles() {
-		if role != access.Uplink { // comes with a token
+		if role != access.Uplink && role != access.Partner { // comes with a token
 			require.NoError(t, users.Add(string(role), password, role))
 		}
 	}
@@ -88,7 +89,7 @@ func newBox(t *testing.T, change ...settings) *box {
 	book := newReview(t, j, d, dir)
 	o := wall.Options{
 		Listen: "127.0.0.1:0", Station: wall.Station{ID: "test", Box: "a", Name: "测试派出所", Language: "zh-CN", Timezone: "Asia/Shanghai"}, Version: "test",
-		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Downlink: b.station, Video: b.station, Files: b.station, Forces: &roster{desk: d, fixes: map[string]ingest.Fix{}}, StaleAfter: time.Minute, Blind: b.station, Review: book, Sheets: tables{}, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens, Setup: access.NewSetup(users),
+		Desk: d, Journal: j, Devices: b.station, Receipts: b.station, Downlink: b.station, Video: b.station, Files: b.station, Partners: partnerLines, Forces: &roster{desk: d, fixes: map[string]ingest.Fix{}}, StaleAfter: time.Minute, Blind: b.station, Review: book, Sheets: tables{}, Evidence: b.station, Warnings: health.NewBoard(), Users: users, Sessions: sessions, Tokens: tokens, Setup: access.NewSetup(users),
 		Ready: func() error { return nil }, Access: b.access, Registry: b.registry, Log: log,
 		Limits: wall.Limits{Read: time.Second, Write: 500 * time.Millisecond, Still: 100 * time.Millisecond},
 	}

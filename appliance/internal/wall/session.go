@@ -53,7 +53,7 @@ func (s *Server) login(c *fiber.Ctx, who caller) error {
 // token, and scripts cannot read it.
 func (s *Server) exchange(c *fiber.Ctx, who caller, secret string) error {
 	token, err := s.o.Tokens.Check(secret)
-	if errors.Is(err, access.ErrToken) || err == nil && token.Role == access.Uplink {
+	if errors.Is(err, access.ErrToken) || err == nil && token.Machine() {
 		s.looks.refused(who, who.remote, "token_refused")
 		return fault(http.StatusUnauthorized, "token_refused", "ask the administrator for another token", "the token is unknown, expired, revoked, or no screen's")
 	}

@@ -19,6 +19,7 @@ type tokenAnswer struct {
 	Label   string       `json:"label"`
 	Role    access.Role  `json:"role"`
 	Uplink  string       `json:"uplink"`
+	Partner string       `json:"partner"`
 	Cameras []string     `json:"cameras"`
 	Groups  []string     `json:"groups"`
 	By      string       `json:"by"`
@@ -32,6 +33,7 @@ type tokenBody struct {
 	Label   string      `json:"label"`
 	Role    access.Role `json:"role"`
 	Uplink  string      `json:"uplink"`
+	Partner string      `json:"partner"`
 	Cameras []string    `json:"cameras"`
 	Groups  []string    `json:"groups"`
 	Expires string      `json:"expires_at"`
@@ -45,7 +47,7 @@ type madeToken struct {
 
 func (s *Server) toToken(t access.Token) tokenAnswer {
 	return tokenAnswer{
-		ID: t.ID, Label: t.Label, Role: t.Role, Uplink: t.Uplink, Cameras: full(t.Scope.Cameras), Groups: full(t.Scope.Groups), By: t.By,
+		ID: t.ID, Label: t.Label, Role: t.Role, Uplink: t.Uplink, Partner: t.Partner, Cameras: full(t.Scope.Cameras), Groups: full(t.Scope.Groups), By: t.By,
 		Created: bridge.At(t.CreatedAt), Expires: bridge.At(t.ExpiresAt), Used: bridge.At(s.o.Tokens.UsedAt(t.ID)), Expired: !time.Now().Before(t.ExpiresAt),
 	}
 }
@@ -75,11 +77,14 @@ func (s *Server) makeToken(c *fiber.Ctx, who caller) error {
 	if in.Uplink != "" && !slices.ContainsFunc(s.o.Devices.Uplinks(), func(u Uplink) bool { return u.Name == in.Uplink }) {
 		return missing("uplink_unknown", "uplink", in.Uplink)
 	}
+	if in.Partner != "" && s.o.Desk.Rules().Party(in.Partner).Kind != "partner" {
+		return missing("partner_unknown", "partner", in.Partner)
+	}
 	if err := s.knownCameras(in.Cameras); err != nil {
 		return err
 	}
 	secret, made, err := s.o.Tokens.Create(access.Token{
-		Label: in.Label, Role: in.Role, Uplink: in.Uplink, Scope: access.Scope{Cameras: in.Cameras, Groups: in.Groups}, By: who.name, ExpiresAt: expires,
+		Label: in.Label, Role: in.Role, Uplink: in.Uplink, Partner: in.Partner, Scope: access.Scope{Cameras: in.Cameras, Groups: in.Groups}, By: who.name, ExpiresAt: expires,
 	})
 	if err != nil {
 		return err

@@ -66,6 +66,7 @@ type Options struct {
 	Downlink downlink
 	Video    video
 	Files    files
+	Partners func() []Partner // how their lines stand; nil: there are none
 	Forces   forces
 	Blind    blindness
 	Review   reviewer
