@@ -86,6 +86,7 @@ soak: build
 	WATCHPOST_FLAPS=1000 $(GO_TEST) -count=1 -v -run 'Flaps' ./ingest/rtsp
 	WATCHPOST_FAULTS=1 $(GO_TEST) -count=1 -v -run 'CameraFaults' ./appliance/bench
 	WATCHPOST_CLAIMS=1000 $(GO_TEST) -count=1 -v -run 'PairsOfClaims' ./appliance/internal/wall
+	WATCHPOST_WEEK=1 $(GO_TEST) -count=1 -v -run 'SimulatedWeek' ./appliance/internal/review
 	$(GO_TEST) -count=1 -v ./appliance/e2e -soak
 
 fuzz:

@@ -88,6 +88,9 @@ func (i *incident) false() bool { return i.Result == "false_alarm" }
 // changed follows an event that names the incident's state and limit.
 func (i *incident) changed(e *bridge.Event, data *desk.IncidentChanged) {
 	at := ms(e.RecordedTime)
+	if data.State == "" {
+		return
+	}
 	if data.State != i.State {
 		i.leave(at, data.State)
 	}

@@ -26,7 +26,7 @@ type issued struct {
 }
 
 func (k *kept) issued(r bridge.Record, data *issued, zone *time.Location) {
-	if i := k.Incidents[data.Incident]; i != nil {
+	if i := k.Incidents[data.Incident]; i != nil && sends(data.Kind) {
 		i.sent(data.To)
 	}
 	date := dateOf(r.Event.RecordedTime.Time, zone)
@@ -45,7 +45,9 @@ func (k *kept) orderChanged(r bridge.Record, data *desk.TaskChanged) {
 	if one == nil {
 		return
 	}
-	one.State = data.State
+	if data.State != "" {
+		one.State = data.State
+	}
 	switch r.Event.Type {
 	case desk.TypeTaskAccepted:
 		one.By = data.By
@@ -54,9 +56,18 @@ func (k *kept) orderChanged(r bridge.Record, data *desk.TaskChanged) {
 	}
 }
 
+// sends reports whether orders of the kind send somebody to the place.
+func sends(kind string) bool {
+	switch desk.TaskKind(kind) {
+	case desk.Push, desk.Visit, desk.Supervision:
+		return false
+	}
+	return true
+}
+
 // person is whose order it is: who took it, else whom it was for.
 func (o *order) person() string {
-	if o.By != "" {
+	if o.By != "" || o.Kind == string(desk.Supervision) { // that one is for whoever leads
 		return o.By
 	}
 	return o.To
