@@ -91,6 +91,7 @@ func rules() []Rule {
 		{Method: "POST", Path: v + "/rounds/:id/give_up", Roles: workers},
 		{Method: "GET", Path: v + "/drills", Roles: viewers},
 		{Method: "POST", Path: v + "/drills/:target/run", Roles: leads},
+		{Method: "POST", Path: v + "/drills/:target/:rule/run", Roles: leads},
 		{Method: "GET", Path: v + "/handover", Roles: workers}, // who sees a part of the room is refused
 		{Method: "POST", Path: v + "/handover", Roles: workers},
 		{Method: "POST", Path: v + "/handover/:id/take", Roles: workers},

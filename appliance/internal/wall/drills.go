@@ -2,7 +2,6 @@ package wall
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
@@ -111,16 +110,15 @@ func count(yes bool) int {
 	return 0
 }
 
-// runDrill begins a drill. A target's name has a slash: it stands escaped in
-// the path.
+// runDrill begins a drill. A rule's name is the second part of its target.
 func (s *Server) runDrill(c *fiber.Ctx, who caller) error {
 	key, err := idempotency(c)
 	if err != nil {
 		return err
 	}
-	name, err := url.PathUnescape(c.Params("target"))
-	if err != nil {
-		return badField(http.StatusBadRequest, "field_invalid", "target", c.Params("target"), "pillar:{id}, rule:{camera}%2F{rule} or uplink:{name}")
+	name := c.Params("target")
+	if rule := c.Params("rule"); rule != "" {
+		name += "/" + rule
 	}
 	target, known := s.o.Desk.Rules().DrillTarget(name)
 	if !known {

@@ -63,8 +63,11 @@ func newBox(t *testing.T, change ...settings) *box {
 	t.Cleanup(func() { require.NoError(t, j.Close()) })
 	d, err := desk.New(desk.Setup{
 		Station: "test", Box: "a",
-		Cameras:  []desk.Camera{{ID: "east", Name: "东门", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}}},
-		Pillars:  []desk.Pillar{{ID: "P-001", Name: "步行街", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}, Cameras: []string{"east"}}},
+		Cameras:      []desk.Camera{{ID: "east", Name: "东门", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}}},
+		Pillars:      []desk.Pillar{{ID: "P-001", Name: "步行街", Position: &ingest.Position{Lat: 28.69, Lon: 115.99}, Cameras: []string{"east"}}},
+		Patrols:      []desk.PatrolPlan{{ID: "street", Name: "步行街", Cameras: []string{"east"}, DwellMS: 15_000, WithinMS: 1_800_000}},
+		DrillRules:   []desk.DrillRule{{Camera: "east", Name: "night", Kind: "intrusion", Priority: "P1"}},
+		DrillUplinks: []desk.DrillUplink{{Name: "hq", WithinMS: 60_000}}, DrillAfter: 30 * 24 * time.Hour,
 		Partners: routedTo(), Classes: routedAs(),
 		Drones: []desk.Drone{{ID: "uav-1", Name: "uav-1"}}, Uplinks: []string{"hq"},
 		Persons: []desk.Person{{ID: "officer", Name: "张伟"}, {ID: "li", Name: "李娜", User: "lina"}},

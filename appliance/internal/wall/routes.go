@@ -105,6 +105,7 @@ func (s *Server) deskRoutes(r router) {
 	}
 	r.get(apiV1+"/drills", s.drills)
 	r.post(apiV1+"/drills/:target/run", s.runDrill)
+	r.post(apiV1+"/drills/:target/:rule/run", s.runDrill)
 	r.get(apiV1+"/handover", s.handover)
 	r.post(apiV1+"/handover", s.handOver)
 	r.post(apiV1+"/handover/:id/take", s.takeOver)

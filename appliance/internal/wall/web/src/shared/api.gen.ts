@@ -1596,6 +1596,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drills/{target}/{rule}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin the drill of a rule: rule:{camera}/{rule} */
+        post: operations["runRuleDrill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/handover": {
         parameters: {
             query?: never;
@@ -2576,6 +2593,8 @@ export interface components {
             template?: string;
             /** @description the person, team or partner whom it is for */
             to: string;
+            /** @description name of the person, team or partner */
+            to_name?: string;
             note?: string;
             /** @description who issued it: a user, or an uplink's name */
             by: string;
@@ -2950,6 +2969,8 @@ export interface components {
             shift?: string;
             /** @description of a person: with which team */
             team?: string;
+            /** @description from when what says so counts */
+            since: components["schemas"]["Stamp"];
             /** @description how long what says so lasts; empty: nothing does */
             until: components["schemas"]["Stamp"];
             /** @description whose word it is, instead of a shift's */
@@ -6755,8 +6776,38 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
-                /** @description pillar:{id}, rule:{camera}/{rule} (escaped) or uplink:{name} */
+                /** @description pillar:{id} or uplink:{name} */
                 target: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description answer */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DrillAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    runRuleDrill: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                /** @description rule:{camera} */
+                target: string;
+                rule: string;
             };
             cookie?: never;
         };
