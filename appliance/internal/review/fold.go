@@ -36,7 +36,7 @@ type kept struct {
 	Place     uint64               `json:"place"` // folded up to here
 	Now       bridge.Stamp         `json:"now"`   // newest recorded time
 	Low       string               `json:"low"`   // days up to this one are counted for good
-	Firsts    []first              `json:"firsts"`
+	Firsts    []first              `json:"firsts"` // of the days after Low
 	Open      map[string]*openDay  `json:"open"` // days that are counted from what follows
 	Incidents map[string]*incident `json:"incidents"`
 	Orders    map[string]*order    `json:"orders"`
@@ -87,13 +87,11 @@ func (k *kept) fold(r bridge.Record, zone *time.Location) {
 	if e.RecordedTime.After(k.Now.Time) {
 		k.Now = e.RecordedTime
 	}
-	if n := len(k.Firsts); n == 0 || k.Firsts[n-1].Date < date {
+	if n := len(k.Firsts); date > k.Low && (n == 0 || k.Firsts[n-1].Date < date) {
 		k.Firsts = append(k.Firsts, first{date, r.Place})
 		k.bound(date)
 	}
-	if date > k.Low {
-		k.open(date) // a day on which nothing happened is a day all the same
-	}
+	k.open(date) // a day on which nothing happened is a day all the same
 	if len(e.Data) == 0 {
 		return // erased by law
 	}

@@ -113,7 +113,7 @@ func (k *kept) seal(through string) {
 			delete(k.Orders, id)
 		}
 	}
-	k.Firsts = slices.DeleteFunc(k.Firsts, func(f first) bool { return f.Date < through })
+	k.Firsts = slices.DeleteFunc(k.Firsts, func(f first) bool { return f.Date <= through })
 }
 
 // retired ends the days that the journal has lost, and the one that it has lost
@@ -125,7 +125,7 @@ func (k *kept) retired(_ bridge.Record, data *desk.JournalRetired) {
 }
 
 // dateAt is the day on which the event at a place was recorded; empty when that
-// is before all days that are still counted.
+// day is counted for good.
 func (k *kept) dateAt(place uint64) string {
 	n := sort.Search(len(k.Firsts), func(n int) bool { return k.Firsts[n].Place > place })
 	if n == 0 {

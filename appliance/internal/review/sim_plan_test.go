@@ -56,7 +56,7 @@ func (s *sim) plan(days, perDay, incidentsPerDay int) {
 		s.later(morning.Add(10*time.Hour), s.drill)
 		s.later(morning.Add(time.Duration(s.rand.Int64N(int64(20*time.Hour)))), s.outage)
 		s.later(morning.Add(24*time.Hour+time.Minute), func() {
-			require.NoError(s.t, s.book.CatchUp())
+			s.catchUp()
 			require.NoError(s.t, s.book.Tell(s.t.Context()))
 		})
 		if day%2 == 1 {

@@ -140,10 +140,15 @@ func (s *sim) newBook() *review.Book {
 }
 
 func (s *sim) close() {
-	s.journal.sync(s.t)
-	require.NoError(s.t, s.book.CatchUp())
+	s.catchUp()
 	s.book.Save()
 	require.NoError(s.t, s.journal.Close())
+}
+
+// catchUp lets the review read all that there is.
+func (s *sim) catchUp() {
+	s.journal.sync(s.t)
+	require.NoError(s.t, s.book.CatchUp())
 }
 
 // restart takes the box down for a while.
@@ -268,11 +273,13 @@ func station(zone *time.Location) desk.Setup {
 	return s
 }
 
-func placeID(i int) string       { return fmt.Sprintf("place-%02d", i) }
-func beat(i int) string          { return fmt.Sprintf("b%d", i%3) }
-func camera(i, side int) string  { return fmt.Sprintf("cam-%02d-%d", i, side) }
-func pillar(i int) string        { return fmt.Sprintf("P-%02d", i) }
-func team(i int) string          { return fmt.Sprintf("team-%d", i) }
-func operator(i int) desk.Actor  { return desk.Actor{Name: fmt.Sprintf("op-%d", i), Role: "operator"} }
-func officerOf(i int) desk.Actor { return desk.Actor{Name: fmt.Sprintf("officer-%d", i), Role: "officer"} }
-func lead() desk.Actor           { return desk.Actor{Name: "lead", Role: "lead"} }
+func placeID(i int) string      { return fmt.Sprintf("place-%02d", i) }
+func beat(i int) string         { return fmt.Sprintf("b%d", i%3) }
+func camera(i, side int) string { return fmt.Sprintf("cam-%02d-%d", i, side) }
+func pillar(i int) string       { return fmt.Sprintf("P-%02d", i) }
+func team(i int) string         { return fmt.Sprintf("team-%d", i) }
+func operator(i int) desk.Actor { return desk.Actor{Name: fmt.Sprintf("op-%d", i), Role: "operator"} }
+func officerOf(i int) desk.Actor {
+	return desk.Actor{Name: fmt.Sprintf("officer-%d", i), Role: "officer"}
+}
+func lead() desk.Actor { return desk.Actor{Name: "lead", Role: "lead"} }

@@ -59,8 +59,8 @@ type told struct {
 
 type ordered struct {
 	date, kind, to, by string
-	state        string
-	overdue      bool
+	state              string
+	overdue            bool
 }
 
 func newTruth(zone *time.Location) *truth {
