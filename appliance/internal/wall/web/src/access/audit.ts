@@ -25,6 +25,8 @@ const patterns: [RegExp, string][] = [
   [/^changed his own password$/, 'ownPassword'],
   [/^changed (\S+): (.*)$/, 'changedUser'],
   [/^ended all sessions of (\S+)$/, 'endedSessions'],
+  [/^asked by (\S+), refused by (\S+): (\w+) (\S+): .*$/s, 'refusedBy'],
+  [/^for one word, at the desk of (\S+)$/, 'oneWord'],
   [/^asked by (\S+), approved by (\S+): (\w+) (\S+): .*$/s, 'approved'],
   [/^(unmask|release_hold|erase) (\S+): (.*) \(\w+\)$/s, 'requested'],
   [/^the box ended first/, 'boxEnded'],

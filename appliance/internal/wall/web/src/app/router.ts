@@ -25,6 +25,8 @@ export const router = createRouter({
           path: 'duty', name: 'duty', component: () => import('@/pages/DutyPage.vue'), redirect: { name: 'forces' }, meta: { under: 'duty' },
           children: [ // the tabs of DutyPage.vue, each by its name
             { path: 'forces', name: 'forces', component: () => import('@/pages/ForcesPage.vue') },
+            { path: 'handover', name: 'handover', component: () => import('@/pages/HandoverPage.vue') },
+            { path: 'handover/:id', name: 'handover-former', component: () => import('@/pages/HandoverPage.vue'), meta: { tab: 'handover' } },
           ],
         },
         { path: 'holds', name: 'holds', component: () => import('@/pages/HoldsPage.vue') },
