@@ -22,6 +22,7 @@ type DutyWord struct {
 	Person string       `json:"person,omitempty"`
 	Team   string       `json:"team,omitempty"`
 	On     bool         `json:"on"`
+	At     bridge.Stamp `json:"at"` // when it was said
 	Until  bridge.Stamp `json:"until"`
 	By     string       `json:"by"`
 	Reason string       `json:"reason"`
@@ -50,7 +51,8 @@ type Standing struct {
 	On     bool         `json:"on"`
 	Shift  string       `json:"shift,omitempty"` // the shift that says so
 	Team   string       `json:"team,omitempty"`  // of a person: with which team
-	Until  bridge.Stamp `json:"until"`           // how long what says so lasts; empty: nothing does
+	Since  bridge.Stamp `json:"since"`           // from when what says so counts
+	Until  bridge.Stamp `json:"until"`           // and until when; empty: nothing says so
 	By     string       `json:"by,omitempty"`    // whose word it is, instead of a shift's
 	Reason string       `json:"reason,omitempty"`
 }
@@ -62,7 +64,7 @@ func (r *Rules) TeamDuty(s *State, id string, at time.Time) Standing {
 		return Standing{}
 	}
 	if w := s.dutyWord("", id, at); w != nil {
-		return Standing{On: w.On, Until: w.Until, By: w.By, Reason: w.Reason}
+		return Standing{On: w.On, Since: w.At, Until: w.Until, By: w.By, Reason: w.Reason}
 	}
 	return r.byShift(at, func(one *Shift) bool { return slices.Contains(one.Teams, id) })
 }
@@ -74,7 +76,7 @@ func (r *Rules) PersonDuty(s *State, id string, at time.Time) Standing {
 		return Standing{}
 	}
 	if w := s.dutyWord(id, "", at); w != nil {
-		return Standing{On: w.On, Until: w.Until, By: w.By, Reason: w.Reason}
+		return Standing{On: w.On, Since: w.At, Until: w.Until, By: w.By, Reason: w.Reason}
 	}
 	if own := r.byShift(at, func(one *Shift) bool { return slices.Contains(one.Persons, id) }); own.On {
 		return own
@@ -101,34 +103,34 @@ func (r *Rules) byShift(at time.Time, fits func(*Shift) bool) Standing {
 		if !fits(one) {
 			continue
 		}
-		if until, on := one.On(at, r.setup.Zone); on && until.After(best.Until.Time) {
-			best = Standing{On: true, Shift: one.ID, Until: bridge.At(until)}
+		if from, until, on := one.On(at, r.setup.Zone); on && until.After(best.Until.Time) {
+			best = Standing{On: true, Shift: one.ID, Since: bridge.At(from), Until: bridge.At(until)}
 		}
 	}
 	return best
 }
 
-// On reports whether the shift is on at the time, and until when: one that
-// began on this day of the zone, or on the day before.
-func (one *Shift) On(at time.Time, zone *time.Location) (until time.Time, on bool) {
+// On reports whether the shift is on at the time, from when and until when: one
+// that began on this day of the zone, or on the day before.
+func (one *Shift) On(at time.Time, zone *time.Location) (from, to time.Time, on bool) {
 	year, month, today := at.In(zone).Date()
 	for _, day := range []int{today, today - 1} {
 		clock := func(days int, t time.Duration) time.Time {
 			return time.Date(year, month, day+days, 0, int(t/time.Minute), 0, 0, zone)
 		}
-		from := clock(0, one.From)
+		from = clock(0, one.From)
 		if len(one.Days) > 0 && !slices.Contains(one.Days, from.Weekday()) {
 			continue
 		}
-		to := clock(0, one.To)
+		to = clock(0, one.To)
 		if one.To <= one.From {
 			to = clock(1, one.To)
 		}
 		if !at.Before(from) && at.Before(to) {
-			return to, true
+			return from, to, true
 		}
 	}
-	return time.Time{}, false
+	return time.Time{}, time.Time{}, false
 }
 
 // Zone is the station's time zone.
@@ -176,7 +178,7 @@ func (t *step) duty(in DutyIn, hit *bridge.Record) error {
 	if err := texts("reason", in.Reason, "by", in.By.Name, "idempotency_key", in.Idempotency); err != nil {
 		return err
 	}
-	word.On, word.Until, word.By, word.Reason = in.On, bridge.At(until), in.By.Name, in.Reason
+	word.On, word.At, word.Until, word.By, word.Reason = in.On, t.now, bridge.At(until), in.By.Name, in.Reason
 	d := bridge.Draft{Type: TypeDutyChanged, Subject: "persons/" + word.Person, Lane: bridge.Notice}
 	if word.Team != "" {
 		d.Subject = "teams/" + word.Team

@@ -31,18 +31,19 @@ func TestShiftsByTheClock(t *testing.T) {
 		require.Equal(t, tc.team, team.On, "t1 %s", tc.at)
 		if team.On {
 			require.Equal(t, "night", team.Shift)
+			require.Equal(t, "2026-03-06T12:00:00.000Z", team.Since.String(), "20:00 at the station")
 			require.Equal(t, "2026-03-07T00:00:00.000Z", team.Until.String(), "08:00 of the next day at the station")
 		}
 	}
 	whole := desk.Shift{From: 8 * time.Hour, To: 8 * time.Hour}
-	until, on := whole.On(time.Date(2026, 3, 6, 7, 0, 0, 0, time.UTC), time.UTC)
+	_, until, on := whole.On(time.Date(2026, 3, 6, 7, 0, 0, 0, time.UTC), time.UTC)
 	require.True(t, on, "a shift that ends when it began lasts a day")
 	require.Equal(t, 6, until.Day())
 	// Summer time begins at 02:00 on 2026-03-29: the night is an hour short.
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
 	night := desk.Shift{From: 22 * time.Hour, To: 6 * time.Hour}
-	until, on = night.On(time.Date(2026, 3, 29, 3, 30, 0, 0, berlin), berlin)
+	_, until, on = night.On(time.Date(2026, 3, 29, 3, 30, 0, 0, berlin), berlin)
 	require.True(t, on)
 	require.Equal(t, time.Date(2026, 3, 29, 6, 0, 0, 0, berlin), until)
 }
@@ -52,7 +53,7 @@ func TestAWordOnDuty(t *testing.T) {
 	require.False(t, r.rules.PersonDuty(r.state, "zhang", r.now).On)
 	r.do(desk.DutyIn{Team: "t1", On: true, Until: r.now.Add(2 * time.Hour), Reason: "增援", By: lead("chen")})
 	zhang := r.rules.PersonDuty(r.state, "zhang", r.now)
-	require.Equal(t, desk.Standing{On: true, Team: "t1", Until: bridge.At(r.now.Add(2 * time.Hour)), By: "chen", Reason: "增援"}, zhang)
+	require.Equal(t, desk.Standing{On: true, Team: "t1", Since: bridge.At(r.now), Until: bridge.At(r.now.Add(2 * time.Hour)), By: "chen", Reason: "增援"}, zhang)
 
 	records, _ := r.do(desk.DutyIn{Person: "zhangwei", Reason: "生病", By: lead("chen"), Idempotency: "k1"})
 	require.Equal(t, "watchpost.duty.changed", records[0].Event.Type)

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -83,15 +84,19 @@ func (r *Rules) Units(s *State, at time.Time) []Unit {
 	return units
 }
 
+// outside reports whether an order keeps its receiver busy: a word that is only
+// to be read or signed for does not.
+func (k TaskKind) outside() bool { return k != Push && k != Supervision && k != Instruction }
+
 // busy are the orders that are owed, by whom they are for, oldest first.
 func (r *Rules) busy(s *State) map[string][]string {
 	var tasks []*Task
 	for id := range s.ix.tasks.open {
-		if task := s.k.Tasks[id]; task.State.running() {
+		if task := s.k.Tasks[id]; task.State.running() && task.Kind.outside() {
 			tasks = append(tasks, task)
 		}
 	}
-	slices.SortFunc(tasks, func(a, b *Task) int { return int(a.Number) - int(b.Number) })
+	slices.SortFunc(tasks, func(a, b *Task) int { return cmp.Compare(a.Number, b.Number) })
 	owed := map[string][]string{}
 	for _, task := range tasks {
 		to := r.Party(task.To)

@@ -58,7 +58,7 @@ func (s *Station) newPositions() *positions {
 	now := time.Now()
 	for _, one := range s.cfg.Persons {
 		p.rates[one.ID] = limits.NewLimiter(fixesASecond, fixesAtOnce)
-		track, err := s.store.Positions(one.ID).Read(now.Add(-recallMax), now)
+		track, err := s.store.Positions(one.ID).Read(now.Add(-recallMax), now.Add(time.Minute)) // a phone may be ahead
 		if err != nil {
 			s.log.Warn("newest position not recalled", "person", one.ID, "err", err)
 		}
@@ -105,7 +105,8 @@ func (p *positions) judge(ctx context.Context, fix ingest.Fix) (why string, err 
 	on := false
 	rules := p.desk.Rules()
 	if _, err := p.desk.View(ctx, func(s *desk.State) {
-		on = rules.PersonDuty(s, fix.Person, now).On && rules.PersonDuty(s, fix.Person, fix.At).On
+		standing := rules.PersonDuty(s, fix.Person, now)
+		on = standing.On && !fix.At.Before(standing.Since.Time) && rules.PersonDuty(s, fix.Person, fix.At).On
 	}); err != nil {
 		return fixFailed, fmt.Errorf("ask whether %s is on duty: %w", fix.Person, err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
-	"github.com/watchpost-edge/watchpost/appliance/internal/access"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -149,7 +148,7 @@ func toShift(one *desk.Shift, now time.Time, zone *time.Location) shiftAnswer {
 	for _, day := range one.Days {
 		out.Days = append(out.Days, strings.ToLower(day.String()[:3]))
 	}
-	until, on := one.On(now, zone)
+	_, until, on := one.On(now, zone)
 	if out.On = on; on {
 		out.Until = stamp(until)
 	}
@@ -228,6 +227,3 @@ func (s *Server) duty(c *fiber.Ctx, who caller) error {
 	body.AsOf = s.asOf(place)
 	return s.answer(c, http.StatusOK, place, body)
 }
-
-// isOfficer holds a phone to what is its own.
-func isOfficer(who caller) bool { return who.role == access.Officer }

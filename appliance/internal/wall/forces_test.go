@@ -129,7 +129,7 @@ func TestPositionsThatAreNotTaken(t *testing.T) {
 		require.Equal(t, field, problem["field"])
 	}
 	status, problem := b.as(t, "operator").do("POST", "/api/v1/positions", object{"lat": 1, "lon": 1})
-	require.Equal(t, 403, status)
+	require.Equal(t, 404, status)
 	require.Equal(t, "person_unknown", problem["code"])
 	where.why = "off_duty"
 	_, body := phone.do("POST", "/api/v1/positions", object{"lat": 1, "lon": 1})
@@ -147,7 +147,7 @@ func TestWhoLooksAtATrack(t *testing.T) {
 	phone, chief := b.as(t, "officer"), b.as(t, "lead")
 	require.Equal(t, 200, first(phone.do("POST", "/api/v1/positions", object{"lat": 28.691, "lon": 115.99})))
 	require.Len(t, phone.get("/api/v1/persons/officer/track", "PersonTrack")["points"], 1)
-	require.Equal(t, 403, first(phone.do("GET", "/api/v1/persons/li/track", nil)))
+	require.Equal(t, 404, first(phone.do("GET", "/api/v1/persons/li/track", nil)))
 	status, problem := chief.do("GET", "/api/v1/persons/officer/track", nil)
 	require.Equal(t, 422, status)
 	require.Equal(t, "reason", problem["field"])

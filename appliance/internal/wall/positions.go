@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -43,7 +44,7 @@ type personTrackAnswer struct {
 func (s *Server) me(who caller) (desk.Party, error) {
 	party := s.o.Desk.Rules().PersonOf(who.actor())
 	if party.Kind != "person" {
-		return party, fault(http.StatusForbidden, "person_unknown", "ask the administrator to add you to persons in the configuration",
+		return party, fault(http.StatusNotFound, "person_unknown", "ask the administrator to add you to persons in the configuration",
 			"user %q is no person of this station", clip(who.name, 64))
 	}
 	return party, nil
@@ -120,9 +121,7 @@ func (s *Server) personTrack(c *fiber.Ctx, who caller) error {
 	party := s.o.Desk.Rules().Party(id)
 	own := party.Kind == "person" && s.o.Desk.Rules().PersonOf(who.actor()) == party
 	switch {
-	case isOfficer(who) && !own:
-		return fault(http.StatusForbidden, "forbidden", "ask a lead", "officers see their own track only")
-	case party.Kind != "person" || party.ID != id:
+	case party.Kind != "person" || party.ID != id, who.role == access.Officer && !own:
 		return missing("person_unknown", "person", id)
 	}
 	from, to, err := interval(c, time.Now().Add(-time.Hour), time.Now(), trackMax)
