@@ -260,16 +260,20 @@ func (d *day) input(key string, revision int, through uint64) desk.ReviewIn {
 	return desk.ReviewIn{Day: desk.ReviewDay{Date: date, Epoch: epoch, Revision: revision, Counts: d.Counts}, People: d.People, Through: through}
 }
 
-// Release makes the journal ready to lose what lies up to a place: the counts
-// of the days in it are written again after it. It reports false as long as the
-// review itself still needs some of it: what it has not read, and the last two
-// days, which are not counted yet.
+// Release makes the journal ready to lose what lies up to a place: it is read,
+// and the counts of the days in it are written again after it. It reports false
+// when some of it is of the last two days: those are not over.
 func (b *Book) Release(ctx context.Context, through uint64) (bool, error) {
+	for more := true; more; {
+		var err error
+		if more, err = b.fold(); err != nil {
+			return false, err
+		}
+	}
 	b.mu.Lock()
 	date := b.kept.dateAt(through + 1)
-	needed := b.kept.Place <= through || date >= daysBefore(dateOf(b.o.Now(), b.o.Zone), 1)
 	b.mu.Unlock()
-	if needed {
+	if date >= daysBefore(dateOf(b.o.Now(), b.o.Zone), 1) {
 		return false, nil
 	}
 	if err := b.Tell(ctx); err != nil {

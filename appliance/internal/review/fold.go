@@ -33,11 +33,11 @@ type kept struct {
 	Version   int                  `json:"version"`
 	Zone      string               `json:"zone"`
 	Epoch     string               `json:"epoch"`
-	Place     uint64               `json:"place"` // folded up to here
-	Now       bridge.Stamp         `json:"now"`   // newest recorded time
-	Low       string               `json:"low"`   // days up to this one are counted for good
+	Place     uint64               `json:"place"`  // folded up to here
+	Now       bridge.Stamp         `json:"now"`    // newest recorded time
+	Low       string               `json:"low"`    // days up to this one are counted for good
 	Firsts    []first              `json:"firsts"` // of the days after Low
-	Open      map[string]*openDay  `json:"open"` // days that are counted from what follows
+	Open      map[string]*openDay  `json:"open"`   // days that are counted from what follows
 	Incidents map[string]*incident `json:"incidents"`
 	Orders    map[string]*order    `json:"orders"`
 	Days      map[string]*day      `json:"days"` // by date, or date/epoch

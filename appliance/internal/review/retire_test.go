@@ -109,13 +109,16 @@ func TestReleaseKeepsTheLastDays(t *testing.T) {
 	s := newSim(t, 4, monday(t))
 	s.plan(1, 200, 10)
 	s.run()
-	ready, err := s.book.Release(t.Context(), s.journal.Last())
-	require.NoError(t, err)
-	require.False(t, ready, "it has not read all of it")
-	s.catchUp()
-	ready, err = s.book.Release(t.Context(), s.journal.Last()/2)
+	s.journal.sync(t)
+	ready, err := s.book.Release(t.Context(), s.journal.Last()/2)
 	require.NoError(t, err)
 	require.False(t, ready, "it is of yesterday")
+	s.clock.set(monday(t).AddDate(0, 0, 4))
+	ready, err = s.book.Release(t.Context(), s.journal.Last()/2)
+	require.NoError(t, err)
+	require.True(t, ready)
+	s.catchUp()
+	require.Equal(t, desk.TypeReviewPeople, s.lastType(), "what is about to go is counted")
 }
 
 // TestAnotherJournal: when the journal is set aside and another one begins,
@@ -151,4 +154,11 @@ func TestAnotherJournal(t *testing.T) {
 func (s *sim) report110() {
 	s.do(desk.ReportIn{Source: "call_110", Kind: "theft", Place: placeID(19), By: lead()})
 	s.catchUp()
+}
+
+func (s *sim) lastType() string {
+	s.journal.sync(s.t)
+	records, err := s.journal.Read(s.journal.Last()-1, 1)
+	require.NoError(s.t, err)
+	return records[0].Event.Type
 }

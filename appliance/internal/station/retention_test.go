@@ -15,6 +15,8 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
+	"github.com/watchpost-edge/watchpost/appliance/internal/review"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/evidence"
 	"github.com/watchpost-edge/watchpost/bridge/journal"
@@ -42,6 +44,7 @@ func aging(t *testing.T) (*Station, *calendar) {
 	s.desk, err = desk.New(desk.Setup{Station: "test", Box: "a"}, s.journal, clock, s.log, rand.Reader)
 	require.NoError(t, err)
 	require.NoError(t, s.desk.Open(t.Context()))
+	s.review = review.New(review.Options{Journal: s.journal, Desk: s.desk, Dir: t.TempDir(), Zone: time.UTC, Write: media.WriteFile, Log: s.log, Now: clock.Wall})
 	return s, clock
 }
 
@@ -99,7 +102,7 @@ func TestRetentionAndSuspension(t *testing.T) {
 
 	clock.at = clock.at.Add(700 * 24 * time.Hour)
 	require.NoError(t, s.retainNow(t.Context(), clock.at))
-	require.Equal(t, []string{desk.TypeUplinkSuspended, desk.TypeJournalRetired}, lastTypes(t, s, 2))
+	require.Equal(t, []string{desk.TypeUplinkSuspended, desk.TypeReviewDay, desk.TypeReviewPeople, desk.TypeJournalRetired}, lastTypes(t, s, 4))
 	word, err := s.journal.Read(s.journal.Last()-1, 1)
 	require.NoError(t, err)
 	var data desk.JournalRetired
