@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A whole station on this machine: makes the footage, starts firmware-sim
-# (two cameras, two pillars, a drone, headquarters) and watchpost on it, prints the wall's
+# (two cameras, two pillars, a drone, two phones, headquarters) and watchpost on it, prints the wall's
 # address and a login made for this run. Ctrl-C stops everything. Called by
 # `make demo`, which has built the programs.
 set -euo pipefail
@@ -68,7 +68,7 @@ port() {
   fail "$1 port $2 ($3) is taken by ${holder:-a program that 'ss -lnp' names as root}. Stop it, or change the port in $4"
 }
 port tcp 8080 "the wall" configs/demo.yaml
-port tcp 1883 "the pillars' broker" "configs/demo.yaml and configs/demo-sim.yaml"
+port tcp 1883 "the broker of pillars and phones" "configs/demo.yaml and configs/demo-sim.yaml"
 port tcp 8189 "live pictures" "configs/demo.yaml (webrtc: {udp: 0, tcp: 0})"
 port udp 8189 "live pictures" "configs/demo.yaml (webrtc: {udp: 0, tcp: 0})"
 port udp 14550 "the drone" "configs/demo.yaml and configs/demo-sim.yaml"
@@ -98,7 +98,7 @@ ready() {
 # stops them in order.
 set -m
 rm -f "$demo/sim/addresses.json" "$demo/data/addresses.json"
-say "starting firmware-sim: 2 cameras, 2 pillars, a drone, headquarters"
+say "starting firmware-sim: 2 cameras, 2 pillars, a drone, 2 phones, headquarters"
 bin/firmware-sim -config configs/demo-sim.yaml >"$demo/sim.log" 2>&1 &
 sim=$!
 ready "$demo/sim/addresses.json" "$sim" firmware-sim "$demo/sim.log"

@@ -14,6 +14,7 @@ import (
 
 	"github.com/watchpost-edge/watchpost/firmware-sim/drone"
 	"github.com/watchpost-edge/watchpost/firmware-sim/hq"
+	"github.com/watchpost-edge/watchpost/firmware-sim/phone"
 	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
 )
 
@@ -26,6 +27,7 @@ type config struct {
 	Cameras []cameraConfig `yaml:"cameras"`
 	Pillars []pillarConfig `yaml:"pillars"`
 	Drones  []droneConfig  `yaml:"drones"`
+	Phones  []phoneConfig  `yaml:"phones"`
 	HQ      []hqConfig     `yaml:"hq"`
 }
 
@@ -76,6 +78,18 @@ type droneConfig struct {
 	SpeedMPS  float64        `yaml:"speed_mps"`
 	RateHz    float64        `yaml:"rate_hz"`
 	start     `yaml:",inline"`
+}
+
+type phoneConfig struct {
+	ID       string         `yaml:"id"` // of the person
+	Device   string         `yaml:"device"`
+	Password string         `yaml:"password"`
+	Broker   string         `yaml:"broker"`
+	Center   phone.Position `yaml:"center"`
+	RadiusM  float64        `yaml:"radius_m"`
+	SpeedMPS float64        `yaml:"speed_mps"`
+	EveryS   float64        `yaml:"every_s"`
+	start    `yaml:",inline"`
 }
 
 type hqConfig struct {
@@ -156,6 +170,13 @@ func (c *config) fill(base string) {
 		fill(&d.SpeedMPS, 8)
 		fill(&d.RateHz, 10)
 	}
+	for i := range c.Phones {
+		p := &c.Phones[i]
+		fill(&p.Device, "phone")
+		fill(&p.RadiusM, 80)
+		fill(&p.SpeedMPS, 1.4)
+		fill(&p.EveryS, 5)
+	}
 	for i := range c.HQ {
 		h := &c.HQ[i]
 		fill(&h.Name, "hq")
@@ -226,6 +247,9 @@ func (c *config) problems() []error {
 	for i, d := range c.Drones {
 		d.check(k, fmt.Sprintf("drones[%d]", i))
 	}
+	for i, p := range c.Phones {
+		p.check(k, fmt.Sprintf("phones[%d]", i))
+	}
 	for i, h := range c.HQ {
 		h.check(k, fmt.Sprintf("hq[%d]", i))
 	}
@@ -248,6 +272,30 @@ func (c cameraConfig) check(k *checker, key string) {
 	}
 }
 
+func (p phoneConfig) check(k *checker, key string) {
+	k.id(key+".id", "phone", p.ID)
+	k.id(key+".device", key, p.Device)
+	if p.Broker != "" {
+		k.err(key+".broker", phone.CheckBroker(p.Broker))
+	}
+	k.center(key, p.Center.Lat, p.Center.Lon)
+	k.within(key, "radius_m", p.RadiusM, 1, 10000)
+	k.within(key, "speed_mps", p.SpeedMPS, 0.1, 50)
+	k.within(key, "every_s", p.EveryS, 0.05, 3600)
+}
+
+func (k *checker) center(key string, lat, lon float64) {
+	if lat == 0 && lon == 0 || lat < -85 || lat > 85 || lon < -180 || lon > 180 {
+		k.add(key+".center", "want {lat: -85..85, lon: -180..180}")
+	}
+}
+
+func (k *checker) within(key, name string, value, low, high float64) {
+	if value < low || value > high {
+		k.add(key+"."+name, "%g: want %g to %g", value, low, high)
+	}
+}
+
 func (d droneConfig) check(k *checker, key string) {
 	k.id(key+".id", "drone", d.ID)
 	if d.Target != "" {
@@ -256,18 +304,11 @@ func (d droneConfig) check(k *checker, key string) {
 	if d.SystemID < 1 || d.SystemID > 255 {
 		k.add(key+".system_id", "%d: want 1 to 255", d.SystemID)
 	}
-	if d.Center == (drone.Position{}) || d.Center.Lat < -85 || d.Center.Lat > 85 || d.Center.Lon < -180 || d.Center.Lon > 180 {
-		k.add(key+".center", "want {lat: -85..85, lon: -180..180}")
-	}
-	for _, v := range []struct {
-		name      string
-		value     float64
-		low, high float64
-	}{{"radius_m", d.RadiusM, 1, 10000}, {"altitude_m", d.AltitudeM, 0, 1000}, {"speed_mps", d.SpeedMPS, 0.1, 50}, {"rate_hz", d.RateHz, 0.1, 50}} {
-		if v.value < v.low || v.value > v.high {
-			k.add(key+"."+v.name, "%g: want %g to %g", v.value, v.low, v.high)
-		}
-	}
+	k.center(key, d.Center.Lat, d.Center.Lon)
+	k.within(key, "radius_m", d.RadiusM, 1, 10000)
+	k.within(key, "altitude_m", d.AltitudeM, 0, 1000)
+	k.within(key, "speed_mps", d.SpeedMPS, 0.1, 50)
+	k.within(key, "rate_hz", d.RateHz, 0.1, 50)
 }
 
 func (h hqConfig) check(k *checker, key string) {

@@ -18,6 +18,7 @@ import (
 	"github.com/watchpost-edge/watchpost/firmware-sim/drone"
 	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
 	"github.com/watchpost-edge/watchpost/firmware-sim/hq"
+	"github.com/watchpost-edge/watchpost/firmware-sim/phone"
 	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
 )
 
@@ -36,6 +37,7 @@ type station struct {
 	faults  map[string]*fault.Injector // by camera
 	pillars map[string]*pillar.Pillar
 	drones  map[string]*drone.Drone
+	phones  map[string]*phone.Phone // by person
 	hq      map[string]*hq.HQ
 	devices []*device // in order of starting: headquarters first
 
@@ -49,6 +51,7 @@ type addresses struct {
 	Cameras map[string]string      `json:"cameras"`
 	Pillars map[string]string      `json:"pillars"` // their broker
 	Drones  map[string]string      `json:"drones"`  // their target
+	Phones  map[string]string      `json:"phones"`  // their broker
 	HQ      map[string]hqAddresses `json:"hq"`
 }
 
@@ -62,7 +65,7 @@ func newStation(conf *config, seed uint64, log *slog.Logger) (*station, error) {
 	s := &station{
 		conf: conf, seed: seed, log: log,
 		cameras: map[string]*camera.Camera{}, faults: map[string]*fault.Injector{}, pillars: map[string]*pillar.Pillar{},
-		drones: map[string]*drone.Drone{}, hq: map[string]*hq.HQ{},
+		drones: map[string]*drone.Drone{}, phones: map[string]*phone.Phone{}, hq: map[string]*hq.HQ{},
 	}
 	before := s.loadAddresses()
 	for _, c := range conf.HQ {
@@ -85,6 +88,14 @@ func newStation(conf *config, seed uint64, log *slog.Logger) (*station, error) {
 		}, log)
 		s.drones[c.ID] = d
 		s.add("drone", c.ID, c.on(), d)
+	}
+	for _, c := range conf.Phones {
+		p := phone.New(phone.Config{
+			Person: c.ID, Device: c.Device, Password: c.Password, Broker: c.Broker, Center: c.Center, RadiusM: c.RadiusM, SpeedMPS: c.SpeedMPS,
+			Every: time.Duration(c.EveryS * float64(time.Second)),
+		}, log)
+		s.phones[c.ID] = p
+		s.add("phone", c.ID, c.on(), p)
 	}
 	for _, c := range conf.Pillars {
 		dir := filepath.Join(conf.Data.Dir, "pillars", c.ID)
@@ -248,7 +259,7 @@ func (s *station) loadAddresses() (a addresses) {
 func (s *station) writeAddresses() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := addresses{Control: s.control, Cameras: map[string]string{}, Pillars: map[string]string{}, Drones: map[string]string{}, HQ: map[string]hqAddresses{}}
+	a := addresses{Control: s.control, Cameras: map[string]string{}, Pillars: map[string]string{}, Drones: map[string]string{}, Phones: map[string]string{}, HQ: map[string]hqAddresses{}}
 	for id, c := range s.cameras {
 		a.Cameras[id] = c.URL()
 	}
@@ -257,6 +268,9 @@ func (s *station) writeAddresses() error {
 	}
 	for id, d := range s.drones {
 		a.Drones[id] = d.Target()
+	}
+	for id, p := range s.phones {
+		a.Phones[id] = p.Broker()
 	}
 	for name, h := range s.hq {
 		state := h.State()
