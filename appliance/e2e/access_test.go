@@ -52,11 +52,7 @@ func newLockedRig(t *testing.T) *rig {
 	r := &rig{t: t, day: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(1, 1))}
 	r.client.Timeout = 15 * time.Second
 	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	r.write("secrets/camera", "camera-password")
-	r.write("secrets/hq", "hq-password")
-	for _, p := range []string{"P-001", "P-002", "P-003"} {
-		r.write("secrets/"+p, p+"-password")
-	}
+	r.writeSecrets()
 	r.startSim()
 	plain := `http: {listen: "127.0.0.1:0"}`
 	config := r.boxConfig(0, 0, 0, 0, 0)

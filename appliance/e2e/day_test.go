@@ -24,6 +24,7 @@ func TestDay(t *testing.T) {
 		{"WrongDevicesHarmNobody", wrongDevices},
 		{"TheRoomWorksOnIt", roomWork},
 		{"ADroneIsOnTheMapAndFallsSilent", droneSilence},
+		{"TheNearestFreeTeamIsKnown", phones},
 		{"TheClipIsWholeInTime", wholeClip},
 		{"ACameraGoesAndComesBack", cameraReturns},
 		{"OrdersComeFromAbove", ordersFromAbove},

@@ -119,11 +119,7 @@ func newMaskedRig(t *testing.T) *rig {
 	_, file, _, _ := runtime.Caller(0)
 	r := &rig{t: t, day: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(2, 2))}
 	r.client.Timeout = 15 * time.Second
-	r.write("secrets/camera", "camera-password")
-	r.write("secrets/hq", "hq-password")
-	for _, p := range []string{"P-001", "P-002", "P-003"} {
-		r.write("secrets/"+p, p+"-password")
-	}
+	r.writeSecrets()
 	r.startSim()
 	gate := "    position: {lat: 28.6906,"
 	config := r.boxConfig(0, 0, 0, 0, 0) + untouched

@@ -83,11 +83,7 @@ func newRig(t *testing.T) *rig {
 	for _, name := range []string{"watchpost", "firmware-sim"} {
 		require.FileExists(t, r.bin(name), "run: make build")
 	}
-	r.write("secrets/camera", "camera-password")
-	r.write("secrets/hq", "hq-password")
-	for _, p := range []string{"P-001", "P-002", "P-003"} {
-		r.write("secrets/"+p, p+"-password")
-	}
+	r.writeSecrets()
 	r.startSim()
 	r.write("box.yaml", r.boxConfig(0, 0, 0, 0, 0)+untouched)
 	add := exec.Command(r.bin("watchpost"), "user", "add", "-config", r.path("box.yaml"), "-role", "lead", user)
@@ -100,12 +96,24 @@ func newRig(t *testing.T) *rig {
 	for _, p := range []string{"P-001", "P-002"} {
 		r.control("POST", "/pillar/"+p+"/broker", fmt.Sprintf(`{"url":"mqtt://%s"}`, r.boxAt.MQTT), nil)
 	}
+	for _, p := range people() {
+		r.control("POST", "/phone/"+p+"/broker", fmt.Sprintf(`{"url":"mqtt://%s"}`, r.boxAt.MQTT), nil)
+	}
 	r.control("POST", "/drone/uav-1/target", fmt.Sprintf(`{"url":"udp:%s"}`, r.boxAt.Drones["uav-1"]), nil)
 	r.login()
 	return r
 }
 
 // bin is a built program: in bin, or where WATCHPOST_BIN says.
+// writeSecrets gives each device of the demo a password of its own.
+func (r *rig) writeSecrets() {
+	r.write("secrets/camera", "camera-password")
+	r.write("secrets/hq", "hq-password")
+	for _, id := range append([]string{"P-001", "P-002", "P-003"}, people()...) {
+		r.write("secrets/"+id, id+"-password")
+	}
+}
+
 func (r *rig) bin(name string) string {
 	return filepath.Join(cmp.Or(os.Getenv("WATCHPOST_BIN"), filepath.Join(r.root, "bin")), name)
 }
@@ -130,6 +138,9 @@ pillars:
   - {id: P-002, password: P-002-password}
 drones:
   - {id: uav-1, target: "udp:127.0.0.1:9", center: {lat: 28.6903, lon: 115.9915}}
+phones:
+  - {id: zhang, password: zhang-password, center: {lat: 28.6903, lon: 115.9913}, radius_m: 60, every_s: 2}
+  - {id: liu, password: liu-password, center: {lat: 28.6920, lon: 115.9940}, radius_m: 40, every_s: 2}
 hq:
   - {name: hq, station: jingdong, box: a, mqtt: {username: jingdong-a, password: hq-password}}
 `, yard, gate))
