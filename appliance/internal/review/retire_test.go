@@ -20,10 +20,10 @@ import (
 func TestDaysOutliveRetirement(t *testing.T) {
 	s := newSim(t, 3, monday(t))
 	var whole review.Report
-	for week := range 3 {
-		s.plan(7, 400, 12)
+	for week := range 2 {
+		s.plan(6, 200, 12)
 		s.run()
-		s.clock.set(monday(t).AddDate(0, 0, 7*(week+1)).Add(2 * time.Hour))
+		s.clock.set(monday(t).AddDate(0, 0, 6*(week+1)).Add(2 * time.Hour))
 		s.do(desk.StartedIn{Version: "test", Boot: "again", Config: "sha256:config"})
 		s.catchUp()
 		require.NoError(t, s.book.Tell(t.Context()))
@@ -31,12 +31,12 @@ func TestDaysOutliveRetirement(t *testing.T) {
 		s.do(desk.StartedIn{Version: "test", Boot: "and again", Config: "sha256:config"})
 		s.checkpoint()
 		if week == 0 {
-			whole = s.between(0, 6)
+			whole = s.between(0, 5)
 			require.True(t, whole.Exact)
 			require.NotZero(t, whole.Totals.Incidents)
 		}
-		low := s.retire(4 * 24 * time.Hour)
-		require.Greater(t, low, uint64(500))
+		low := s.retire(3 * 24 * time.Hour)
+		require.Greater(t, low, uint64(300))
 		s.sameDays(whole)
 		s.rebuilds()
 		s.sameDays(whole)
@@ -91,7 +91,7 @@ func (s *sim) between(from, to int) review.Report {
 
 // sameDays compares the first week's counts with what they were.
 func (s *sim) sameDays(whole review.Report) {
-	r := s.between(0, 6)
+	r := s.between(0, 5)
 	require.Equal(s.t, whole.Totals, r.Totals)
 	require.Equal(s.t, whole.Groups, r.Groups)
 	require.Equal(s.t, whole.Sources, r.Sources)
@@ -107,7 +107,7 @@ func (s *sim) sameDays(whole review.Report) {
 // TestReleaseKeepsTheLastDays: what is not counted yet does not go.
 func TestReleaseKeepsTheLastDays(t *testing.T) {
 	s := newSim(t, 4, monday(t))
-	s.plan(1, 200, 10)
+	s.plan(1, 50, 5)
 	s.run()
 	s.journal.sync(t)
 	ready, err := s.book.Release(t.Context(), s.journal.Last()/2)
@@ -125,7 +125,7 @@ func TestReleaseKeepsTheLastDays(t *testing.T) {
 // what was counted is written into that one, and read from it.
 func TestAnotherJournal(t *testing.T) {
 	s := newSim(t, 5, monday(t))
-	s.plan(3, 300, 10)
+	s.plan(3, 100, 8)
 	s.run()
 	s.later(monday(t).Add(76*time.Hour), func() { s.report110() })
 	s.run()
