@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -140,5 +141,39 @@ func TestWhomToSend(t *testing.T) {
 	inc = &desk.Incident{}
 	for _, c := range r.rules.Candidates(r.state, r.now, inc, func(p string) *desk.Whereabouts { return where[p] }) {
 		require.Nil(t, c.Metres, "nobody knows where the incident is")
+	}
+}
+
+// BenchmarkUnits is a station of 200 people in 40 teams and three shifts, with
+// 50 words in force: what the box asks ten times a second at most.
+func BenchmarkUnits(b *testing.B) {
+	s := setup()
+	for i := range 200 {
+		s.Persons = append(s.Persons, desk.Person{ID: fmt.Sprint("p", i)})
+	}
+	for i := range 40 {
+		team := desk.Team{ID: fmt.Sprint("t", i)}
+		for j := range 5 {
+			team.Members = append(team.Members, fmt.Sprint("p", i*5+j))
+		}
+		s.Teams = append(s.Teams, team)
+	}
+	for i := range 3 {
+		shift := desk.Shift{ID: fmt.Sprint("s", i), From: time.Duration(i*8) * time.Hour, To: time.Duration(i*8+8) % 24 * time.Hour}
+		for j := range 40 {
+			shift.Teams = append(shift.Teams, fmt.Sprint("t", j))
+		}
+		s.Shifts = append(s.Shifts, shift)
+	}
+	rules, err := desk.NewRules(s)
+	require.NoError(b, err)
+	r := newRoom(b)
+	r.rules = rules
+	for i := range 50 {
+		r.do(desk.DutyIn{Person: fmt.Sprint("p", i), Reason: "r", By: lead("chen")})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		rules.Units(r.state, r.now)
 	}
 }

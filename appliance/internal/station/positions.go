@@ -20,8 +20,9 @@ const (
 	fixesASecond = 1
 	fixesAtOnce  = 600
 	floodShown   = 10 * time.Minute
-	fixAgeMax    = 24 * time.Hour  // older ones are not kept
-	rosterEvery  = time.Second     // shifts begin and end by the clock
+	fixAgeMax    = 24 * time.Hour // older ones are not kept
+	rosterEvery  = time.Second    // shifts begin and end by the clock
+	rosterPause  = 100 * time.Millisecond
 	fixWithin    = 5 * time.Second // the desk's answer
 	recallMax    = time.Hour       // of a track, for the newest position after a start
 )
@@ -105,8 +106,9 @@ func (p *positions) judge(ctx context.Context, fix ingest.Fix) (why string, err 
 	on := false
 	rules := p.desk.Rules()
 	if _, err := p.desk.View(ctx, func(s *desk.State) {
-		standing := rules.PersonDuty(s, fix.Person, now)
-		on = standing.On && !fix.At.Before(standing.Since.Time) && rules.PersonDuty(s, fix.Person, fix.At).On
+		is, was := rules.PersonDuty(s, fix.Person, now), rules.PersonDuty(s, fix.Person, fix.At)
+		said := is.By == "" || !fix.At.Before(is.Since.Time) // a word says nothing of the time before it
+		on = is.On && was.On && said
 	}); err != nil {
 		return fixFailed, fmt.Errorf("ask whether %s is on duty: %w", fix.Person, err)
 	}
@@ -137,6 +139,11 @@ func (p *positions) run(ctx context.Context) error {
 			return nil // ctx has ended, or the desk has: its own stage says why
 		}
 		p.set(units)
+		select { // a storm of events is one change
+		case <-ctx.Done():
+			return nil
+		case <-time.After(rosterPause):
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -112,7 +112,9 @@ func (s *Server) unit(u *desk.Unit, now time.Time) Unit {
 func (s *Server) units(now time.Time) []Unit {
 	list := []Unit{}
 	for _, u := range desk.OnDuty(s.o.Forces.Roster()) {
-		list = append(list, s.unit(&u, now))
+		one := s.unit(&u, now)
+		one.Members = nil // who is on duty of them stands in Crew
+		list = append(list, one)
 	}
 	return list
 }
