@@ -40,10 +40,8 @@ type Signature struct {
 type Handover struct {
 	ID       string       `json:"id"`
 	Outgoing Signature    `json:"outgoing"`
-	Note     string       `json:"note"`
 	Limit    bridge.Stamp `json:"limit"`   // past it the lead is told
 	Overdue  bool         `json:"overdue"` // and was
-	Claims   []string     `json:"claims"`  // incidents that go to whoever takes it
 	Previous string       `json:"previous,omitempty"`
 	SHA256   string       `json:"sha256"` // of the page, hex
 	Page     HandoverPage `json:"page"`

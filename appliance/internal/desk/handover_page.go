@@ -16,6 +16,9 @@ type HandoverPage struct {
 	Box        string         `json:"box"`
 	From       bridge.Stamp   `json:"from"` // of the last handover; empty: there was none
 	At         bridge.Stamp   `json:"at"`
+	Outgoing   string         `json:"outgoing"` // who signs it over; empty: nobody yet
+	Note       string         `json:"note"`     // what he says
+	Claims     []string       `json:"claims"`   // incidents of his that go to whoever takes it
 	Counts     HandoverCounts `json:"counts"`
 	Configured struct {
 		Persons int `json:"persons"` // and teams
@@ -150,7 +153,7 @@ func (r *Rules) HandoverPage(s *State, now bridge.Stamp, uplinks []HandoverUplin
 	log := s.shiftLog()
 	p := HandoverPage{
 		Station: r.setup.Station, Box: r.setup.Box, From: log.Since, At: now, Uplinks: slices.Clone(uplinks),
-		Rounds: slices.Clone(log.Missed), Drills: slices.Clone(log.Drills), More: map[string]int{},
+		Claims: []string{}, Rounds: slices.Clone(log.Missed), Drills: slices.Clone(log.Drills), More: map[string]int{},
 	}
 	p.Counts.Opened, p.Counts.Closed, p.Counts.Missed, p.Counts.Drills = log.Opened, log.Closed, log.Rounds, log.DrillRuns
 	r.pageWork(&p, s)

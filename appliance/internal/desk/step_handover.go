@@ -19,9 +19,11 @@ func (t *step) offer(in HandoverIn, hit *bridge.Record) error {
 		return err
 	}
 	data := ShiftOffered{Schema: schema, Config: t.r.setup.Config, Handover: Handover{
-		Outgoing: Signature{in.By.Name, in.By.Role, t.now}, Note: in.Note, Limit: bridge.At(t.now.Add(t.r.takeWithin())),
-		Claims: []string{}, Page: t.r.HandoverPage(t.s, t.now, in.Uplinks),
+		Outgoing: Signature{in.By.Name, in.By.Role, t.now}, Limit: bridge.At(t.now.Add(t.r.takeWithin())),
+		Page: t.r.HandoverPage(t.s, t.now, in.Uplinks),
 	}}
+	page := &data.Page
+	page.Outgoing, page.Note = in.By.Name, in.Note
 	if open := t.s.k.Handover; open != nil {
 		if open.Outgoing.Name != in.By.Name && !slices.Contains(leads(), in.By.Role) {
 			return &ConflictError{What: "handover", ID: open.ID, By: open.Outgoing.Name, At: open.Outgoing.At, Remedy: "take it, or ask a lead to replace it"}
@@ -33,13 +35,13 @@ func (t *step) offer(in HandoverIn, hit *bridge.Record) error {
 	}
 	if in.PassClaims {
 		for _, inc := range t.s.OpenIncidents() {
-			if inc.ClaimedBy == in.By.Name && len(data.Claims) < handoverClaimMax {
-				data.Claims = append(data.Claims, inc.ID)
+			if inc.ClaimedBy == in.By.Name && len(page.Claims) < handoverClaimMax {
+				page.Claims = append(page.Claims, inc.ID)
 			}
 		}
 	}
 	var err error
-	if data.SHA256, err = data.Page.Digest(); err != nil {
+	if data.SHA256, err = page.Digest(); err != nil {
 		return err
 	}
 	data.ID = t.id()
@@ -74,7 +76,7 @@ func (t *step) takeOver(in TakeOverIn, hit *bridge.Record) error {
 		Schema: schema, Passed: []string{}, Incidents: []string{}, Tasks: []string{}, Page: open.Page,
 		HandoverDone: HandoverDone{
 			ID: open.ID, Outgoing: open.Outgoing, Incoming: Signature{in.By.Name, in.By.Role, t.now},
-			Note: open.Note, Counts: open.Page.Counts, SHA256: open.SHA256, Previous: open.Previous,
+			Note: open.Page.Note, Counts: open.Page.Counts, SHA256: open.SHA256, Previous: open.Previous,
 		},
 	}
 	for _, inc := range open.Page.Incidents {
@@ -84,7 +86,7 @@ func (t *step) takeOver(in TakeOverIn, hit *bridge.Record) error {
 		data.Tasks = append(data.Tasks, task.ID)
 	}
 	var passed []*Incident
-	for _, id := range open.Claims {
+	for _, id := range open.Page.Claims {
 		if inc := t.s.k.Incidents[id]; inc != nil && inc.State != Closed && inc.ClaimedBy == open.Outgoing.Name {
 			data.Passed, passed = append(data.Passed, id), append(passed, inc)
 		}

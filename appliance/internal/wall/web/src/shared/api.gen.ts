@@ -3358,16 +3358,19 @@ export interface components {
             more: {
                 [key: string]: number;
             };
+            /** @description who signs it over; empty: nobody yet */
+            outgoing: string;
+            /** @description what he says */
+            note: string;
+            /** @description incidents of his that go to whoever takes it */
+            claims: string[];
         };
         Handover: {
             id: string;
             outgoing: components["schemas"]["Signature"];
-            note: string;
             /** @description past it the lead is told */
             limit: components["schemas"]["Stamp"];
             overdue: boolean;
-            /** @description incidents that go to whoever takes it */
-            claims: string[];
             /** @description of the page, hex */
             sha256: string;
             page: components["schemas"]["HandoverPage"];
