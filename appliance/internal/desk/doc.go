@@ -18,7 +18,7 @@
 // Where to start: setup.go (what it must know), inputs.go (what it is told),
 // step*.go (what it decides), events.go (what it writes), apply*.go (what it
 // remembers), desk.go (the lock, the tickets, the clock), view.go (what it
-// shows). What belongs together: near.go (place and time), correlate.go (the same
+// shows). What belongs together: near.go (place and time), duty.go and nearest.go (who works, and whom to send), correlate.go (the same
 // again), fold.go (a flood), step_merge.go (what the room makes one or two).
 // shown.go waits for a screen, score.go counts points.
 //
