@@ -75,11 +75,8 @@ func (s *Server) reviewOf(c *fiber.Ctx, who caller) (review.Report, uint64, erro
 		return review.Report{}, 0, err
 	}
 	s.nameReview(&report)
-	report.Sources = visible(s, who, report.Sources, func(one review.Source) string {
-		if one.Kind == "rule" || one.Kind == "camera" {
-			return one.ID
-		}
-		return ""
+	report.Sources = slices.DeleteFunc(report.Sources, func(one review.Source) bool {
+		return (one.Kind == "rule" || one.Kind == "camera") && !s.sees(who, one.ID)
 	})
 	return report, place, nil
 }
