@@ -19,12 +19,17 @@ export const router = createRouter({
         { path: 'cameras/:id', name: 'camera', component: () => import('@/pages/CameraPage.vue') },
         { path: 'playback', name: 'playback', component: () => import('@/pages/PlaybackPage.vue') },
         { path: 'map', name: 'map', component: () => import('@/pages/MapPage.vue') },
+        { path: 'review', name: 'review', component: () => import('@/pages/ReviewPage.vue') },
+        { path: 'review/people', name: 'reviewPeople', component: () => import('@/pages/ReviewPeoplePage.vue'), meta: { under: 'review' } },
         { path: 'devices', name: 'devices', component: () => import('@/pages/DevicesPage.vue') },
         { path: 'blind', name: 'blind', component: () => import('@/pages/BlindPage.vue'), meta: { under: 'devices' } },
         {
           path: 'duty', name: 'duty', component: () => import('@/pages/DutyPage.vue'), redirect: { name: 'forces' }, meta: { under: 'duty' },
           children: [ // the tabs of DutyPage.vue, each by its name
             { path: 'forces', name: 'forces', component: () => import('@/pages/ForcesPage.vue') },
+            { path: 'routing', name: 'routing', component: () => import('@/pages/RoutingPage.vue') },
+            { path: 'patrol', name: 'patrol', component: () => import('@/pages/PatrolPage.vue') },
+            { path: 'drills', name: 'drills', component: () => import('@/pages/DrillsPage.vue') },
             { path: 'handover', name: 'handover', component: () => import('@/pages/HandoverPage.vue') },
             { path: 'handover/:id', name: 'handover-former', component: () => import('@/pages/HandoverPage.vue'), meta: { tab: 'handover' } },
           ],

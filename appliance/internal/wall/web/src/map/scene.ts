@@ -1,5 +1,5 @@
 // The room as the map shows it: shapes and marked points, from the store.
-import type { Feature, LineString } from 'geojson'
+import type { Feature, LineString, Polygon } from 'geojson'
 import { computed, onUnmounted, reactive, watch } from 'vue'
 import { call } from '@/shared/api'
 import { useRoom } from '@/shared/room'
@@ -9,13 +9,14 @@ import { placePolygon, unbroken, viewCone, type LonLat, type TrackPoint } from '
 
 export interface Mark {
   key: string
-  kind: 'camera' | 'pillar' | 'drone' | 'incident' | 'place' | 'unit'
+  kind: 'camera' | 'pillar' | 'drone' | 'incident' | 'place' | 'unit' | 'cell'
   at: LonLat
   name: string
   state: string // device state, or an incident's priority
   detail: string
   turn: number // degrees clockwise from north
   incident?: string
+  pick?: boolean // can be chosen, though it is no incident
 }
 
 const trackPointsMost = 900
@@ -43,12 +44,7 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
       ({ type: 'Feature', properties: { id: `${id}/${n}` }, geometry: { type: 'LineString', coordinates } }))))
 
   const marks = computed<Mark[]>(() => {
-    const list: Mark[] = []
-    for (const place of places.value) {
-      const ring = place.geometry.coordinates[0] as LonLat[]
-      const corner: LonLat = [Math.min(...ring.map(([lon]) => lon)), Math.max(...ring.map(([, lat]) => lat))]
-      list.push({ key: `place/${place.properties?.id}`, kind: 'place', at: corner, name: String(place.properties?.name), state: '', detail: '', turn: 0 })
-    }
+    const list: Mark[] = placeMarks(places.value)
     for (const camera of room.cameras.values()) {
       if (!camera.position) continue
       const { lat, lon, bearing } = camera.position
@@ -131,8 +127,17 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
   ])
   const fallback = computed<LonLat[]>(() => (room.station ? [[room.station.position.lon, room.station.position.lat]] : []))
 
-  return { cones, places, trackLines, marks, incidentMarks, points: computed(() => (points.value.length ? points.value : fallback.value)) }
+  const heat = computed<Feature<Polygon>[]>(() => []) // a review's: see review/heat.ts
+  return { cones, places, trackLines, heat, marks, incidentMarks, points: computed(() => (points.value.length ? points.value : fallback.value)) }
 }
+
+// placeMarks name each place at its north-western corner.
+export const placeMarks = (places: Feature<Polygon>[]): Mark[] =>
+  places.map((place) => {
+    const ring = place.geometry.coordinates[0] as LonLat[]
+    const corner: LonLat = [Math.min(...ring.map(([lon]) => lon)), Math.max(...ring.map(([, lat]) => lat))]
+    return { key: `place/${place.properties?.id}`, kind: 'place', at: corner, name: String(place.properties?.name), state: '', detail: '', turn: 0 }
+  })
 
 // countEqual names each kind once; a count stands only with its own kind.
 export function countEqual(names: string[], times: (n: number) => string): string {
