@@ -141,7 +141,7 @@ func rules() []Rule {
 		rows = append(rows, Rule{Method: "POST", Path: v + "/tasks/:id/" + verb, Roles: append(roles, workers...)})
 	}
 	rows = append(rows,
-		Rule{Method: "GET", Path: v + "/routing", Roles: workers},
+		Rule{Method: "GET", Path: v + "/routing", Roles: viewers},
 		Rule{Method: "POST", Path: v + "/incidents/:id/route", Roles: workers},
 		Rule{Method: "POST", Path: v + "/partners/:id/replies", Roles: append([]Role{Partner}, workers...)}, // workers: over the telephone
 	)

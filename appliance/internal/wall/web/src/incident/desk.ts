@@ -18,7 +18,7 @@ export interface ActionBody {
 }
 
 // Dialog is what is asked: a verb's own questions, or something of the page.
-export type Dialog = Verb | 'report' | 'takeover' | 'help'
+export type Dialog = Verb | 'report' | 'route' | 'takeover' | 'help'
 
 export const useDesk = defineStore('desk', () => {
   const room = useRoom()
@@ -93,6 +93,14 @@ export const useDesk = defineStore('desk', () => {
     else void act(incident, verb)
   }
 
+  // whyNotRoute is '' when the incident can be given to partners.
+  const whyNotRoute = (incident: Incident): string => (!room.mayAct ? 'role' : room.cut ? 'cut' : incident.state === 'closed' ? 'state' : '')
+  function route(incident: Incident | undefined) {
+    if (!incident || whyNotRoute(incident)) return false
+    problem.value = undefined
+    dialog.value = 'route'
+  }
+
   // claim asks for a reason when somebody else holds the incident.
   function claim(incident: Incident) {
     if (incident.claimed_by && incident.claimed_by !== room.me?.name) {
@@ -103,5 +111,5 @@ export const useDesk = defineStore('desk', () => {
     void act(incident, 'claim')
   }
 
-  return { selected, current, busy, problem, refused, dialog, other, why, can, results, act, press, report, take, claim, answerVerb }
+  return { selected, current, busy, problem, refused, dialog, other, why, can, results, act, press, route, whyNotRoute, report, take, claim, answerVerb }
 })

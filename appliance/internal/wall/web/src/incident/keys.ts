@@ -2,7 +2,7 @@
 // while something is being written.
 export type KeyAction =
   | 'next' | 'previous' | 'acknowledge' | 'claim' | 'close' | 'note' | 'reopen' | 'report' | 'order' | 'arrive' | 'feedback' | 'sendBack' | 'handBack' | 'filter' | 'help'
-  | 'dispatch' | 'link' | 'merge' | 'split' | 'score' | 'followUp'
+  | 'dispatch' | 'link' | 'merge' | 'split' | 'score' | 'followUp' | 'route'
   | 'answer' | 'leave'
 
 export const keyMap: Readonly<Record<string, KeyAction>> = {
@@ -24,6 +24,7 @@ export const keyMap: Readonly<Record<string, KeyAction>> = {
   s: 'split',
   f: 'followUp',
   g: 'score',
+  p: 'route',
   b: 'feedback',
   z: 'sendBack',
   h: 'handBack',

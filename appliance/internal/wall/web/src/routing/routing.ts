@@ -1,0 +1,69 @@
+// Who takes what is no police work, and how it goes with each (分流).
+import { onMounted, onUnmounted, ref, shallowRef } from 'vue'
+import { call, problemOf } from '@/shared/api'
+import type { Partner, Problem, RouteClass, RouteKind, Routing, Task } from '@/shared/types'
+import { isDone, isLate } from '@/task/tasks'
+
+const askMs = 5000
+
+// useRouting asks for partners and kinds, and again every few seconds where the
+// lines are looked at.
+export function useRouting(again = false) {
+  const routing = shallowRef<Routing>()
+  const problem = shallowRef<Problem>()
+  const busy = ref(true)
+
+  async function load() {
+    try {
+      routing.value = await call<Routing>('GET', '/routing')
+      problem.value = undefined
+    } catch (error) {
+      problem.value = problemOf(error)
+    } finally {
+      busy.value = false
+    }
+  }
+
+  let timer: ReturnType<typeof setInterval> | undefined
+  onMounted(() => {
+    void load()
+    if (again) timer = setInterval(() => void load(), askMs)
+  })
+  onUnmounted(() => clearInterval(timer))
+  return { routing, problem, busy, load }
+}
+
+// propose is the kind that a report asks for: one that names the reported kind,
+// else the one whose name the words hold, the longest of these.
+export function propose(classes: readonly RouteClass[], reported: string, words: string): RouteKind | undefined {
+  const kinds = classes.flatMap((one) => one.kinds)
+  const named = kinds.find((kind) => kind.reports.includes(reported) || kind.id === reported || kind.name === reported)
+  if (named) return named
+  return kinds.filter((kind) => words.includes(kind.name)).sort((a, b) => b.name.length - a.name.length)[0]
+}
+
+export type Line = 'phone' | 'up' | 'down'
+export const lineOf = (partner: Partner): Line => (partner.kind === 'none' ? 'phone' : partner.connected ? 'up' : 'down')
+
+// byTrouble: whom somebody must call first, then whom we wait for, then the rest
+// as configured.
+export function byTrouble(a: Partner, b: Partner): number {
+  const rank = (p: Partner) => [p.overdue, p.set_aside, lineOf(p) === 'down' ? p.waiting : 0, p.reported, p.open].findIndex((n) => n > 0)
+  const place = (p: Partner) => (rank(p) < 0 ? 9 : rank(p))
+  return place(a) - place(b)
+}
+
+// wayOf is how far an order has come to its partner.
+export type Way = 'phone' | 'aside' | 'waiting' | 'delivered'
+export function wayOf(task: Task): Way {
+  const order = task.order
+  if (!order?.line) return 'phone'
+  if (order.set_aside) return 'aside'
+  return order.delivered_at ? 'delivered' : 'waiting'
+}
+
+// mayReply: the partner owes an answer, and somebody may write down what it
+// said on the telephone.
+export const mayReply = (task: Task) => !isDone(task) && task.state !== 'reported'
+
+export const orderLate = (task: Task, nowMs: number) => isLate(task, nowMs)
