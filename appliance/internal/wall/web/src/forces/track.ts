@@ -1,35 +1,5 @@
-// Who there is and who is on duty: asked again every few seconds, since shifts
-// begin and end by the clock, and at once after a word on duty.
-import { onMounted, onUnmounted, ref, shallowRef } from 'vue'
-import { call, problemOf } from '@/shared/api'
-import type { Fix, Forces, Problem } from '@/shared/types'
-
-const askMs = 5000
-
-export function useRoster() {
-  const forces = shallowRef<Forces>()
-  const problem = shallowRef<Problem>()
-  const busy = ref(true)
-
-  async function load() {
-    try {
-      forces.value = await call<Forces>('GET', '/forces')
-      problem.value = undefined
-    } catch (error) {
-      problem.value = problemOf(error)
-    } finally {
-      busy.value = false
-    }
-  }
-
-  let timer: ReturnType<typeof setInterval> | undefined
-  onMounted(() => {
-    void load()
-    timer = setInterval(() => void load(), askMs)
-  })
-  onUnmounted(() => clearInterval(timer))
-  return { forces, problem, busy, load }
-}
+// A person's track as lines.
+import type { Fix } from '@/shared/types'
 
 export interface Drawn {
   lines: string[] // of an SVG polyline, in a square of 1000

@@ -1,0 +1,30 @@
+// What the box answers to a path: asked at once, and again every so often while
+// somebody looks; why not stands in problem, beside the last answer.
+import { onMounted, onUnmounted, ref, shallowRef } from 'vue'
+import { call, problemOf } from './api'
+import type { Problem } from './types'
+
+export function useAsked<T>(path: string, everyMs?: number) {
+  const answer = shallowRef<T>()
+  const problem = shallowRef<Problem>()
+  const busy = ref(true)
+
+  async function load() {
+    try {
+      answer.value = await call<T>('GET', path)
+      problem.value = undefined
+    } catch (error) {
+      problem.value = problemOf(error)
+    } finally {
+      busy.value = false
+    }
+  }
+
+  let timer: ReturnType<typeof setInterval> | undefined
+  onMounted(() => {
+    void load()
+    if (everyMs) timer = setInterval(() => void load(), everyMs)
+  })
+  onUnmounted(() => clearInterval(timer))
+  return { answer, problem, busy, load }
+}
