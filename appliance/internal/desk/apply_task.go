@@ -111,7 +111,7 @@ func (s *State) taskIssued(e *bridge.Event, data *TaskIssued) {
 	s.k.TaskCount++
 	s.putTask(&Task{
 		ID: data.Task, Number: s.k.TaskCount, Kind: cmp.Or(data.Kind, PlainTask), State: Issued, Priority: data.Priority, Drill: e.Drill, Incident: data.Incident,
-		About: data.About, Template: data.Template, Title: data.Title, To: data.To, Note: data.Note, By: data.By, Uplink: data.Uplink, HQID: data.HQID,
+		About: data.About, Template: data.Template, Title: data.Title, To: data.To, ToName: data.ToName, Note: data.Note, By: data.By, Uplink: data.Uplink, HQID: data.HQID,
 		IssuedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit, Order: newOrder(e, data.Order),
 		Steps: data.Steps, Done: data.Done, Wanted: data.Wanted, Along: data.Along,
 	}, e, TaskStep{By: data.By, State: Issued, Note: data.Note})

@@ -57,6 +57,9 @@ func (t *step) order(in TaskIn) (data TaskIssued, drill bool) {
 		Schema: schema, Task: t.id(), Kind: t.r.kindOf(in), Incident: in.Incident, Template: in.Template, To: in.To, By: in.By.Name,
 		Note: in.Note, Priority: in.Priority, Limit: bridge.At(in.Limit), Uplink: in.Uplink, HQID: in.HQID, Config: t.r.setup.Config,
 	}
+	if to := t.r.Party(in.To); to.Name != in.To {
+		data.ToName = to.Name
+	}
 	with := []string{"map"}
 	if template := t.r.templates[in.Template]; template != nil {
 		data.Title, data.Note, data.Priority = template.Name, cmp.Or(in.Note, template.Note), cmp.Or(in.Priority, template.Priority)

@@ -98,7 +98,8 @@ func (t *step) route(in RouteIn, hit *bridge.Record) error {
 	var issued []*Task
 	for i, to := range ref.kind.Partners {
 		data := TaskIssued{
-			Schema: schema, Task: t.id(), Kind: WorkOrder, Incident: inc.ID, To: to, By: in.By.Name, Note: cmp.Or(in.Note, ref.kind.Name),
+			Schema: schema, Task: t.id(), Kind: WorkOrder, Incident: inc.ID, To: to, ToName: t.r.Party(to).Name, By: in.By.Name,
+			Note:     cmp.Or(in.Note, ref.kind.Name),
 			Priority: inc.Priority, Limit: bridge.At(t.now.Add(ref.kind.Limit)), Config: t.r.setup.Config, Order: t.orderFor(to, inc, in.Kind),
 		}
 		draft := bridge.Draft{Type: TypeTaskIssued, Subject: "tasks/" + data.Task, Lane: bridge.Alarm, Severity: inc.Priority, Drill: inc.Drill}

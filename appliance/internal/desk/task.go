@@ -45,6 +45,7 @@ type Task struct {
 	Template   string       `json:"template,omitempty"`
 	Title      string       `json:"title,omitempty"` // the template's name when it was issued
 	To         string       `json:"to"`
+	ToName     string       `json:"to_name,omitempty"` // of a person, team or partner, when it was issued
 	Note       string       `json:"note,omitempty"`
 	By         string       `json:"by"`               // who issued it: a user, the box, or an uplink's name
 	Owner      string       `json:"owner,omitempty"`  // who answers for it after its incident was closed

@@ -46,6 +46,7 @@ type TaskIssued struct {
 	Template string       `json:"template"`
 	Title    string       `json:"title,omitempty"`
 	To       string       `json:"to"`
+	ToName   string       `json:"to_name,omitempty"` // of a person, team or partner
 	By       string       `json:"by"`
 	Note     string       `json:"note"`
 	Priority string       `json:"priority"`

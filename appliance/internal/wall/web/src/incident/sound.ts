@@ -1,10 +1,20 @@
-// The two tones of an unanswered P0. Browsers keep silent until somebody has
+// The two tones of an unanswered P0, and the quieter ones of an urgent
+// instruction that nobody has signed for. Browsers keep silent until somebody has
 // touched the page: then `blocked` is true and the screen must say so.
 import { ref } from 'vue'
 
-const tonesHz = [880, 660]
+export interface Tones {
+  hz: readonly number[]
+  everyMs: number
+  loudness: number // of the volume that is set
+}
+
+const alarmTones: Tones = { hz: [880, 660], everyMs: 3000, loudness: 1 }
+export const instructionTones: { P0: Tones; P1: Tones } = {
+  P0: { hz: [523, 659, 784], everyMs: 5000, loudness: 0.8 },
+  P1: { hz: [523, 659], everyMs: 15_000, loudness: 0.4 },
+}
 const toneSeconds = 0.28
-const everyMs = 3000
 const volumeKey = 'watchpost.volume'
 const volumeDefault = 0.6
 
@@ -19,6 +29,8 @@ export class AlarmSound {
   private context: AudioContext | undefined
   private timer: ReturnType<typeof setInterval> | undefined
 
+  constructor(private readonly tones: Tones = alarmTones) {}
+
   setVolume(volume: number) {
     this.volume.value = volume
     localStorage.setItem(volumeKey, String(volume))
@@ -27,7 +39,7 @@ export class AlarmSound {
   start() {
     if (this.timer !== undefined) return
     void this.strike()
-    this.timer = setInterval(() => void this.strike(), everyMs)
+    this.timer = setInterval(() => void this.strike(), this.tones.everyMs)
   }
 
   stop() {
@@ -57,13 +69,14 @@ export class AlarmSound {
   }
 
   private play(context: AudioContext) {
-    tonesHz.forEach((hz, index) => {
+    const loud = this.volume.value * this.tones.loudness
+    this.tones.hz.forEach((hz, index) => {
       const from = context.currentTime + index * toneSeconds
       const oscillator = new OscillatorNode(context, { type: 'triangle', frequency: hz })
       const gain = new GainNode(context, { gain: 0 })
       gain.gain.setValueAtTime(0, from)
-      gain.gain.linearRampToValueAtTime(this.volume.value, from + 0.02)
-      gain.gain.setValueAtTime(this.volume.value, from + toneSeconds - 0.04)
+      gain.gain.linearRampToValueAtTime(loud, from + 0.02)
+      gain.gain.setValueAtTime(loud, from + toneSeconds - 0.04)
       gain.gain.linearRampToValueAtTime(0, from + toneSeconds)
       oscillator.connect(gain).connect(context.destination)
       oscillator.start(from)

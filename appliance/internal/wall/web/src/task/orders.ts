@@ -6,6 +6,13 @@ import { useRoom } from '@/shared/room'
 import type { EventDelivery, NewTask, Problem, Task, TaskAnswer, TaskVerb } from '@/shared/types'
 import { asks, may } from './tasks'
 
+export interface TaskBody {
+  reason?: string
+  report?: string
+  steps?: number[]
+  pictures?: string[]
+}
+
 export const useOrders = defineStore('orders', () => {
   const room = useRoom()
   const selected = ref<string>()
@@ -14,12 +21,18 @@ export const useOrders = defineStore('orders', () => {
   const asking = ref<TaskVerb>() // the verb whose dialog is open
   const issuing = shallowRef<{ incident?: string }>() // the dialog of a new order
   const ways = shallowRef(new Map<string, EventDelivery>()) // of the selected order's events
+  const said = shallowRef<{ id: string; touched: number; possible: string[] }>() // the box's word on an order's verbs
 
   const current = computed(() => (selected.value ? room.tasks.get(selected.value) : undefined))
-  const can = (task: Task | undefined, verb: TaskVerb) => Boolean(task) && !room.cut && may(task!, verb, room.me)
+  function can(task: Task | undefined, verb: TaskVerb): boolean {
+    if (!task || room.cut) return false
+    const fresh = said.value?.id === task.id && said.value.touched === task.touched
+    return fresh ? said.value!.possible.includes(verb) : may(task, verb, room.me)
+  }
 
   function take(answer: TaskAnswer): Task {
     room.put('task', answer.task)
+    said.value = { id: answer.task.id, touched: answer.task.touched, possible: answer.possible }
     if (answer.task.id === selected.value) ways.value = new Map(answer.deliveries.map((event) => [event.event, event]))
     return answer.task
   }
@@ -33,7 +46,7 @@ export const useOrders = defineStore('orders', () => {
   }
 
   // act does a verb, or first asks what the box wants to be told with it.
-  async function act(task: Task, verb: TaskVerb, body?: { reason?: string; report?: string }, key = newKey()): Promise<boolean> {
+  async function act(task: Task, verb: TaskVerb, body?: TaskBody, key = newKey()): Promise<boolean> {
     const name = `${task.id}/${verb}`
     if (busy.has(name) || !can(task, verb)) return false
     problem.value = undefined

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import type { Me, Task, TaskVerb } from '@/shared/types'
-import { asks, byNeed, isLate, may, next, noTaskFilter, taskMatches, taskVerbs } from '@/task/tasks'
+import { asks, byNeed, isLate, may, next, noTaskFilter, openSteps, taskMatches, taskVerbs, unsigned } from '@/task/tasks'
 
 const now = Date.parse('2026-03-01T12:00:00Z')
 const task = (about: Partial<Task> = {}): Task => ({
-  id: 't1', number: 1, state: 'issued', priority: 'P2', drill: false, to: 'wu', by: 'chen', issued_at: '', accepted_at: '', arrived_at: '', reported_at: '', ended_at: '', limit: '', next: '',
+  id: 't1', number: 1, kind: 'task', state: 'issued', priority: 'P2', drill: false, to: 'wu', by: 'chen', issued_at: '', accepted_at: '', arrived_at: '', reported_at: '', ended_at: '', limit: '', next: '',
   overdue_at: '', supervised: 0, history: [], touched: 1, ...about,
 })
 const me = (name: string, role: Me['role']): Me => ({ name, role, anonymous: false })
@@ -31,6 +31,27 @@ describe("may is the desk's table", () => {
     expect(verbs(above, me('li', 'lead'))).toBe('confirm return')
     expect(asks(above, 'confirm')).toBe('reason')
   })
+
+  it('goes by the kind of the order', () => {
+    expect(verbs(task({ kind: 'instruction', state: 'accepted' }), me('li', 'lead'))).toBe('arrive report hand_back cancel')
+    expect(verbs(task({ kind: 'supervision' }), me('li', 'lead'))).toBe('accept report')
+    expect(verbs(task({ kind: 'supervision' }), me('chen', 'operator'))).toBe('')
+    expect(may(task({ state: 'accepted' }), 'tick', me('chen', 'operator'))).toBe(false)
+    expect(may(task({ state: 'accepted', steps: [{ name: '到场', limit: '', done_at: '' }] }), 'tick', me('chen', 'operator'))).toBe(true)
+    expect(verbs(task({ state: 'reported', by: 'sun', owner: 'chen' }), me('chen', 'operator'))).toBe('confirm return')
+    expect(next(task({ kind: 'visit', state: 'accepted' }))).toBe('report')
+  })
+})
+
+it('shows urgent instructions that nobody has signed for', () => {
+  const order = (id: string, about: Partial<Task>) => task({ id, kind: 'instruction', priority: 'P1', issued_at: '2026-03-01T12:00:00Z', ...about })
+  const list = [order('p1', {}), order('older', { issued_at: '2026-03-01T11:00:00Z' }), order('p0', { priority: 'P0' }), order('p2', { priority: 'P2' }), order('signed', { state: 'accepted' }), order('task', { kind: 'task' })]
+  expect(unsigned(list).map((one) => one.id)).toEqual(['p0', 'older', 'p1'])
+})
+
+it('counts the steps that are open', () => {
+  expect(openSteps(task())).toEqual([])
+  expect(openSteps(task({ steps: [{ name: 'a', limit: '', done_at: 'x' }, { name: 'b', limit: '', done_at: '' }] }))).toEqual([2])
 })
 
 it('asks for what the box wants to know', () => {
@@ -52,6 +73,6 @@ it('sorts what is late first, then what waits for a confirmation, and the ended 
 it('filters by state and by text', () => {
   const all = [task(), task({ state: 'cancelled' }), task({ hq_id: 'T-9' }), task({ limit: '2026-03-01T11:00:00Z' })]
   const count = (filter: Partial<typeof noTaskFilter>) => all.filter((one) => taskMatches(one, { ...noTaskFilter, ...filter }, now)).length
-  expect([count({}), count({ states: 'overdue' }), count({ states: 'above' }), count({ states: 'done' }), count({ states: 'all' })]).toEqual([3, 1, 1, 1, 4])
+  expect([count({}), count({ states: 'overdue' }), count({ states: 'above' }), count({ states: 'done' }), count({ states: 'all' }), count({ kind: 'visit' })]).toEqual([3, 1, 1, 1, 4, 0])
   expect([count({ text: 't-9' }), count({ text: 'wu' }), count({ text: 'nobody' })]).toEqual([1, 3, 0])
 })
