@@ -83,9 +83,10 @@ export function foldFloods(sorted: Incident[], shownWhole: ReadonlySet<string> =
   return rows
 }
 
-// alarmOf is the P0 that fills the screen: the longest unanswered first.
+// unansweredP0 are those that fill the screen, the longest unanswered first; an
+// exercise never stands before a real one.
 export function unansweredP0(incidents: Iterable<Incident>): Incident[] {
   return [...incidents]
     .filter((i) => i.priority === 'P0' && isUnanswered(i))
-    .sort((a, b) => cameAt(a).localeCompare(cameAt(b)) || a.number - b.number)
+    .sort((a, b) => Number(a.drill) - Number(b.drill) || cameAt(a).localeCompare(cameAt(b)) || a.number - b.number)
 }
