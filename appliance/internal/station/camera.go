@@ -37,6 +37,7 @@ type camera struct {
 	analyzer *vision.Analyzer // nil: not analysed
 	faults   *faults
 	masked   *render.Rendition // nil: no masks
+	sound    *maskedSound      // nil: no masks, or no sound
 	stills   bool              // the rendition is one picture a second
 	plain    *plain            // for browsers that cannot play what the camera sends
 

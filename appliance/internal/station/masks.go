@@ -104,6 +104,9 @@ func (c *camera) mask(before int) error {
 	c.masked, err = render.New(render.Config{
 		Camera: ingest.CameraID(c.cfg.ID), Masks: masks, Stills: c.stills, Decoder: l.Decoder, Encoder: l.Encoder, Log: c.station.log,
 	})
+	if c.cfg.Audio {
+		c.sound = newMaskedSound(c.cfg.Streams.Sub != "")
+	}
 	return err
 }
 
@@ -127,7 +130,7 @@ func (c *camera) render(ctx context.Context) error {
 
 // holdMasked holds what is shown of a masked camera.
 func (c *camera) holdMasked(ctx context.Context) error {
-	reader := c.masked.Feed().Subscribe(clip.FeedSize, key)
+	reader := c.maskedFeed().Subscribe(clip.FeedSize, key)
 	defer reader.Close()
 	return c.station.cutter.Hold(ctx, clip.Camera{
 		ID: c.cfg.ID, Record: clip.Record(c.cfg.Record), PreRoll: time.Duration(c.cfg.PreRoll),

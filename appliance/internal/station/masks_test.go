@@ -34,8 +34,8 @@ const maskedW, maskedH = 640, 360
 func maskedCamera() config.Camera {
 	return config.Camera{
 		ID: "gate", Record: "continuous", PreRoll: config.Duration(10 * time.Second),
-		Streams: config.Streams{Main: "rtsp://127.0.0.1:1/"},
-		Masks:   [][]config.Point{{{0, 0}, {0.5, 0}, {0.5, 1}, {0, 1}}},
+		Streams: config.Streams{Main: "rtsp://127.0.0.1:1/"}, Audio: true,
+		Masks: [][]config.Point{{{0, 0}, {0.5, 0}, {0.5, 1}, {0, 1}}},
 	}
 }
 
@@ -198,7 +198,7 @@ func TestAMaskIsInTheStreamAndInTheFile(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{c.render, c.hold, c.holdMasked, b.cutter.Run} {
+	for _, run := range []func(context.Context) error{c.render, c.hold, c.holdMasked, c.joinSound, b.cutter.Run} {
 		running.Go(func() { require.NoError(t, run(ctx)) })
 	}
 	defer running.Wait()
@@ -212,6 +212,7 @@ func TestAMaskIsInTheStreamAndInTheFile(t *testing.T) {
 			u.Received = <-pace.C
 			u.Captured = u.Received
 			c.deliver(u)
+			c.heard(tone(u))
 		}
 	})
 	require.Eventually(t, func() bool { _, is := b.Live("gate", true); return is }, 10*time.Second, 10*time.Millisecond)
@@ -241,6 +242,7 @@ func TestAMaskIsInTheStreamAndInTheFile(t *testing.T) {
 	shown, err := b.cutter.Part(id, clip.PartWhole)
 	require.NoError(t, err)
 	requireMasked(t, lumaOf(t, shown.Path), 20)
+	requireLoud(t, shown.Path, 3)
 	rtp := filepath.Join(t.TempDir(), "rtp.h264")
 	require.NoError(t, os.WriteFile(rtp, stream(), 0o600))
 	requireMasked(t, lumaOf(t, rtp), 10)
@@ -261,6 +263,7 @@ func TestAMaskIsInTheStreamAndInTheFile(t *testing.T) {
 	require.NoError(t, original.Body.Close())
 	whole, err := b.sealedPart(id, "gate", clip.PartWhole)
 	require.NoError(t, err)
+	requireLoud(t, whole.Path, 3)
 	masked, _ := halves(lumaOf(t, whole.Path))
 	require.Greater(t, masked, byte(150), "the original has what is masked")
 	_, err = wallFiles{b.Station}.Cut(t.Context(), sealed("gate"), want.At.Add(-time.Second), want.At)

@@ -68,6 +68,9 @@ func (c *collector) cameras(g gatherer) {
 		g.add(prometheus.CounterValue, "camera_clock_steps_total", "Times the camera's clock was set.", float64(st.Clock.Steps), "camera", id)
 		g.add(prometheus.CounterValue, "camera_reports_refused_total", "Sender reports with a time that cannot be.", float64(st.Clock.Refused), "camera", id)
 		g.add(prometheus.CounterValue, "camera_sound_units_total", "Stretches of sound received.", float64(st.SoundUnits), "camera", id)
+		if cam.sound != nil {
+			g.add(prometheus.CounterValue, "camera_masked_sound_lost_total", "Stretches of sound that waited too long for their masked picture.", float64(cam.sound.missed()), "camera", id)
+		}
 		if cam.analyzer == nil {
 			continue
 		}

@@ -337,7 +337,7 @@ func (s *Station) Run(ctx context.Context) error {
 		)
 		stages = append(stages, stage{"rendition for browsers of camera " + cfg.ID, c.renderPlain})
 		if c.masked != nil {
-			stages = append(stages, stage{"hold of masked camera " + cfg.ID, c.holdMasked}, stage{"rendition of camera " + cfg.ID, c.render})
+			stages = append(stages, stage{"hold of masked camera " + cfg.ID, c.holdMasked}, stage{"sound of masked camera " + cfg.ID, c.joinSound}, stage{"rendition of camera " + cfg.ID, c.render})
 		}
 		if c.small != nil {
 			stages = append(stages, stage{"sub stream of camera " + cfg.ID, c.pullSub})

@@ -127,7 +127,12 @@ func (c *camera) smallFeed() *feed.Feed[*ingest.Unit] {
 }
 
 // heard puts sound beside the pictures that are recorded.
-func (c *camera) heard(u *ingest.Unit) { c.recorded.Publish(u) }
+func (c *camera) heard(u *ingest.Unit) {
+	c.recorded.Publish(u)
+	if c.sound != nil {
+		c.sound.hear(u)
+	}
+}
 
 // streamFindings are what health says about a camera's streams beside that it
 // gives no picture.
