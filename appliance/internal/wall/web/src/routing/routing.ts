@@ -1,7 +1,6 @@
 // Who takes what is no police work, and how it goes with each (分流).
-import { onMounted, onUnmounted, ref, shallowRef } from 'vue'
-import { call, problemOf } from '@/shared/api'
-import type { Partner, Problem, RouteClass, RouteKind, Routing, Task } from '@/shared/types'
+import { useAsked } from '@/shared/asked'
+import type { Partner, RouteClass, RouteKind, Routing, Task } from '@/shared/types'
 import { isDone, isLate } from '@/task/tasks'
 
 const askMs = 5000
@@ -9,28 +8,8 @@ const askMs = 5000
 // useRouting asks for partners and kinds, and again every few seconds where the
 // lines are looked at.
 export function useRouting(again = false) {
-  const routing = shallowRef<Routing>()
-  const problem = shallowRef<Problem>()
-  const busy = ref(true)
-
-  async function load() {
-    try {
-      routing.value = await call<Routing>('GET', '/routing')
-      problem.value = undefined
-    } catch (error) {
-      problem.value = problemOf(error)
-    } finally {
-      busy.value = false
-    }
-  }
-
-  let timer: ReturnType<typeof setInterval> | undefined
-  onMounted(() => {
-    void load()
-    if (again) timer = setInterval(() => void load(), askMs)
-  })
-  onUnmounted(() => clearInterval(timer))
-  return { routing, problem, busy, load }
+  const { answer: routing, ...asked } = useAsked<Routing>('/routing', again ? askMs : undefined)
+  return { routing, ...asked }
 }
 
 // propose is the kind that a report asks for: one that names the reported kind,
