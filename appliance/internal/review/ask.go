@@ -2,6 +2,7 @@ package review
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ func (b *Book) Review(ctx context.Context, place uint64, q Query) (Report, error
 		return Report{}, err
 	}
 	defer b.mu.Unlock()
-	return b.kept.report(q), nil
+	return b.kept.report(q)
 }
 
 // Week is what one person did in a week that begins on a Monday, as far as it
@@ -39,14 +40,18 @@ func (b *Book) People(ctx context.Context, place uint64, from, to string, who fu
 	}
 	defer b.mu.Unlock()
 	weeks := map[[2]string]*Week{}
-	parts := b.kept.parts(from, to)
+	parts, works := b.kept.parts(from, to), b.kept.works()
 	for _, date := range dates(from, to) {
 		var people []desk.PersonTally
 		for _, key := range parts[date] {
-			people = append(people, b.kept.Days[key].People...)
+			var more []desk.PersonTally
+			if err := b.kept.Days[key].People.unpack(&more); err != nil {
+				return nil, fmt.Errorf("day %s: %w", key, err)
+			}
+			people = append(people, more...)
 		}
 		if b.kept.Open[date] != nil {
-			_, today := b.kept.counted(date)
+			_, today := b.kept.counted(date, works[date])
 			people = append(people, today...)
 		}
 		for _, p := range people {

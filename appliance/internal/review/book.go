@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +20,7 @@ import (
 const (
 	fileName    = "review.json"
 	foldBatch   = 512
-	saveEvery   = time.Hour
+	saveEvery   = 6 * time.Hour
 	reviseEvery = time.Hour   // a past day that changed is told again no sooner
 	afterDay    = time.Minute // past midnight, a day is told for the first time
 	lookEvery   = time.Minute // the wall clock may be stepped
@@ -220,7 +219,11 @@ func (b *Book) Save() {
 func (b *Book) Tell(ctx context.Context) error {
 	b.telling.Lock()
 	defer b.telling.Unlock()
-	for _, in := range b.due(dateOf(b.o.Now(), b.o.Zone)) {
+	days, err := b.due(dateOf(b.o.Now(), b.o.Zone))
+	if err != nil {
+		return err
+	}
+	for _, in := range days {
 		if _, err := b.o.Desk.Handle(ctx, in); err != nil {
 			return fmt.Errorf("tell the counts of %s: %w", in.Day.Date, err)
 		}
@@ -229,35 +232,40 @@ func (b *Book) Tell(ctx context.Context) error {
 }
 
 // due are the days before today that are to be told, oldest first.
-func (b *Book) due(today string) []desk.ReviewIn {
+func (b *Book) due(today string) ([]desk.ReviewIn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var list []desk.ReviewIn
+	add := func(key string, d *day, revision int) error {
+		in, err := d.input(key, revision, 0)
+		list = append(list, in)
+		return err
+	}
 	for _, key := range b.kept.keys() {
 		if d := b.kept.Days[key]; d.Unsaid {
-			list = append(list, d.input(key, d.Revision+1, 0))
+			if err := add(key, d, d.Revision+1); err != nil {
+				return nil, err
+			}
 		}
 	}
+	works := b.kept.works()
 	for _, date := range b.kept.openDates() {
 		if date >= today {
 			break
 		}
-		counts, people := b.kept.counted(date)
-		old := b.kept.Days[date]
+		counts, people := b.kept.counted(date, works[date])
+		fresh, old := &day{Counts: pack(counts), People: pack(people)}, b.kept.Days[date]
 		if old == nil {
 			old = &day{}
 		}
-		if old.Revision == 0 || !same(old, counts, people) {
-			fresh := day{Counts: counts, People: people}
-			list = append(list, fresh.input(date, old.Revision+1, 0))
+		if old.Revision > 0 && old.same(fresh.Counts, fresh.People) {
+			continue
+		}
+		if err := add(date, fresh, old.Revision+1); err != nil {
+			return nil, err
 		}
 	}
-	return list
-}
-
-func (d *day) input(key string, revision int, through uint64) desk.ReviewIn {
-	date, epoch, _ := strings.Cut(key, "/")
-	return desk.ReviewIn{Day: desk.ReviewDay{Date: date, Epoch: epoch, Revision: revision, Counts: d.Counts}, People: d.People, Through: through}
+	return list, nil
 }
 
 // Release makes the journal ready to lose what lies up to a place: it is read,
@@ -279,7 +287,11 @@ func (b *Book) Release(ctx context.Context, through uint64) (bool, error) {
 	if err := b.Tell(ctx); err != nil {
 		return false, err
 	}
-	for _, in := range b.lost(through) {
+	days, err := b.lost(through)
+	if err != nil {
+		return false, err
+	}
+	for _, in := range days {
 		if _, err := b.o.Desk.Handle(ctx, in); err != nil {
 			return false, fmt.Errorf("keep the counts of %s: %w", in.Day.Date, err)
 		}
@@ -288,14 +300,18 @@ func (b *Book) Release(ctx context.Context, through uint64) (bool, error) {
 }
 
 // lost are the days whose newest copy is about to go.
-func (b *Book) lost(through uint64) []desk.ReviewIn {
+func (b *Book) lost(through uint64) ([]desk.ReviewIn, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var list []desk.ReviewIn
 	for _, key := range b.kept.keys() {
 		if d := b.kept.Days[key]; d.Place > 0 && d.Place <= through && !d.Unsaid {
-			list = append(list, d.input(key, d.Revision, through))
+			in, err := d.input(key, d.Revision, through)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, in)
 		}
 	}
-	return list
+	return list, nil
 }

@@ -17,22 +17,45 @@ const (
 	rowsMin        = 8
 )
 
+// work is what began on one day.
+type work struct {
+	incidents []*incident
+	orders    []*order
+}
+
+// works are those of all days that are not counted for good.
+func (k *kept) works() map[string]*work {
+	all := map[string]*work{}
+	of := func(date string) *work {
+		if all[date] == nil {
+			all[date] = &work{}
+		}
+		return all[date]
+	}
+	for _, i := range k.Incidents {
+		w := of(i.Date)
+		w.incidents = append(w.incidents, i)
+	}
+	for _, o := range k.Orders {
+		w := of(o.Date)
+		w.orders = append(w.orders, o)
+	}
+	return all
+}
+
 // counted is what a day comes to now: a function of what is kept.
-func (k *kept) counted(date string) (desk.DayCounts, []desk.PersonTally) {
+func (k *kept) counted(date string, w *work) (desk.DayCounts, []desk.PersonTally) {
 	c := newCounter()
 	c.alerts(k.Open[date])
 	people := map[string]*desk.PersonTally{}
-	for _, i := range k.Incidents {
-		if i.Date != date {
-			continue
-		}
+	if w == nil {
+		w = &work{}
+	}
+	for _, i := range w.incidents {
 		c.incident(i)
 		i.people(people)
 	}
-	for _, o := range k.Orders {
-		if o.Date != date {
-			continue
-		}
+	for _, o := range w.orders {
 		c.order(o)
 		o.people(people)
 	}

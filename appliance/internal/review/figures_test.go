@@ -1,10 +1,12 @@
 package review_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -13,61 +15,89 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/review"
 )
 
-// figures are what the days cost.
+// figures are what the days cost, by name with their unit.
 func (s *sim) figures() map[string]float64 {
-	t := s.t
-	s.book = s.newBook()
-	s.catchUp()
+	t, f := s.t, map[string]float64{}
 	slices.Sort(s.steps)
-	var state int
+	f["step-p50-us"] = float64(s.steps[len(s.steps)/2].Microseconds())
+	f["step-p99-us"] = float64(s.steps[len(s.steps)*99/100].Microseconds())
+	f["events"], f["incidents"], f["inputs"] = float64(s.journal.Last()), float64(len(s.truth.real())), float64(len(s.steps))
+
+	var state []byte
 	_, err := s.desk.View(t.Context(), func(k *desk.State) {
-		bytes, err := k.Bytes()
+		var err error
+		state, err = k.Bytes()
 		require.NoError(t, err)
-		state = len(bytes)
 	})
 	require.NoError(t, err)
+	f["checkpoint-MB"] = float64(len(state)) / 1e6
+	before := inUse()
+	restored, err := desk.Restore(state)
+	require.NoError(t, err)
+	f["state-MB"] = inUse() - before
+	runtime.KeepAlive(restored)
+
+	before = inUse()
+	s.book = s.newBook()
+	f["review-rebuilt-ms"], f["review-rebuilt-cpu-ms"] = cost(s.catchUp)
+	f["review-MB"] = inUse() - before
 	kept, err := s.book.Bytes()
 	require.NoError(t, err)
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	from := monday(t).Format(time.DateOnly)
-	began := time.Now()
-	_, err = s.book.Review(t.Context(), s.journal.Last(), review.Query{From: from, To: monday(t).AddDate(0, 0, 6).Format(time.DateOnly), CompareFrom: from, CompareTo: from})
+	f["review-file-MB"] = float64(len(kept)) / 1e6
+	from, to := monday(t).Format(time.DateOnly), monday(t).AddDate(0, 0, 6).Format(time.DateOnly)
+	f["report-ms"], f["report-cpu-ms"] = cost(func() {
+		_, err = s.book.Review(t.Context(), s.journal.Last(), review.Query{From: from, To: to, CompareFrom: from, CompareTo: to})
+	})
 	require.NoError(t, err)
-	report := time.Since(began)
-
-	checkpointed := s.startTime()
-	require.NoError(t, s.desk.Checkpoint(t.Context()))
-	stopped := s.startTime()
-	require.NoError(t, s.journal.Close())
-	checkpoints, err := filepath.Glob(filepath.Join(s.dir, "journal", "checkpoints", "*"))
-	require.NoError(t, err)
-	for _, path := range checkpoints {
-		require.NoError(t, os.Remove(path))
-	}
-	began = time.Now()
-	s.open()
-	bare := time.Since(began)
-
-	f := map[string]float64{
-		"events": float64(s.journal.Last()), "incidents": float64(len(s.truth.real())), "inputs": float64(len(s.steps)),
-		"step-p50-us": float64(s.steps[len(s.steps)/2].Microseconds()), "step-p99-us": float64(s.steps[len(s.steps)*99/100].Microseconds()),
-		"state-MB": float64(state) / 1e6, "review-MB": float64(len(kept)) / 1e6, "heap-MB": float64(m.HeapAlloc) / 1e6,
-		"report-ms": float64(report.Microseconds()) / 1e3, "start-ms": float64(checkpointed.Milliseconds()),
-		"start-after-stop-ms": float64(stopped.Milliseconds()), "start-bare-ms": float64(bare.Milliseconds()),
-	}
-	for name, value := range f {
-		t.Logf("%-22s %.1f", name, value)
+	s.startFigures(f)
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		t.Logf("%-22s %.1f", name, f[name])
 	}
 	return f
 }
 
-// startTime closes the box as a kill would find it, and starts it.
-func (s *sim) startTime() time.Duration {
-	s.journal.sync(s.t)
-	require.NoError(s.t, s.journal.Close())
-	began := time.Now()
-	s.open()
-	return time.Since(began)
+// startFigures are how long starts take: after a kill, after a stop with its
+// checkpoint, and with every checkpoint lost.
+func (s *sim) startFigures(f map[string]float64) {
+	t := s.t
+	reopen := func(name string) {
+		s.journal.sync(t)
+		require.NoError(t, s.journal.Close())
+		f[name+"-ms"], f[name+"-cpu-ms"] = cost(s.open)
+	}
+	f["since-checkpoint"] = float64(s.journal.Last() - s.saved)
+	reopen("start-after-kill")
+	s.checkpoint()
+	reopen("start-after-stop")
+	checkpoints, err := filepath.Glob(filepath.Join(s.dir, "journal", "checkpoints", "*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, checkpoints)
+	for _, path := range checkpoints {
+		require.NoError(t, os.Remove(path))
+	}
+	reopen("start-bare")
+}
+
+// cost is what something takes, by the clock and of the processor: on a machine
+// that does other things too the second says more.
+func cost(do func()) (ms, cpuMS float64) {
+	began, before := time.Now(), used()
+	do()
+	return float64(time.Since(began).Microseconds()) / 1e3, float64((used() - before).Microseconds()) / 1e3
+}
+
+func used() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// inUse is how much is in use, in MB.
+func inUse() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / 1e6
 }

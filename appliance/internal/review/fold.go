@@ -59,16 +59,6 @@ type openDay struct {
 	Sources map[string]int            `json:"sources,omitempty"`
 }
 
-// day is what the journal, or the counting of a past day, says of it.
-type day struct {
-	Revision int                `json:"revision"` // newest in the journal; 0: none
-	Place    uint64             `json:"place"`    // of its newest copy; 0: not in this journal
-	Counts   desk.DayCounts     `json:"counts"`
-	People   []desk.PersonTally `json:"people"`
-	// Unsaid: these are not the counts of the newest copy.
-	Unsaid bool `json:"unsaid,omitempty"`
-}
-
 func newKept(epoch, zone string) *kept {
 	return &kept{
 		Version: keptVersion, Zone: zone, Epoch: epoch, Open: map[string]*openDay{}, Incidents: map[string]*incident{},

@@ -162,8 +162,12 @@ func (q Query) Check() error {
 }
 
 // report is what the projection knows of a query.
-func (k *kept) report(q Query) Report {
-	s, r := k.sum(q.From, q.To, q.Team), Report{From: q.From, To: q.To, Revised: k.Low}
+func (k *kept) report(q Query) (Report, error) {
+	r := Report{From: q.From, To: q.To, Revised: k.Low}
+	s, err := k.sum(q.From, q.To, q.Team)
+	if err != nil {
+		return r, err
+	}
 	r.Days, r.Missing, r.Exact = s.days, s.missing, s.exact
 	if !s.exact {
 		r.MaxError = RelativeError
@@ -173,7 +177,11 @@ func (k *kept) report(q Query) Report {
 	r.Responses, r.Sources, r.Cells, r.Orders = s.responses(), s.suspects(), s.heat(), s.orderRows()
 	r.Repeats = slices.DeleteFunc(s.rows("place"), func(row Row) bool { return row.Key == "" || row.Incidents-row.False < repeatMin })
 	if q.CompareFrom != "" {
-		r.Compared = s.compare(k.sum(q.CompareFrom, q.CompareTo, q.Team), q)
+		before, err := k.sum(q.CompareFrom, q.CompareTo, q.Team)
+		if err != nil {
+			return r, err
+		}
+		r.Compared = s.compare(before, q)
 	}
-	return r
+	return r, nil
 }

@@ -1,7 +1,6 @@
 package review
 
 import (
-	"reflect"
 	"slices"
 	"sort"
 
@@ -55,31 +54,31 @@ func (k *kept) oldest() string {
 
 // count ends all days up to the date with what they come to now.
 func (k *kept) count(through string) {
+	works := k.works()
 	for _, date := range k.openDates() {
 		if date > through {
 			break
 		}
-		counts, people := k.counted(date)
-		k.keep(date, counts, people)
+		counts, people := k.counted(date, works[date])
+		k.keep(date, pack(counts), pack(people))
 	}
 	k.seal(through)
 }
 
 // keep makes counts those of a day; they are unsaid unless its event has them.
-func (k *kept) keep(key string, counts desk.DayCounts, people []desk.PersonTally) {
-	d := k.Days[key]
-	if d == nil {
-		d = &day{}
-		k.Days[key] = d
-	}
-	if d.Revision == 0 || !same(d, counts, people) {
+func (k *kept) keep(key string, counts, people packed) {
+	d := k.day(key)
+	if d.Revision == 0 || !d.same(counts, people) {
 		d.Counts, d.People, d.Unsaid = counts, people, true
 	}
 }
 
-// same reports whether these are the day's counts.
-func same(d *day, counts desk.DayCounts, people []desk.PersonTally) bool {
-	return reflect.DeepEqual(d.Counts, counts) && reflect.DeepEqual(d.People, people)
+// day is what is known of a day, something new when that is nothing.
+func (k *kept) day(key string) *day {
+	if k.Days[key] == nil {
+		k.Days[key] = &day{Counts: pack(desk.DayCounts{}), People: pack([]desk.PersonTally{})}
+	}
+	return k.Days[key]
 }
 
 // openDates are the days that are not counted for good, oldest first.
@@ -143,25 +142,21 @@ func dayKey(date, epoch string) string {
 }
 
 func (k *kept) reviewDay(r bridge.Record, data *desk.ReviewDay) {
-	key := dayKey(data.Date, data.Epoch)
-	d := k.Days[key]
-	if d == nil {
-		d = &day{}
-		k.Days[key] = d
-	}
+	d := k.day(dayKey(data.Date, data.Epoch))
 	if data.Revision < d.Revision {
 		return
 	}
 	d.Revision, d.Place = data.Revision, r.Place
-	if d.Unsaid && !reflect.DeepEqual(d.Counts, data.Counts) {
+	counts := pack(data.Counts)
+	if d.Unsaid && d.Counts.Sum != counts.Sum {
 		return // counted for good since the event was made: that is told next
 	}
-	d.Counts, d.Unsaid = data.Counts, false
+	d.Counts, d.Unsaid = counts, false
 }
 
 func (k *kept) reviewPeople(_ bridge.Record, data *desk.ReviewPeople) {
 	if d := k.Days[dayKey(data.Date, data.Epoch)]; d != nil && data.Revision >= d.Revision && !d.Unsaid {
-		d.People = data.People
+		d.People = pack(data.People)
 	}
 }
 

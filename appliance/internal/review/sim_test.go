@@ -91,7 +91,6 @@ type sim struct {
 	n       int
 	truth   *truth
 	steps   []time.Duration // of each input, without the disk
-	starts  []time.Duration // of each start after a checkpoint
 	saved   uint64          // place of the newest checkpoint
 }
 
@@ -106,9 +105,8 @@ func newSim(t testing.TB, seed uint64, from time.Time) *sim {
 	return s
 }
 
-// open starts the box; a start that is not the first is timed.
+// open starts the box.
 func (s *sim) open() {
-	began := time.Now()
 	j, err := journal.Open(journal.Options{
 		Dir: filepath.Join(s.dir, "journal"), Source: "/stations/test/boxes/a", Logger: slog.New(slog.DiscardHandler),
 	})
@@ -117,9 +115,6 @@ func (s *sim) open() {
 	s.desk, err = desk.New(s.setup, s.journal, s.clock, slog.New(slog.DiscardHandler), s.bytes)
 	require.NoError(s.t, err)
 	require.NoError(s.t, s.desk.Open(s.t.Context()))
-	if s.book != nil {
-		s.starts = append(s.starts, time.Since(began))
-	}
 	s.book = s.newBook()
 	require.NoError(s.t, s.book.Open())
 	s.do(desk.StartedIn{Version: "test", Boot: fmt.Sprint(s.n), Config: "sha256:config"})

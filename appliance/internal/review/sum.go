@@ -2,6 +2,7 @@ package review
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,18 +49,22 @@ func newSum() *sum {
 }
 
 // sum adds the days up. A day has several parts when its journal was set aside.
-func (k *kept) sum(from, to string, team func(to string) string) *sum {
-	s, parts := newSum(), k.parts(from, to)
+func (k *kept) sum(from, to string, team func(to string) string) (*sum, error) {
+	s, parts, works := newSum(), k.parts(from, to), k.works()
 	s.team = team
 	for _, date := range dates(from, to) {
 		known := k.Open[date] != nil
 		t := Trend{Date: date}
 		for _, key := range parts[date] {
 			known, s.exact = true, false
-			s.add(date, k.Days[key].Counts, &t)
+			var counts desk.DayCounts
+			if err := k.Days[key].Counts.unpack(&counts); err != nil {
+				return nil, fmt.Errorf("day %s: %w", key, err)
+			}
+			s.add(date, counts, &t)
 		}
 		if k.Open[date] != nil {
-			counts, _ := k.counted(date)
+			counts, _ := k.counted(date, works[date])
 			s.add(date, counts, &t)
 		}
 		if !known {
@@ -74,7 +79,7 @@ func (k *kept) sum(from, to string, team func(to string) string) *sum {
 			i.waits(func(state string, took time.Duration, _ stage) { s.took(i.Priority, state, took) })
 		}
 	}
-	return s
+	return s, nil
 }
 
 // parts are the keys of the days that are counted for good, by date.
