@@ -276,7 +276,7 @@ func (p phoneConfig) check(k *checker, key string) {
 	k.id(key+".id", "phone", p.ID)
 	k.id(key+".device", key, p.Device)
 	if p.Broker != "" {
-		k.err(key+".broker", phone.CheckBroker(p.Broker))
+		k.err(key+".broker", pillar.CheckBroker(p.Broker))
 	}
 	k.center(key, p.Center.Lat, p.Center.Lon)
 	k.within(key, "radius_m", p.RadiusM, 1, 10000)

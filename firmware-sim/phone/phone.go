@@ -14,12 +14,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net"
-	"net/url"
 	"sync"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
 )
 
 const (
@@ -76,21 +76,9 @@ func New(conf Config, log *slog.Logger) *Phone {
 	return &Phone{conf: conf, log: log.With("phone", conf.Person), moved: make(chan struct{}, 1), state: State{Broker: conf.Broker}}
 }
 
-// CheckBroker tells whether url is a broker's address that a phone can use.
-func CheckBroker(broker string) error {
-	u, err := url.Parse(broker)
-	if err != nil {
-		return err
-	}
-	if _, _, err := net.SplitHostPort(u.Host); err != nil || u.Scheme != "mqtt" && u.Scheme != "tcp" {
-		return fmt.Errorf("broker %q: want mqtt://host:port", broker)
-	}
-	return nil
-}
-
 // SetBroker makes the phone leave its broker for another one.
 func (p *Phone) SetBroker(broker string) error {
-	if err := CheckBroker(broker); err != nil {
+	if err := pillar.CheckBroker(broker); err != nil {
 		return fmt.Errorf("set broker of phone %s: %w", p.conf.Person, err)
 	}
 	p.change(func(s *State) { s.Broker = broker })
