@@ -68,7 +68,7 @@ func newBox(t *testing.T, change ...settings) *box {
 		Patrols:      []desk.PatrolPlan{{ID: "street", Name: "步行街", Cameras: []string{"east"}, DwellMS: 15_000, WithinMS: 1_800_000}},
 		DrillRules:   []desk.DrillRule{{Camera: "east", Name: "night", Kind: "intrusion", Priority: "P1"}},
 		DrillUplinks: []desk.DrillUplink{{Name: "hq", WithinMS: 60_000}}, DrillAfter: 30 * 24 * time.Hour,
-		Partners: routedTo(), Classes: routedAs(),
+		Partners: routedTo(), Classes: routedAs(), Templates: pieces(),
 		Drones: []desk.Drone{{ID: "uav-1", Name: "uav-1"}}, Uplinks: []string{"hq"},
 		Persons: []desk.Person{{ID: "officer", Name: "张伟"}, {ID: "li", Name: "李娜", User: "lina"}},
 		Teams:   []desk.Team{{ID: "t1", Name: "巡逻一组", Kind: "patrol", Beat: "b1", Members: []string{"officer", "li"}}},

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { logIn } from '../fixture/browser.mjs'
-import { accessible, fixture, page, visible } from '../fixture/desk.mjs'
+import { accessible, context, fixture, page, visible } from '../fixture/desk.mjs'
 
 describe('an order', () => {
   it('from above comes by itself, and goes its way by keys', async () => {
@@ -109,14 +109,14 @@ describe('an order', () => {
   })
 
   it('that is urgent and from above stands over every page until somebody signs for it', async () => {
-    await logIn(page, fixture.url, { to: '/devices' })
     const order = fixture.issue({ by: 'hq', uplink: 'hq', hq_id: 'T-8', hq_ids: ['T-8', 'T-9'], priority: 'P1', note: '全员到岗' })
     fixture.issue({ by: 'hq', uplink: 'hq', hq_id: 'T-7', priority: 'P2', note: '例行' })
+    await logIn(page, fixture.url, { to: '/devices' })
     await visible(`[data-instruction="${order.id}"] >> text=全员到岗`)
     await accessible('urgent instruction')
     await page.click('[data-action=sign]')
     await page.locator('[data-instruction]').waitFor({ state: 'detached' })
-    assert.equal(fixture.room.tasks[0].accepted_by, 'chen')
+    assert.equal(fixture.room.tasks.find((one) => one.id === order.id).accepted_by, 'chen')
     const screen = await context.newPage()
     const next = fixture.issue({ by: 'hq', uplink: 'hq', hq_id: 'T-10', priority: 'P0', note: '封控北口' })
     await screen.goto(`${fixture.url}/wall`)
