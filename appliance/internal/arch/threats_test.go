@@ -21,7 +21,7 @@ func TestEveryThreatHasItsTest(t *testing.T) {
 	table, _, _ = strings.Cut(table, "\n## ")
 	tests := make(map[string]bool)
 	declared := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
-	require.NoError(t, filepath.WalkDir(filepath.Join(root(t), "appliance"), func(path string, entry fs.DirEntry, err error) error {
+	collect := func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			if entry != nil && entry.Name() == "node_modules" {
 				return filepath.SkipDir
@@ -33,7 +33,10 @@ func TestEveryThreatHasItsTest(t *testing.T) {
 			tests[match[1]] = true
 		}
 		return err
-	}))
+	}
+	for _, folder := range []string{"appliance", "ingest"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root(t), folder), collect))
+	}
 	named := regexp.MustCompile("`(Test\\w+)").FindAllStringSubmatch(table, -1)
 	require.Greater(t, len(named), 20)
 	for _, match := range named {
