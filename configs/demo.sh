@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A whole station on this machine: makes the footage, starts firmware-sim
-# (two cameras, two pillars, a drone, two phones, headquarters) and watchpost on it, prints the wall's
+# (two cameras, two pillars, a drone, two phones, two partners, headquarters) and watchpost on it, prints the wall's
 # address and a login made for this run. Ctrl-C stops everything. Called by
 # `make demo`, which has built the programs.
 set -euo pipefail
@@ -98,7 +98,7 @@ ready() {
 # stops them in order.
 set -m
 rm -f "$demo/sim/addresses.json" "$demo/data/addresses.json"
-say "starting firmware-sim: 2 cameras, 2 pillars, a drone, 2 phones, headquarters"
+say "starting firmware-sim: 2 cameras, 2 pillars, a drone, 2 phones, 2 partners, headquarters"
 bin/firmware-sim -config configs/demo-sim.yaml >"$demo/sim.log" 2>&1 &
 sim=$!
 ready "$demo/sim/addresses.json" "$sim" firmware-sim "$demo/sim.log"

@@ -22,13 +22,14 @@ const anyPort = "127.0.0.1:0"
 
 // config is the file that -config names. Relative paths count from its folder.
 type config struct {
-	Data    dataConfig     `yaml:"data"`
-	Control controlConfig  `yaml:"control"`
-	Cameras []cameraConfig `yaml:"cameras"`
-	Pillars []pillarConfig `yaml:"pillars"`
-	Drones  []droneConfig  `yaml:"drones"`
-	Phones  []phoneConfig  `yaml:"phones"`
-	HQ      []hqConfig     `yaml:"hq"`
+	Data     dataConfig      `yaml:"data"`
+	Control  controlConfig   `yaml:"control"`
+	Cameras  []cameraConfig  `yaml:"cameras"`
+	Pillars  []pillarConfig  `yaml:"pillars"`
+	Drones   []droneConfig   `yaml:"drones"`
+	Phones   []phoneConfig   `yaml:"phones"`
+	Partners []partnerConfig `yaml:"partners"`
+	HQ       []hqConfig      `yaml:"hq"`
 }
 
 type dataConfig struct {
@@ -89,6 +90,16 @@ type phoneConfig struct {
 	RadiusM  float64        `yaml:"radius_m"`
 	SpeedMPS float64        `yaml:"speed_mps"`
 	EveryS   float64        `yaml:"every_s"`
+	start    `yaml:",inline"`
+}
+
+type partnerConfig struct {
+	ID       string  `yaml:"id"`
+	Password string  `yaml:"password"`
+	Broker   string  `yaml:"broker"`   // mqtt://host:port
+	AcceptS  float64 `yaml:"accept_s"` // until it accepts an order
+	DoneS    float64 `yaml:"done_s"`   // and from then until it is done
+	Refuses  bool    `yaml:"refuses"`  // hands every order back
 	start    `yaml:",inline"`
 }
 
@@ -170,6 +181,11 @@ func (c *config) fill(base string) {
 		fill(&d.SpeedMPS, 8)
 		fill(&d.RateHz, 10)
 	}
+	for i := range c.Partners {
+		p := &c.Partners[i]
+		fill(&p.AcceptS, 2)
+		fill(&p.DoneS, 15)
+	}
 	for i := range c.Phones {
 		p := &c.Phones[i]
 		fill(&p.Device, "phone")
@@ -247,6 +263,9 @@ func (c *config) problems() []error {
 	for i, d := range c.Drones {
 		d.check(k, fmt.Sprintf("drones[%d]", i))
 	}
+	for i, p := range c.Partners {
+		p.check(k, fmt.Sprintf("partners[%d]", i))
+	}
 	for i, p := range c.Phones {
 		p.check(k, fmt.Sprintf("phones[%d]", i))
 	}
@@ -270,6 +289,13 @@ func (c cameraConfig) check(k *checker, key string) {
 	if c.Username == "" && c.Password != "" {
 		k.add(key+".username", "missing, but there is a password")
 	}
+}
+
+func (p partnerConfig) check(k *checker, key string) {
+	k.id(key+".id", "partner", p.ID)
+	k.err(key+".broker", pillar.CheckBroker(p.Broker))
+	k.within(key, "accept_s", p.AcceptS, 0.01, 3600)
+	k.within(key, "done_s", p.DoneS, 0.01, 3600)
 }
 
 func (p phoneConfig) check(k *checker, key string) {

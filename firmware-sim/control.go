@@ -37,10 +37,11 @@ type action func(s *station, id string, body io.Reader) (any, error)
 // actions beyond start, stop and kill, by kind and verb.
 func actions() map[string]map[string]action {
 	return map[string]map[string]action{
-		"camera": {"fault": (*station).setFault},
-		"pillar": {"press": (*station).press, "broker": (*station).setBroker},
-		"drone":  {"target": (*station).setTarget},
-		"phone":  {"broker": (*station).setPhoneBroker},
+		"camera":  {"fault": (*station).setFault},
+		"pillar":  {"press": (*station).press, "broker": (*station).setBroker},
+		"drone":   {"target": (*station).setTarget},
+		"phone":   {"broker": (*station).setPhoneBroker},
+		"partner": {},
 		"hq": {
 			"accept": receiptOf("accepted"), "reject": receiptOf("rejected"),
 			"incident": order("incident", "id"), "task": order("task", "id"), "cancel": (*station).cancelTask, "replay": order("replay", "request"),
@@ -61,7 +62,7 @@ func (s *station) routes() http.Handler {
 		answer(w, out, err)
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, nil, refuse(http.StatusNotFound, "%s %s: want GET /state, GET /hq/ledger, GET /hq/orders, GET /hq/clips or POST /{camera|pillar|drone|phone|hq}/{id}/{verb}", r.Method, r.URL.Path))
+		answer(w, nil, refuse(http.StatusNotFound, "%s %s: want GET /state, GET /hq/ledger, GET /hq/orders, GET /hq/clips or POST /{camera|pillar|drone|phone|partner|hq}/{id}/{verb}", r.Method, r.URL.Path))
 	})
 	return mux
 }
@@ -88,7 +89,7 @@ func answer(w http.ResponseWriter, out any, err error) {
 func (s *station) state() any {
 	return map[string]any{
 		"seed": s.seed, "at": stamp(time.Now()),
-		"cameras": states(s.cameras), "pillars": states(s.pillars), "drones": states(s.drones), "phones": states(s.phones), "hq": states(s.hq),
+		"cameras": states(s.cameras), "pillars": states(s.pillars), "drones": states(s.drones), "phones": states(s.phones), "partners": states(s.partners), "hq": states(s.hq),
 	}
 }
 
@@ -103,7 +104,7 @@ func states[S any, D interface{ State() S }](devices map[string]D) map[string]S 
 func (s *station) act(kind, id, verb string, body io.Reader) (any, error) {
 	more, ok := actions()[kind]
 	if !ok {
-		return nil, refuse(http.StatusNotFound, "%q: want camera, pillar, drone, phone or hq", kind)
+		return nil, refuse(http.StatusNotFound, "%q: want camera, pillar, drone, phone, partner or hq", kind)
 	}
 	d, err := s.device(kind, id)
 	if err != nil {

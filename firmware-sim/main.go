@@ -1,5 +1,5 @@
 // Command firmware-sim is a whole fake station: cameras, alarm pillars, drones,
-// phones and a headquarters that speak the wire protocols of contracts.md and nothing
+// phones, partners and a headquarters that speak the wire protocols of contracts.md and nothing
 // else, switched on and off and made to fail over an HTTP control.
 //
 // It imports nothing of the box it is used to test, so that both sides would

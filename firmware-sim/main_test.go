@@ -199,7 +199,7 @@ func TestControlExplainsRefusals(t *testing.T) {
 	}{
 		{"POST", "/camera/gate/stop", "", 404, `camera "gate": known are gate-east, yard`},
 		{"POST", "/camera/yard/dance", "", 404, `camera "dance": want start, stop, kill, fault`},
-		{"POST", "/robot/r2/stop", "", 404, `"robot": want camera, pillar, drone, phone or hq`},
+		{"POST", "/robot/r2/stop", "", 404, `"robot": want camera, pillar, drone, phone, partner or hq`},
 		{"POST", "/camera/yard/fault", `{"name":"sleepy"}`, 400, `want one of none, silent, slow, closing, expiring, losing`},
 		{"POST", "/camera/yard/fault", `{"nam":"silent"}`, 400, `unknown field "nam"`},
 		{"POST", "/camera/yard/fault", `{"name":"silent","seconds":-1}`, 400, `want 0`},

@@ -18,6 +18,7 @@ import (
 	"github.com/watchpost-edge/watchpost/firmware-sim/drone"
 	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
 	"github.com/watchpost-edge/watchpost/firmware-sim/hq"
+	"github.com/watchpost-edge/watchpost/firmware-sim/partner"
 	"github.com/watchpost-edge/watchpost/firmware-sim/phone"
 	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
 )
@@ -33,13 +34,14 @@ type station struct {
 	seed uint64
 	log  *slog.Logger
 
-	cameras map[string]*camera.Camera
-	faults  map[string]*fault.Injector // by camera
-	pillars map[string]*pillar.Pillar
-	drones  map[string]*drone.Drone
-	phones  map[string]*phone.Phone // by person
-	hq      map[string]*hq.HQ
-	devices []*device // in order of starting: headquarters first
+	cameras  map[string]*camera.Camera
+	faults   map[string]*fault.Injector // by camera
+	pillars  map[string]*pillar.Pillar
+	drones   map[string]*drone.Drone
+	phones   map[string]*phone.Phone // by person
+	partners map[string]*partner.Partner
+	hq       map[string]*hq.HQ
+	devices  []*device // in order of starting: headquarters first
 
 	mu      sync.Mutex
 	control string // its address
@@ -65,7 +67,7 @@ func newStation(conf *config, seed uint64, log *slog.Logger) (*station, error) {
 	s := &station{
 		conf: conf, seed: seed, log: log,
 		cameras: map[string]*camera.Camera{}, faults: map[string]*fault.Injector{}, pillars: map[string]*pillar.Pillar{},
-		drones: map[string]*drone.Drone{}, phones: map[string]*phone.Phone{}, hq: map[string]*hq.HQ{},
+		drones: map[string]*drone.Drone{}, phones: map[string]*phone.Phone{}, partners: map[string]*partner.Partner{}, hq: map[string]*hq.HQ{},
 	}
 	before := s.loadAddresses()
 	for _, c := range conf.HQ {
@@ -88,6 +90,14 @@ func newStation(conf *config, seed uint64, log *slog.Logger) (*station, error) {
 		}, log)
 		s.drones[c.ID] = d
 		s.add("drone", c.ID, c.on(), d)
+	}
+	for _, c := range conf.Partners {
+		p := partner.New(partner.Config{
+			ID: c.ID, Password: c.Password, Broker: c.Broker, Refuses: c.Refuses,
+			AcceptAfter: time.Duration(c.AcceptS * float64(time.Second)), DoneAfter: time.Duration(c.DoneS * float64(time.Second)),
+		}, log)
+		s.partners[c.ID] = p
+		s.add("partner", c.ID, c.on(), p)
 	}
 	for _, c := range conf.Phones {
 		p := phone.New(phone.Config{

@@ -1,0 +1,228 @@
+// Package partner owns simulated partners: another authority's program on an
+// MQTT broker that takes work orders and answers them, as contracts.md says:
+// orders come on partner/{id}/orders, replies go to partner/{id}/reply.
+//
+// It accepts an order after a while and reports it done after another one; or
+// it hands every order back. The same message that comes again is answered
+// once. What it has not answered when it is stopped or killed it forgets: a
+// partner that does not answer is somebody's to call. Run returns when its
+// goroutines have ended.
+package partner
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+)
+
+const (
+	answerWithin = 5 * time.Second
+	retryAfter   = time.Second
+	keepAlive    = 30 * time.Second
+	goodbyeMS    = 250 // paho's quiet period before DISCONNECT
+	ordersMax    = 1000
+)
+
+// Config is one partner.
+type Config struct {
+	ID          string // login, and the middle of its topics
+	Password    string
+	Broker      string // mqtt://host:port
+	AcceptAfter time.Duration
+	DoneAfter   time.Duration // from accepting
+	Refuses     bool          // hands every order back
+}
+
+// Order is one order and what was said to it.
+type Order struct {
+	ID      string   `json:"id"`
+	Number  int      `json:"number"`
+	Note    string   `json:"note"`
+	News    []string `json:"news"` // issued, returned, cancelled, confirmed: in the order they came, each once
+	Replies []string `json:"replies"`
+}
+
+// State is what the partner is doing.
+type State struct {
+	Running   bool             `json:"running"`
+	Broker    string           `json:"broker"`
+	Connected bool             `json:"connected"`
+	Error     string           `json:"error,omitempty"` // of the last attempt to connect
+	Orders    map[string]Order `json:"orders"`
+	Again     int              `json:"again"` // messages that came more than once
+}
+
+// Partner is a program that can be switched on and off.
+type Partner struct {
+	conf Config
+	log  *slog.Logger
+
+	mu    sync.Mutex
+	state State
+	seen  map[string]bool // ids of messages
+}
+
+// New is a partner that is off.
+func New(conf Config, log *slog.Logger) *Partner {
+	return &Partner{
+		conf: conf, log: log.With("partner", conf.ID), seen: map[string]bool{}, state: State{Broker: conf.Broker, Orders: map[string]Order{}},
+	}
+}
+
+// State is a copy of what the partner is doing.
+func (p *Partner) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.state
+	s.Orders = map[string]Order{}
+	for id, order := range p.state.Orders {
+		s.Orders[id] = order
+	}
+	return s
+}
+
+func (p *Partner) change(f func(*State)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(&p.state)
+}
+
+// Open switches the partner on. Run must follow.
+func (p *Partner) Open() error {
+	p.change(func(s *State) { s.Running, s.Error = true, "" })
+	return nil
+}
+
+// Run works until ctx ends.
+func (p *Partner) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := p.session(ctx)
+		p.change(func(s *State) {
+			s.Connected = false
+			if err != nil {
+				s.Error = err.Error()
+			}
+		})
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryAfter):
+		}
+	}
+	p.change(func(s *State) { s.Running = false })
+	return nil
+}
+
+// session is one connection to the broker, from CONNECT to its end.
+func (p *Partner) session(ctx context.Context) error {
+	lost := make(chan error, 1)
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(p.conf.Broker).SetClientID(p.conf.ID).SetUsername(p.conf.ID).SetPassword(p.conf.Password).
+		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(true).
+		SetConnectTimeout(answerWithin).SetWriteTimeout(answerWithin).SetKeepAlive(keepAlive).
+		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err }))
+	if err := wait(client.Connect()); err != nil {
+		return fmt.Errorf("connect to %s: %w", p.conf.Broker, err)
+	}
+	defer client.Disconnect(goodbyeMS)
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	defer work.Wait()
+	defer cancel()
+	err := wait(client.Subscribe("partner/"+p.conf.ID+"/orders", 1, func(_ mqtt.Client, m mqtt.Message) {
+		if order, isNew := p.take(m.Payload()); isNew {
+			work.Go(func() { p.answer(ctx, client, order) })
+		}
+	}))
+	if err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	p.change(func(s *State) { s.Connected, s.Error = true, "" })
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-lost:
+		return err
+	}
+}
+
+// message is what comes, as far as the partner reads it.
+type message struct {
+	ID   string `json:"id"`
+	Type string `json:"type"`
+	Data struct {
+		Order  string `json:"order"`
+		Number int    `json:"number"`
+		Note   string `json:"note"`
+	} `json:"data"`
+}
+
+// take remembers a message, and says whether it asks for work.
+func (p *Partner) take(payload []byte) (order string, work bool) {
+	var m message
+	if err := json.Unmarshal(payload, &m); err != nil || m.Data.Order == "" || len(m.Type) <= len(prefix) {
+		p.log.Warn("no order", "payload", string(payload[:min(len(payload), 100)]))
+		return "", false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen[m.ID] || len(p.seen) >= ordersMax {
+		p.state.Again++
+		return "", false
+	}
+	p.seen[m.ID] = true
+	o := p.state.Orders[m.Data.Order]
+	news := m.Type[len(prefix):]
+	o.ID, o.Number, o.Note, o.News = m.Data.Order, m.Data.Number, m.Data.Note, append(o.News[:len(o.News):len(o.News)], news)
+	p.state.Orders[o.ID] = o
+	return o.ID, news == "issued" || news == "returned"
+}
+
+const prefix = "watchpost.order."
+
+// answer says what the partner does about an order.
+func (p *Partner) answer(ctx context.Context, client mqtt.Client, order string) {
+	steps := []struct {
+		after  time.Duration
+		result string
+		words  map[string]string
+	}{{p.conf.AcceptAfter, "accepted", nil}, {p.conf.DoneAfter, "done", map[string]string{"report": "已到现场处理完毕"}}}
+	if p.conf.Refuses {
+		steps = steps[:1]
+		steps[0].result, steps[0].words = "refused", map[string]string{"reason": "不在本单位职责范围"}
+	}
+	for _, s := range steps {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(s.after):
+		}
+		reply := map[string]string{"order": order, "id": fmt.Sprintf("%s-%s-%d", order, s.result, time.Now().UnixNano()), "result": s.result}
+		for key, text := range s.words {
+			reply[key] = text
+		}
+		payload, err := json.Marshal(reply)
+		if err == nil {
+			err = wait(client.Publish("partner/"+p.conf.ID+"/reply", 1, false, payload))
+		}
+		if err != nil {
+			p.log.Warn("reply not sent", "order", order, "err", err)
+			return
+		}
+		p.change(func(state *State) {
+			o := state.Orders[order]
+			o.Replies = append(o.Replies[:len(o.Replies):len(o.Replies)], s.result)
+			state.Orders[order] = o
+		})
+	}
+}
+
+func wait(token mqtt.Token) error {
+	if !token.WaitTimeout(answerWithin) {
+		return fmt.Errorf("no answer within %s", answerWithin)
+	}
+	return token.Error()
+}
