@@ -205,3 +205,41 @@ func FuzzDecodeOrder(f *testing.F) {
 		_, _ = decodeOrder[incidentFromAbove](b)
 	})
 }
+
+// Headquarters cancels its own order over its line or its own call, once, and
+// is told when there is nothing to cancel.
+func TestHeadquartersCancelsItsOrder(t *testing.T) {
+	c := newCommand(t, time.Minute, func(*above) {})
+	eventually(t, func() bool { return c.forwarder.Status()[0].Connected })
+	for _, id := range []string{"T1", "T2", "T3"} {
+		c.fromAbove(t, bridge.KindTask, fmt.Sprintf(`{"id":%q,"to":"wu","note":"例行检查","priority":"P3"}`, id))
+	}
+	tasks := c.tasks(t)
+	require.Len(t, tasks, 1, "said three times, ordered once")
+	require.Equal(t, desk.Instruction, tasks[0].Kind)
+	require.Equal(t, []string{"T1", "T2", "T3"}, tasks[0].HQIDs)
+
+	cancel := `{"id":"T2","cancel":true,"reason":"重复","by":"zhao"}`
+	c.fromAbove(t, bridge.KindTask, cancel)
+	c.fromAbove(t, bridge.KindTask, cancel)
+	said, _ := c.answers(t)
+	require.Len(t, said, 4, "the repeat adds nothing")
+	require.Equal(t, []string{"cancel", "T2", "taken"}, []string{said[3].Order, said[3].HQID, said[3].Result})
+	require.Equal(t, []string{"T1", "T3"}, c.tasks(t)[0].HQIDs)
+	for _, id := range []string{"T1", "T3"} {
+		answer, err := c.Down(t.Context(), "hq", bridge.KindTask, fmt.Appendf(nil, `{"id":%q,"cancel":true,"reason":"取消"}`, id))
+		require.NoError(t, err)
+		require.Equal(t, "taken", answer.Result)
+	}
+	require.Equal(t, []any{desk.Cancelled, "取消"}, []any{c.tasks(t)[0].State, c.tasks(t)[0].Reason})
+
+	for text, because := range map[string]string{
+		`{"id":"T9","cancel":true,"reason":"r"}`: `order "T9": not found`, `{"id":"T8","cancel":true}`: `reason "": want why`,
+	} {
+		c.fromAbove(t, bridge.KindTask, text)
+		said, _ := c.answers(t)
+		last := said[len(said)-1]
+		require.Equal(t, []string{"cancel", "refused"}, []string{last.Order, last.Result}, text)
+		require.Contains(t, last.Reason, because)
+	}
+}
