@@ -8,7 +8,7 @@ import (
 // openReview makes the projection that counts what the journal tells.
 func (s *Station) openReview() error {
 	s.review = review.New(review.Options{
-		Journal: s.journal, Desk: s.desk, Dir: s.cfg.Data.Dir, Zone: s.cfg.Location(), Write: media.WriteFile, Log: s.log,
+		Journal: s.journal, Desk: s.desk, Dir: s.cfg.Data.Dir, Zone: s.desk.Rules().Zone(), Write: media.WriteFile, Log: s.log,
 	})
 	return s.review.Open()
 }
