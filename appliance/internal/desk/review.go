@@ -53,7 +53,7 @@ type Waiting struct {
 	N        int      `json:"n"`
 	Limited  int      `json:"limited"`
 	InTime   int      `json:"in_time"`
-	LimitMS  int64    `json:"limit_ms"` // the newest in force; 0: none
+	LimitMS  int64    `json:"limit_ms"` // most often given; 0: none
 	Buckets  [][2]int `json:"buckets"`
 }
 

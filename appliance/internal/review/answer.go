@@ -15,9 +15,12 @@ func (s *sum) responses() []Response {
 	list := []Response{}
 	for key, w := range s.waits {
 		median, p90 := w.quantiles(s.exact)
+		if key[0] == "" {
+			w.limit = 0 // each priority has its own
+		}
 		list = append(list, Response{
 			Priority: key[0], State: key[1], N: w.n, MedianMS: median.Milliseconds(), P90MS: p90.Milliseconds(),
-			LimitMS: max(0, w.limit), Limited: w.limited, InTime: w.inTime, Share: share(w.inTime, w.limited),
+			LimitMS: w.limit, Limited: w.limited, InTime: w.inTime, Share: share(w.inTime, w.limited),
 		})
 	}
 	slices.SortFunc(list, func(a, b Response) int {

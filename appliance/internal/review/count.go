@@ -74,8 +74,8 @@ type counter struct {
 
 type waiting struct {
 	desk.Waiting
-	hist  histogram
-	since int64 // when the newest limit was in force
+	hist   histogram
+	limits map[int64]int // how often each was given
 }
 
 func newCounter() *counter {
@@ -198,7 +198,7 @@ func (i *incident) add(t *desk.Tally) {
 		t.False++
 	}
 	for _, s := range i.Stages {
-		if s.LimitMS > 0 {
+		if s.Limited {
 			t.Limited++
 			if s.InTime {
 				t.InTime++
@@ -219,20 +219,24 @@ func (c *counter) wait(i *incident, state string, took time.Duration, s stage) {
 	key := [2]string{i.Priority, state}
 	w := c.waits[key]
 	if w == nil {
-		w = &waiting{Waiting: desk.Waiting{Priority: i.Priority, State: state}, hist: histogram{}}
+		w = &waiting{Waiting: desk.Waiting{Priority: i.Priority, State: state}, hist: histogram{}, limits: map[int64]int{}}
 		c.waits[key] = w
 	}
 	w.N++
 	w.hist.add(took)
-	if s.LimitMS <= 0 {
+	if !s.Limited {
 		return
 	}
 	w.Limited++
 	if s.InTime {
 		w.InTime++
 	}
-	if i.Opened > w.since || i.Opened == w.since && s.LimitMS > w.LimitMS {
-		w.LimitMS, w.since = s.LimitMS, i.Opened
+	if s.LimitMS == 0 {
+		return // it had none when it began
+	}
+	w.limits[s.LimitMS]++
+	if n, most := w.limits[s.LimitMS], w.limits[w.LimitMS]; n > most || n == most && s.LimitMS < w.LimitMS {
+		w.LimitMS = s.LimitMS
 	}
 }
 

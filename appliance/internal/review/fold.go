@@ -211,7 +211,7 @@ func (k *kept) incidentOpened(r bridge.Record, data *desk.IncidentOpened, zone *
 	}
 	i := &incident{
 		Date: date, Hour: hour, Opened: ms(r.Event.RecordedTime), Priority: data.Priority, Kind: data.Kind, Beat: data.Place.Beat,
-		State: desk.Open, Since: ms(r.Event.RecordedTime), Limit: ms(data.Limit), Answer: -1, Arrive: -1, Whole: -1,
+		State: desk.Open, Since: ms(r.Event.RecordedTime), Limit: ms(data.Limit), Given: max(0, ms(data.Limit)-ms(r.Event.RecordedTime)), Answer: -1, Arrive: -1, Whole: -1,
 	}
 	if data.Place.ID != "" {
 		i.Place, i.Name = data.Place.ID, data.Place.Name

@@ -27,6 +27,7 @@ type incident struct {
 	State  desk.IncidentState `json:"state"`
 	Since  int64              `json:"since"`           // of the state, ms
 	Limit  int64              `json:"limit,omitempty"` // of the state, ms; 0: none
+	Given  int64              `json:"given,omitempty"` // how long the limit was when the state began, ms
 	Stages []stage            `json:"stages,omitempty"`
 
 	Answer    int64    `json:"answer"` // ms since opened; -1: not yet
@@ -58,7 +59,8 @@ type alertRef struct {
 type stage struct {
 	State   desk.IncidentState `json:"state"`
 	MS      int64              `json:"ms"`
-	LimitMS int64              `json:"limit_ms,omitempty"`
+	LimitMS int64              `json:"limit_ms,omitempty"` // when it began
+	Limited bool               `json:"limited,omitempty"`
 	InTime  bool               `json:"in_time,omitempty"`
 }
 
@@ -93,6 +95,7 @@ func (i *incident) changed(e *bridge.Event, data *desk.IncidentChanged) {
 	}
 	if data.State != i.State {
 		i.leave(at, data.State)
+		i.Given = max(0, ms(data.Limit)-at)
 	}
 	i.Limit = ms(data.Limit)
 	switch e.Type {
@@ -110,11 +113,9 @@ func (i *incident) changed(e *bridge.Event, data *desk.IncidentChanged) {
 // leave ends the present state. A closed one has no time of its own.
 func (i *incident) leave(at int64, to desk.IncidentState) {
 	if i.State != desk.Closed && i.State != "" {
-		one := stage{State: i.State, MS: at - i.Since}
-		if i.Limit > 0 {
-			one.LimitMS, one.InTime = i.Limit-i.Since, at <= i.Limit
-		}
-		i.Stages = append(i.Stages, one)
+		i.Stages = append(i.Stages, stage{
+			State: i.State, MS: at - i.Since, LimitMS: i.Given, Limited: i.Limit > 0, InTime: i.Limit > 0 && at <= i.Limit,
+		})
 		i.Stages = i.Stages[max(0, len(i.Stages)-stagesMax):]
 	}
 	if i.Answer < 0 && i.State == desk.Open {

@@ -84,7 +84,7 @@ type Response struct {
 	N        int      `json:"n"`
 	MedianMS int64    `json:"median_ms"`
 	P90MS    int64    `json:"p90_ms"`
-	LimitMS  int64    `json:"limit_ms"` // the newest in force; 0: none, or several
+	LimitMS  int64    `json:"limit_ms"` // most often given on the newest day; 0: none, or all priorities
 	Limited  int      `json:"limited"`
 	InTime   int      `json:"in_time"`
 	Share    *float64 `json:"share_in_time,omitempty"`

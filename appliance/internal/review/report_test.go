@@ -27,7 +27,7 @@ func years(days int) (*kept, time.Time) {
 				Answer: r.Int64N(100_000), Arrive: r.Int64N(1_000_000), Whole: r.Int64N(10_000_000),
 			}
 			for _, state := range []string{"open", "acknowledged", "dispatched", "on_scene"} {
-				i.Stages = append(i.Stages, stage{State: "open", MS: r.Int64N(1_000_000), LimitMS: 500_000})
+				i.Stages = append(i.Stages, stage{State: "open", MS: r.Int64N(1_000_000), LimitMS: 500_000, Limited: true})
 				i.Steps = append(i.Steps, scoredStep{By: i.Claimed, Result: state, Points: 10})
 			}
 			k.Incidents[fmt.Sprintf("%s-%d", date, len(k.Incidents))] = i

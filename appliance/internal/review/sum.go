@@ -32,7 +32,7 @@ type sum struct {
 // kept, and in a histogram.
 type spread struct {
 	n, limited, inTime int
-	limit              int64 // −1: several
+	limit              int64 // of the newest day that had one
 	hist               histogram
 	exact              []time.Duration
 }
@@ -192,12 +192,8 @@ func (s *sum) spread(priority, state string) *spread {
 func (w *spread) add(one desk.Waiting) {
 	w.n, w.limited, w.inTime = w.n+one.N, w.limited+one.Limited, w.inTime+one.InTime
 	w.hist.merge(one.Buckets)
-	switch {
-	case one.LimitMS == 0 || w.limit == one.LimitMS:
-	case w.limit == 0:
+	if one.LimitMS > 0 {
 		w.limit = one.LimitMS
-	default:
-		w.limit = -1
 	}
 }
 

@@ -272,6 +272,7 @@ func (s *sim) compareWaits(r review.Report, within float64) {
 		waits := want[[2]string{one.Priority, one.State}]
 		slices.Sort(waits)
 		require.Len(s.t, waits, one.N, "%+v", one)
+		require.Equal(s.t, desk.DefaultLimits()[one.Priority][desk.IncidentState(one.State)].Milliseconds(), one.LimitMS, "%+v", one)
 		for q, got := range map[float64]int64{0.5: one.MedianMS, 0.9: one.P90MS} {
 			exact := waits[max(0, ceil(q*float64(len(waits)))-1)].Milliseconds()
 			require.InDelta(s.t, exact, got, within*float64(exact)+2*within, "%v of %+v", q, one)

@@ -2886,6 +2886,8 @@ export interface components {
             cameras: components["schemas"]["NearbyCamera"][];
             /** @description the open one that such a report would join; absent: it opens its own */
             incident?: string;
+            /** @description the best to send, at most 3 */
+            forces: components["schemas"]["Unit"][];
         };
         Present: {
             /** @description empty: who is logged in */
@@ -3111,7 +3113,7 @@ export interface components {
             n: number;
             median_ms: number;
             p90_ms: number;
-            /** @description 0: none, or several */
+            /** @description most often given on the newest day; 0: none, or all priorities */
             limit_ms: number;
             limited: number;
             in_time: number;
@@ -3236,6 +3238,7 @@ export interface components {
             role: string;
             at: components["schemas"]["Stamp"];
         };
+        /** @description drills are in drills_open, and in no other count of incidents and orders */
         HandoverCounts: {
             incidents: number;
             unclaimed: number;
@@ -3276,6 +3279,7 @@ export interface components {
             /** @description its number */
             incident?: number;
             note?: string;
+            drill?: boolean;
         };
         HandoverDevice: {
             id: string;
@@ -3322,6 +3326,8 @@ export interface components {
             target: string;
             at: components["schemas"]["Stamp"];
             result: string;
+            /** @description of the target */
+            name: string;
         };
         HandoverDuty: {
             id: string;
