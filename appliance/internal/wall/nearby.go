@@ -15,7 +15,10 @@ import (
 type nearbyAnswer struct {
 	AsOf string `json:"as_of"`
 	desk.Nearby
+	Forces []Unit `json:"forces"` // the best to send, at most nearbyForces
 }
+
+const nearbyForces = 3
 
 // nearby tells what a report would bind, while its place is being written.
 func (s *Server) nearby(c *fiber.Ctx, who caller) error {
@@ -27,12 +30,22 @@ func (s *Server) nearby(c *fiber.Ctx, who caller) error {
 	if len(said) > placeBytesMax {
 		return badField(http.StatusBadRequest, "field_invalid", "place", clip(said, 32), "at most "+strconv.Itoa(placeBytesMax)+" bytes")
 	}
-	body := nearbyAnswer{}
+	body := nearbyAnswer{Forces: []Unit{}}
+	now, rules := time.Now(), s.o.Desk.Rules()
+	var best []desk.Candidate
 	place, err := s.view(func(state *desk.State) {
-		body.Nearby = s.o.Desk.Rules().Nearby(state, bridge.At(time.Now()), kind, said, at)
+		body.Nearby = rules.Nearby(state, bridge.At(now), kind, said, at)
+		best = rules.Candidates(state, now, &desk.Incident{Place: body.Place, Position: body.Position}, s.whereabouts(now))
 	})
 	if err != nil {
 		return err
+	}
+	for _, candidate := range best {
+		if len(body.Forces) < nearbyForces && candidate.Sendable() {
+			unit := s.unit(&candidate.Unit, now)
+			unit.Metres = candidate.Metres
+			body.Forces = append(body.Forces, unit)
+		}
 	}
 	body.Cameras = visible(s, who, body.Cameras, func(one desk.NearbyCamera) string { return one.ID })
 	body.AsOf = s.asOf(place)

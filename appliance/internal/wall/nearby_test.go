@@ -18,6 +18,7 @@ func TestNearbyTellsWhatAReportBinds(t *testing.T) {
 	}
 	told := c.get("/api/v1/nearby?kind=theft&lat=28.69&lon=115.99", "Nearby")
 	require.NotEmpty(t, cameras(told))
+	require.Contains(t, told, "forces")
 	status, made := c.do("POST", "/api/v1/incidents", object{"source": "call_110", "kind": "theft", "position": object{"lat": 28.69, "lon": 115.99}})
 	require.Equal(t, 201, status, made)
 	bound := []string{}

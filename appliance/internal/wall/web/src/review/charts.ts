@@ -26,7 +26,7 @@ export function paletteOf(element: Element): Palette {
 
 export interface Bars {
   labels: string[]
-  series: { name: string; values: (number | undefined)[]; before?: boolean; late?: boolean }[]
+  series: { name: string; values: (number | undefined)[]; before?: boolean; pale?: boolean; late?: (index: number) => boolean }[]
   lying?: boolean // names are long: bars run to the right
   word?: (value: number) => string
 }
@@ -53,8 +53,8 @@ export const bars = ({ labels, series, lying = false, word = String }: Bars): Dr
     xAxis: lying ? values : names,
     yAxis: lying ? names : values,
     series: series.map((one) => ({
-      type: 'bar', name: one.name, data: one.values.map((value) => value ?? null), barMaxWidth: 22, barGap: '10%', cursor: 'default',
-      itemStyle: { color: one.before ? p.before : one.late ? p.late : p.now },
+      type: 'bar', name: one.name, data: one.values.map((value, index) => ({ value: value ?? null, itemStyle: one.late?.(index) ? { color: p.late } : undefined })), barMaxWidth: 22, barGap: '10%', cursor: 'default',
+      itemStyle: { color: one.before ? p.before : p.now, opacity: one.pale ? 0.55 : 1 },
       label: lying && !one.before ? { show: true, position: 'right', ...text(p), formatter: ({ value }: { value: unknown }) => (typeof value === 'number' ? word(value) : '') } : undefined,
     })),
   }

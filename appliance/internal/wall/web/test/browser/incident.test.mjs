@@ -147,6 +147,7 @@ describe('a report', () => {
     await page.fill('dialog input[name=place]', open.place.name)
     await visible('[data-bound-camera="street-south"] >> text=31 米')
     await visible('[data-bound-camera="gate-east"] >> text=看不到')
+    await visible('[data-bound-unit=patrol-2] >> text=/空闲 · 142 米/')
     await visible('[data-bound] >> text=/回看录像.*自 \\d\\d:\\d\\d:\\d\\d 起/')
     await visible(`[data-joins] >> text=第 ${open.number} 号`)
     await accessible('a report')
