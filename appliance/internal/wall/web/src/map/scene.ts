@@ -84,7 +84,7 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
       if (!incident.position) continue
       const { lat, lon } = incident.position
       const spot = `${lat.toFixed(5)}/${lon.toFixed(5)}`
-      const mark: Mark = { key: `incident/${spot}`, kind: 'incident', at: [lon, lat], name: word('kind', incident.kind), state: incident.priority, detail: incident.place.name, turn: 0, incident: incident.id }
+      const mark: Mark = { key: `incident/${spot}`, kind: 'incident', at: [lon, lat], name: incident.drill ? `${t('incident.drill')} · ${word('kind', incident.kind)}` : word('kind', incident.kind), state: incident.priority, detail: incident.place.name, turn: 0, incident: incident.id }
       spots.set(spot, [...(spots.get(spot) ?? []), mark])
     }
     return [...spots.values()].map((held) => {
