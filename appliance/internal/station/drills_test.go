@@ -11,6 +11,7 @@ import (
 	"net/http/cookiejar"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -51,10 +52,11 @@ pillars: [{id: P-1, name: 南口, position: {lat: 28.69, lon: 115.99}, password_
 uplinks: [{name: hq, url: "mqtt://%s", drills: true}]
 `
 
-func newWhole(t *testing.T, hq string, within time.Duration) *whole {
+// newWhole opens one; more is added to its configuration.
+func newWhole(t *testing.T, hq string, within time.Duration, more ...string) *whole {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "P-1"), []byte("p"), 0o600))
-	cfg, err := config.Parse(fmt.Appendf(nil, wholeConfig, uplinktest.Station, uplinktest.BoxName, hq), folder, config.Supported{})
+	cfg, err := config.Parse([]byte(fmt.Sprintf(wholeConfig, uplinktest.Station, uplinktest.BoxName, hq)+strings.Join(more, "")), folder, config.Supported{})
 	require.NoError(t, err)
 	cfg.DrillWithin = config.Duration(within)
 	dir := cfg.Data.Dir
