@@ -109,5 +109,5 @@ func checkSpan(fromField, from, toField, to string) error {
 	return nil
 }
 
-// DaysBefore is the date n days before; what is no date stays as it is.
+// DaysBefore is the date n days before; empty of what is no date.
 func (b *Book) DaysBefore(date string, n int) string { return daysBefore(date, n) }

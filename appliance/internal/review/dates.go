@@ -23,11 +23,11 @@ func when(e *bridge.Event, zone *time.Location) (date string, hour int) {
 	return dateOf(at, zone), at.In(zone).Hour()
 }
 
-// daysBefore is the date n days before.
+// daysBefore is the date n days before; empty, before all days, of no date.
 func daysBefore(date string, n int) string {
 	at, err := time.Parse(time.DateOnly, date)
 	if err != nil {
-		return date
+		return ""
 	}
 	return at.AddDate(0, 0, -n).Format(time.DateOnly)
 }
@@ -36,7 +36,7 @@ func daysBefore(date string, n int) string {
 // from.
 func dates(from, to string) []string {
 	var all []string
-	for date := from; date <= to && len(all) < spanMax; date = daysBefore(date, -1) {
+	for date := from; date != "" && date <= to && len(all) < spanMax; date = daysBefore(date, -1) {
 		all = append(all, date)
 	}
 	return all

@@ -50,8 +50,11 @@ func pack(value any) packed {
 	return packed{hex.EncodeToString(sum[:12]), body.Bytes()}
 }
 
-// unpack reads into a value; one that cannot be read stays empty.
+// unpack reads into a value, which stays as it is when nothing was packed.
 func (p packed) unpack(value any) error {
+	if len(p.Body) == 0 {
+		return nil
+	}
 	text, err := io.ReadAll(flate.NewReader(bytes.NewReader(p.Body)))
 	if err == nil {
 		err = json.Unmarshal(text, value)

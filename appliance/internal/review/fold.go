@@ -20,6 +20,7 @@ const (
 	ordersMax    = 40_000
 	daysMax      = 3660   // ten years of counts
 	alertsMax    = 2_000  // remembered of one open incident
+	keysMax      = 2_000  // rows of one group and day; what comes beyond them has no name
 	originsMax   = 32     // rules and devices of one incident; receivers of its orders
 	stagesMax    = 32     // of one incident, as in the desk
 	spanMax      = 800    // days of one report
@@ -168,7 +169,7 @@ func (k *kept) alertRaised(r bridge.Record, data *desk.AlertRaised, zone *time.L
 	} {
 		one.count(group, key)
 	}
-	if name != "" {
+	if name != "" && len(one.Names) < keysMax {
 		one.Names[place] = name
 	}
 	if a.Origin != "" {
@@ -179,6 +180,9 @@ func (k *kept) alertRaised(r bridge.Record, data *desk.AlertRaised, zone *time.L
 func (d *openDay) count(group, key string) {
 	if d.By[group] == nil {
 		d.By[group] = map[string]int{}
+	}
+	if _, known := d.By[group][key]; !known && len(d.By[group]) >= keysMax {
+		key = ""
 	}
 	d.By[group][key]++
 }

@@ -76,7 +76,7 @@ func (k *kept) keep(key string, counts, people packed) {
 // day is what is known of a day, something new when that is nothing.
 func (k *kept) day(key string) *day {
 	if k.Days[key] == nil {
-		k.Days[key] = &day{Counts: pack(desk.DayCounts{}), People: pack([]desk.PersonTally{})}
+		k.Days[key] = &day{}
 	}
 	return k.Days[key]
 }

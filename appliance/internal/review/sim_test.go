@@ -53,6 +53,7 @@ func (h *hands) set(to time.Time) {
 // room works at once: nobody waits for the disk before the simulation does.
 type sharing struct {
 	*journal.Journal
+	mu   sync.Mutex
 	last bridge.Ticket
 }
 
@@ -63,15 +64,20 @@ func (noWait) Wait(context.Context) error { return nil }
 func (s *sharing) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket, error) {
 	records, ticket, err := s.Journal.Append(drafts)
 	if err == nil {
+		s.mu.Lock()
 		s.last = ticket
+		s.mu.Unlock()
 	}
 	return records, noWait{}, err
 }
 
 // sync waits until all is on the disk.
 func (s *sharing) sync(t testing.TB) {
-	if s.last != nil {
-		require.NoError(t, s.last.Wait(t.Context()))
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
+	if last != nil {
+		require.NoError(t, last.Wait(t.Context()))
 	}
 }
 
