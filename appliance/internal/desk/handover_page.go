@@ -40,20 +40,20 @@ type HandoverPage struct {
 
 // HandoverCounts are the numbers of a page; they count what a list leaves out.
 type HandoverCounts struct {
-	Incidents   int `json:"incidents"` // open
-	Unclaimed   int `json:"unclaimed"`
-	Late        int `json:"late"`  // open incidents past the limit of their state
-	Tasks       int `json:"tasks"` // open
-	Overdue     int `json:"overdue"`
-	Devices     int `json:"devices"` // not online
-	Blind       int `json:"blind"`   // intervals since the last handover, and open ones
-	SetAside    int `json:"set_aside"`
-	Missed      int `json:"missed"` // patrol rounds
-	Drills      int `json:"drills"`
-	OnDuty      int `json:"on_duty"`
-	Opened      int `json:"opened"` // incidents since the last handover, without drills
-	Closed      int `json:"closed"`
-	DrillsFound int `json:"drills_open"` // open incidents that are drills
+	Incidents  int `json:"incidents"` // open
+	Unclaimed  int `json:"unclaimed"`
+	Late       int `json:"late"`  // open incidents past the limit of their state
+	Tasks      int `json:"tasks"` // open
+	Overdue    int `json:"overdue"`
+	Devices    int `json:"devices"` // not online
+	Blind      int `json:"blind"`   // intervals since the last handover, and open ones
+	SetAside   int `json:"set_aside"`
+	Missed     int `json:"missed"` // patrol rounds
+	Drills     int `json:"drills"`
+	OnDuty     int `json:"on_duty"`
+	Opened     int `json:"opened"` // incidents since the last handover, without drills
+	Closed     int `json:"closed"`
+	DrillsOpen int `json:"drills_open"` // open incidents that are drills: in no other count
 }
 
 // HandoverIncident is an open incident.
@@ -76,6 +76,7 @@ type HandoverTask struct {
 	ID       string       `json:"id"`
 	Number   uint64       `json:"number"`
 	Priority string       `json:"priority"`
+	Drill    bool         `json:"drill,omitempty"`
 	State    TaskState    `json:"state"`
 	To       string       `json:"to"`
 	Incident uint64       `json:"incident,omitempty"` // its number
@@ -135,6 +136,7 @@ type HandoverRound struct {
 type HandoverDrill struct {
 	Drill  string       `json:"drill"`
 	Target string       `json:"target"`
+	Name   string       `json:"name"` // of the target
 	At     bridge.Stamp `json:"at"`
 	Result string       `json:"result"`
 }
@@ -159,6 +161,12 @@ func (r *Rules) HandoverPage(s *State, now bridge.Stamp, uplinks []HandoverUplin
 	r.pageWork(&p, s)
 	r.pageDevices(&p, s, log)
 	r.pageDuty(&p, s)
+	for i := range p.Drills {
+		p.Drills[i].Name = p.Drills[i].Target
+		if target, known := r.DrillTarget(p.Drills[i].Target); known {
+			p.Drills[i].Name = brief(target.Name)
+		}
+	}
 	for _, a := range s.k.SetAside {
 		p.Aside = append(p.Aside, HandoverAside{Uplink: a.Uplink, ID: a.ID, Type: strings.TrimPrefix(a.Type, typePrefix), At: a.At, Reason: brief(a.Reason)})
 	}
@@ -177,28 +185,29 @@ func (r *Rules) pageWork(p *HandoverPage, s *State) {
 			ID: inc.ID, Number: inc.Number, Priority: inc.Priority, State: inc.State, Kind: brief(inc.Kind), Drill: inc.Drill,
 			Place: brief(inc.Place.Name), Opened: inc.OpenedAt, Limit: inc.Limit, Late: late, ClaimedBy: inc.ClaimedBy,
 		})
-		p.Counts.Late += oneIf(late)
-		p.Counts.Unclaimed += oneIf(inc.ClaimedBy == "")
-		p.Counts.DrillsFound += oneIf(inc.Drill)
+		p.Counts.Incidents += oneIf(!inc.Drill)
+		p.Counts.Late += oneIf(late && !inc.Drill)
+		p.Counts.Unclaimed += oneIf(inc.ClaimedBy == "" && !inc.Drill)
+		p.Counts.DrillsOpen += oneIf(inc.Drill)
 	}
 	for _, task := range s.Tasks() {
 		if task.State.done() {
 			continue
 		}
 		line := HandoverTask{
-			ID: task.ID, Number: task.Number, Priority: task.Priority, State: task.State, To: brief(r.Party(task.To).Name), Limit: task.Limit,
+			ID: task.ID, Number: task.Number, Priority: task.Priority, Drill: task.Drill, State: task.State, To: brief(r.Party(task.To).Name), Limit: task.Limit,
 			Overdue: !task.OverdueAt.IsZero(), Note: brief(task.Note),
 		}
 		if inc := s.k.Incidents[task.Incident]; inc != nil {
 			line.Incident = inc.Number
 		}
 		p.Tasks = append(p.Tasks, line)
-		p.Counts.Overdue += oneIf(line.Overdue)
+		p.Counts.Tasks += oneIf(!line.Drill)
+		p.Counts.Overdue += oneIf(line.Overdue && !line.Drill)
 	}
 	slices.SortStableFunc(p.Tasks, func(a, b HandoverTask) int {
 		return cmp.Or(-cmp.Compare(oneIf(a.Overdue), oneIf(b.Overdue)), cmp.Compare(a.Number, b.Number))
 	})
-	p.Counts.Incidents, p.Counts.Tasks = len(p.Incidents), len(p.Tasks)
 }
 
 // pageDevices lists what is down, and where the room was blind.
@@ -238,16 +247,25 @@ func (r *Rules) pageDuty(p *HandoverPage, s *State) {
 	for i := range r.setup.Persons {
 		who := &r.setup.Persons[i]
 		if d := r.PersonDuty(s, who.ID, p.At.Time); d.On {
-			p.Duty = append(p.Duty, HandoverDuty{ID: who.ID, Name: brief(who.Name), Kind: "person", Shift: d.Shift, Until: d.Until})
+			p.Duty = append(p.Duty, HandoverDuty{ID: who.ID, Name: brief(who.Name), Kind: "person", Shift: r.shiftName(d.Shift), Until: d.Until})
 		}
 	}
 	for i := range r.setup.Teams {
 		team := &r.setup.Teams[i]
 		if d := r.TeamDuty(s, team.ID, p.At.Time); d.On {
-			p.Duty = append(p.Duty, HandoverDuty{ID: team.ID, Name: brief(team.Name), Kind: "team", Shift: d.Shift, Until: d.Until})
+			p.Duty = append(p.Duty, HandoverDuty{ID: team.ID, Name: brief(team.Name), Kind: "team", Shift: r.shiftName(d.Shift), Until: d.Until})
 		}
 	}
 	p.Counts.OnDuty = len(p.Duty)
+}
+
+func (r *Rules) shiftName(id string) string {
+	for _, shift := range r.setup.Shifts {
+		if shift.ID == id && shift.Name != "" {
+			return brief(shift.Name)
+		}
+	}
+	return id
 }
 
 // fit leaves out the ends of the longest lists until the page has its size, and

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
-	"github.com/watchpost-edge/watchpost/vision"
 )
 
 // TestAShiftIsHandedOver: what the outgoing signed is what the incoming reads
@@ -128,17 +128,22 @@ func TestNobodyTakesOver(t *testing.T) {
 // TestAFullRoomFitsAPage: whatever stands, the event has its size, and what is
 // left out is counted.
 func TestAFullRoomFitsAPage(t *testing.T) {
-	r := newRoom(t)
-	for i := range 400 {
+	d := openDesk(t, newMemory(), newHands(), rand.NewChaCha8([32]byte{1}))
+	tell := func(in desk.Input) desk.Result {
+		result, err := d.Handle(t.Context(), in)
+		require.NoError(t, err)
+		return result
+	}
+	for i := range 300 {
 		in := report(operator("li"))
 		in.Kind, in.Place = fmt.Sprint("kind-", i), "某某街道某某小区某某号楼"
-		r.do(in)
-		r.do(desk.SetAsideIn{Uplink: "hq", ID: fmt.Sprint("x", i), Reason: "400", Lane: bridge.Alarm, Sequence: "1"})
+		tell(in)
+		tell(desk.SetAsideIn{Uplink: "hq", ID: fmt.Sprint("x", i), Reason: "400", Lane: bridge.Alarm, Sequence: "1"})
 	}
-	r.do(sighting("s1", vision.Raised, "gate", "intrusion", r.now, r.now))
-	records, _ := r.do(desk.HandoverIn{By: operator("li"), PassClaims: true})
-	require.Less(t, len(records[0].Event.Data), 40<<10)
-	page := r.state.Handover().Page
+	result := tell(desk.HandoverIn{By: operator("li"), PassClaims: true})
+	require.Less(t, len(result.Events[0].Event.Data), 40<<10)
+	page := data[desk.ShiftOffered](t, result.Events[0]).Page
+	require.Equal(t, 300, page.Counts.Incidents)
 	require.Equal(t, page.Counts.Incidents, len(page.Incidents)+page.More["incidents"])
 	require.Equal(t, page.Counts.SetAside, len(page.Aside)+page.More["aside"])
 	require.Positive(t, page.More["incidents"])
@@ -209,4 +214,49 @@ func TestApprovalsOutliveARestart(t *testing.T) {
 func sha256Of(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+// TestAShiftsBlindnessRoundsAndDrills: what the state would forget stands on
+// the page until somebody took it, and begins anew at the signature, not at the
+// second one.
+func TestAShiftsBlindnessRoundsAndDrills(t *testing.T) {
+	r := newRoom(t)
+	tell := func(typ string, body any) {
+		raw, err := json.Marshal(body)
+		require.NoError(t, err)
+		records, _, err := r.m.Append([]bridge.Draft{{ID: "x", Type: typ, Lane: bridge.Notice, Time: bridge.At(r.now), Recorded: bridge.At(r.now), Severity: "P3", Data: raw}})
+		require.NoError(t, err)
+		require.NoError(t, r.state.Apply(records[0]))
+	}
+	shift := func() {
+		r.do(desk.BlindIn{Camera: "gate", Kind: "unseen", From: r.now, To: r.now.Add(time.Second), Whole: true})
+		r.do(desk.BlindIn{Camera: "gate", Kind: "unrecorded", From: r.now, To: r.now.Add(time.Second), Whole: true, Cause: "plan"})
+		tell(desk.TypePatrolRound, desk.PatrolRound{Plan: "night", Name: "夜巡", State: desk.RoundMissed, Due: bridge.At(r.now), Rounds: 3})
+		tell(desk.TypePatrolRound, desk.PatrolRound{Plan: "night", State: desk.RoundDone})
+		tell(desk.TypeDrillRun, desk.DrillResult{Target: "pillar:P-1", Begun: bridge.At(r.now), Result: desk.DrillPassed})
+		r.after(time.Minute)
+	}
+	page := func() desk.HandoverPage { return r.rules.HandoverPage(r.state, bridge.At(r.now), nil) }
+	shift()
+	shift()
+	now := page()
+	require.Equal(t, []int{2, 6, 2}, []int{now.Counts.Blind, now.Counts.Missed, now.Counts.Drills}, "what the configuration wants is no blindness")
+	require.EqualValues(t, 2000, now.Blind[0].Ms)
+	require.Equal(t, []string{"pillar:P-1", "步行街南口", "passed"}, []string{now.Drills[0].Target, now.Drills[0].Name, now.Drills[0].Result})
+	r.do(desk.HandoverIn{By: operator("li")})
+	offered := page()
+	shift() // while nobody has taken it
+	open := r.state.Handover()
+	require.Equal(t, 9, page().Counts.Missed, "it is the outgoing's still")
+	r.do(desk.TakeOverIn{Handover: open.ID, SHA256: open.SHA256, By: operator("zhao")})
+	next := page()
+	require.Equal(t, []int{1, 3, 1}, []int{next.Counts.Blind, next.Counts.Missed, next.Counts.Drills})
+	require.Equal(t, offered.At, next.From)
+	for range 100 {
+		shift()
+	}
+	next = page()
+	require.Equal(t, 101, next.Counts.Drills)
+	require.Equal(t, 101, len(next.Drills)+next.More["drills"])
+	require.Less(t, len(next.Drills), 101)
 }

@@ -35,8 +35,12 @@ func (t *step) offer(in HandoverIn, hit *bridge.Record) error {
 	}
 	if in.PassClaims {
 		for _, inc := range t.s.OpenIncidents() {
-			if inc.ClaimedBy == in.By.Name && len(page.Claims) < handoverClaimMax {
+			switch {
+			case inc.ClaimedBy != in.By.Name:
+			case len(page.Claims) < handoverClaimMax:
 				page.Claims = append(page.Claims, inc.ID)
+			default:
+				page.More["claims"]++
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package wall
 import (
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -38,6 +39,6 @@ func (s *Server) present(c *fiber.Ctx, who caller) (caller, error) {
 		return who, s.refuse(c, caller{name: user.Name, role: user.Role, remote: who.remote},
 			fault(http.StatusForbidden, "forbidden", "ask somebody who may", "role %s may not %s %s", user.Role, c.Method(), rule.Path))
 	}
-	s.o.Access(desk.AccessIn{Kind: "login", By: desk.Actor{Name: user.Name, Role: string(user.Role)}, Remote: who.remote, Why: "for one word, at the desk of " + who.name})
+	s.o.Access(desk.AccessIn{Kind: "login", By: desk.Actor{Name: user.Name, Role: string(user.Role)}, From: time.Now(), Remote: who.remote, Why: "for one word, at the desk of " + who.name})
 	return caller{name: user.Name, role: user.Role, scope: user.Scope, remote: who.remote}, nil
 }
