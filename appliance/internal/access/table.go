@@ -123,7 +123,7 @@ func rules() []Rule {
 		Rule{Method: "GET", Path: v + "/forces", Roles: viewers},
 		Rule{Method: "GET", Path: v + "/incidents/:id/forces", Roles: viewers},
 		Rule{Method: "POST", Path: v + "/duty", Roles: workers},
-		Rule{Method: "POST", Path: v + "/positions", Roles: desks},                               // of the caller's own phone
+		Rule{Method: "POST", Path: v + "/positions", Roles: desks, Locked: true},                 // of the caller's own phone, in his pocket too
 		Rule{Method: "GET", Path: v + "/persons/:id/track", Roles: []Role{Lead, Admin, Officer}}, // an officer: his own
 	)
 	for _, verb := range []string{"claim", "acknowledge", "close", "reopen", "note", "dispatch", "arrive", "link", "merge", "split", "follow_up"} {
