@@ -133,10 +133,10 @@ func TestReplies(t *testing.T) {
 	}{
 		{nil, desk.ReplyAccepted, desk.Accepted, []string{"task.accepted"}},
 		{nil, desk.ReplyDone, desk.Reported, []string{"task.accepted", "task.reported"}},
-		{nil, desk.ReplyRefused, desk.HandedBack, []string{"task.handed_back"}},
+		{nil, desk.ReplyRefused, desk.HandedBack, []string{"task.handed_back", "incident.reopened"}},
 		{[]string{desk.ReplyAccepted}, desk.ReplyAccepted, desk.Accepted, []string{}},
 		{[]string{desk.ReplyAccepted}, desk.ReplyDone, desk.Reported, []string{"task.reported"}},
-		{[]string{desk.ReplyAccepted}, desk.ReplyRefused, desk.HandedBack, []string{"task.handed_back"}},
+		{[]string{desk.ReplyAccepted}, desk.ReplyRefused, desk.HandedBack, []string{"task.handed_back", "incident.reopened"}},
 		{[]string{desk.ReplyDone}, desk.ReplyDone, desk.Reported, nil},
 		{[]string{desk.ReplyDone}, desk.ReplyRefused, desk.Reported, nil},
 		{[]string{desk.ReplyRefused}, desk.ReplyAccepted, desk.HandedBack, nil},
@@ -195,6 +195,19 @@ func TestRepliesAreHeldToTheirOwn(t *testing.T) {
 	in.By = operator("zhao")
 	records, _ := r.do(in)
 	require.Equal(t, "zhao", data[desk.TaskChanged](t, records[1]).By)
+}
+
+// What was handed over and comes back is the room's again, with a limit.
+func TestHandedBackReopens(t *testing.T) {
+	r := routedRoom(t)
+	incident, orders := r.routed("road", true)
+	records, _ := r.do(says("works", orders[0].ID, desk.ReplyRefused))
+	require.Equal(t, []string{"task.handed_back", "incident.reopened"}, types(records))
+	inc := r.state.Incident(incident)
+	require.Equal(t, []any{desk.Acknowledged, "", false}, []any{inc.State, inc.Result, inc.Limit.IsZero()})
+	require.Equal(t, []string{"partner/works", "不属于我单位"}, []string{inc.History[len(inc.History)-1].By, inc.History[len(inc.History)-1].Reason})
+	records, _ = r.do(says("council", orders[1].ID, desk.ReplyRefused))
+	require.Equal(t, []string{"task.handed_back"}, types(records), "it is open already")
 }
 
 // What a partner is told, in order, until its line has taken it; what its line

@@ -249,7 +249,20 @@ func (t *step) reply(in ReplyIn, hit *bridge.Record) error {
 		t.addChange(draft, task, data)
 	}
 	t.answer.Duplicate = len(steps) == 0
+	if in.Result == ReplyRefused {
+		t.takeBack(task, by, in.Reason)
+	}
 	return nil
+}
+
+// takeBack reopens an incident that was closed because its work was somebody
+// else's, when that is not so: it is the room's again, with a limit.
+func (t *step) takeBack(task *Task, by, reason string) {
+	inc := t.s.k.Incidents[task.Incident]
+	if inc == nil || inc.State != Closed || inc.Result != "transferred" || t.now.Sub(inc.ClosedAt.Time) > incidentKept {
+		return
+	}
+	t.change(TypeIncidentReopened, inc, ActionIn{Incident: inc.ID, By: Actor{Name: by}, Reason: reason}, Acknowledged, nil)
 }
 
 // replyStep is one event of what a reply does.
