@@ -139,16 +139,12 @@ func (s *Station) partnerFindings() []health.Finding {
 		}
 		st := courier.Status()
 		if n, since := s.waitingFor(p.ID); n > 0 && time.Since(since.Time) > partnerWarnAfter {
-			list = append(list, health.Finding{
-				Code: "partner_waiting", Subject: p.ID, Text: fmt.Sprintf("%d orders wait for %s since %s: %s; call them", n, p.Name, since, st.Why),
-				Params: map[string]string{"orders": fmt.Sprint(n), "name": p.Name, "since": since.String(), "why": st.Why},
-			})
+			text := fmt.Sprintf("%d orders wait for %s since %s: %s; call them", n, p.Name, since, st.Why)
+			list = append(list, health.Finding{Code: "partner_waiting", Subject: p.ID, Text: text, Params: said("orders", n, "name", p.Name, "since", since, "why", st.Why)})
 		}
 		if st.Refused > 0 {
-			list = append(list, health.Finding{
-				Code: "partner_reply_refused", Subject: p.ID, Text: fmt.Sprintf("%d replies of %s since the start, the last: %s", st.Refused, p.Name, st.RefusedOf),
-				Params: map[string]string{"replies": fmt.Sprint(st.Refused), "name": p.Name, "why": st.RefusedOf},
-			})
+			text := fmt.Sprintf("%d replies of %s since the start, the last: %s", st.Refused, p.Name, st.RefusedOf)
+			list = append(list, health.Finding{Code: "partner_reply_refused", Subject: p.ID, Text: text, Params: said("replies", st.Refused, "name", p.Name, "why", st.RefusedOf)})
 		}
 	}
 	return list
