@@ -76,7 +76,7 @@ func ordersFromAbove(t *testing.T, r *rig, _ *browser) {
 			HQID      string `json:"hq_id"`
 		} `json:"items"`
 	}
-	require.Equal(t, 200, r.api("GET", "/api/v1/tasks?incident="+answer.Incident, "", &list))
+	require.Equal(t, 200, r.api("GET", "/api/v1/tasks?kind=instruction&incident="+answer.Incident, "", &list))
 	require.Len(t, list.Items, 1, "once")
 	require.Equal(t, []string{answer.Task, "HQ-T1", "issued"}, []string{list.Items[0].ID, list.Items[0].HQID, list.Items[0].State})
 
@@ -92,6 +92,6 @@ func ordersFromAbove(t *testing.T, r *rig, _ *browser) {
 	before := r.orders()["HQ-T1"].Answers
 	r.control("POST", "/hq/hq/task", `{"id":"HQ-T1","to":"巡逻一组","note":"再发一次"}`, nil)
 	r.until(30*time.Second, "the answer again", func() bool { return r.orders()["HQ-T1"].Answers > before })
-	require.Equal(t, 200, r.api("GET", "/api/v1/tasks?incident="+answer.Incident, "", &list))
+	require.Equal(t, 200, r.api("GET", "/api/v1/tasks?kind=instruction&incident="+answer.Incident, "", &list))
 	require.Len(t, list.Items, 1)
 }

@@ -43,9 +43,21 @@ func (s *Server) mayRead(who caller, task *desk.Task) bool {
 	return who.role != access.Officer || s.o.Desk.Rules().Acts(who.actor(), task.To)
 }
 
+func taskKinds() []string {
+	var names []string
+	for _, kind := range desk.TaskKinds() {
+		names = append(names, string(kind))
+	}
+	return names
+}
+
 func (s *Server) tasks(c *fiber.Ctx, who caller) error {
 	states, err := oneOf(c, "state", string(desk.Issued), string(desk.Accepted), string(desk.Arrived), string(desk.Reported),
 		string(desk.Returned), string(desk.Confirmed), string(desk.HandedBack), string(desk.Cancelled))
+	if err != nil {
+		return err
+	}
+	kinds, err := oneOf(c, "kind", taskKinds()...)
 	if err != nil {
 		return err
 	}
@@ -53,7 +65,7 @@ func (s *Server) tasks(c *fiber.Ctx, who caller) error {
 	items := []*desk.Task{}
 	place, err := s.view(func(state *desk.State) {
 		for _, one := range state.Tasks() {
-			if s.mayRead(who, one) && (states == nil || states[string(one.State)]) && (incident == "" || one.Incident == incident) {
+			if s.mayRead(who, one) && (states == nil || states[string(one.State)]) && (kinds == nil || kinds[string(one.Kind)]) && (incident == "" || one.Incident == incident) {
 				items = append(items, one)
 			}
 		}
@@ -112,13 +124,7 @@ func (s *Server) issue(c *fiber.Ctx, who caller) error {
 // taskAct is one verb on a task.
 func (s *Server) taskAct(verb string) handler {
 	return func(c *fiber.Ctx, who caller) error {
-		var in taskActionBody
-		if len(c.Body()) > 0 {
-			if err := readJSON(c, &in); err != nil {
-				return err
-			}
-		}
-		key, err := idempotency(c)
+		in, key, err := asked[taskActionBody](c)
 		if err != nil {
 			return err
 		}

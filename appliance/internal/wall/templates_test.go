@@ -77,6 +77,9 @@ func TestCloseAndFollowUp(t *testing.T) {
 	require.Equal(t, "visit", body["task"].(object)["kind"])
 	require.Len(t, operator.get("/api/v1/tasks?incident="+press.Incident, "TaskPage")["items"], 2)
 
+	require.Len(t, operator.get("/api/v1/tasks?kind=visit,push&incident="+press.Incident, "TaskPage")["items"], 1)
+	require.Equal(t, 400, first(operator.do("GET", "/api/v1/tasks?kind=gossip", nil)))
+
 	status, body = operator.do("POST", "/api/v1/incidents", object{"source": "walk_in", "kind": "theft", "place": "步行街", "reopens": press.Incident}, with("Idempotency-Key", "r"))
 	require.Equal(t, 409, status, body)
 	status, body = operator.do("POST", "/api/v1/incidents", object{"source": "walk_in", "kind": "theft", "place": "步行街", "reopens": "01JZZZZZZZZZZZZZZZZZZZZZZZ"}, with("Idempotency-Key", "r2"))

@@ -5511,6 +5511,8 @@ export interface operations {
             query?: {
                 /** @description comma-separated states */
                 state?: string;
+                /** @description comma-separated: task, push, supervision, instruction, visit, patrol, work_order */
+                kind?: string;
                 /** @description of this incident */
                 incident?: string;
                 /** @description from the page before */
