@@ -20,7 +20,8 @@
 // remembers), desk.go (the lock, the tickets, the clock), view.go (what it
 // shows). What belongs together: near.go (place and time), duty.go and nearest.go (who works, and whom to send), correlate.go (the same
 // again), fold.go (a flood), step_merge.go (what the room makes one or two).
-// shown.go waits for a screen, score.go counts points.
+// shown.go waits for a screen, score.go counts points. handover.go and
+// approval.go are what two people sign.
 //
 // It refuses bad input before any event is written, with an error that names
 // what is possible (errors.go): a bad field, an unknown resource, a transition
