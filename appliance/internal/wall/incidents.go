@@ -98,13 +98,7 @@ func (s *Server) report(c *fiber.Ctx, who caller) error {
 // act is one verb on an incident.
 func (s *Server) act(verb string) handler {
 	return func(c *fiber.Ctx, who caller) error {
-		var in actionBody
-		if len(c.Body()) > 0 {
-			if err := readJSON(c, &in); err != nil {
-				return err
-			}
-		}
-		key, err := idempotency(c)
+		in, key, err := asked[actionBody](c)
 		if err != nil {
 			return err
 		}
@@ -157,6 +151,17 @@ func (s *Server) handle(in desk.Input) (desk.Result, error) {
 			"try again; look at health if it stays so", "it was not stored: %s", err.Error()), time.Second), err)
 	}
 	return result, err
+}
+
+// asked reads what a verb was told, if anything, and the key of the call.
+func asked[T any](c *fiber.Ctx) (in T, key string, err error) {
+	if len(c.Body()) > 0 {
+		if err := readJSON(c, &in); err != nil {
+			return in, "", err
+		}
+	}
+	key, err = idempotency(c)
+	return in, key, err
 }
 
 // idempotency reads the key under which a repeated call does nothing.

@@ -89,13 +89,7 @@ func (s *Server) patrols(c *fiber.Ctx, who caller) error {
 
 // beginRound gives the plan's round to the caller.
 func (s *Server) beginRound(c *fiber.Ctx, who caller) error {
-	var in beginBody
-	if len(c.Body()) > 0 {
-		if err := readJSON(c, &in); err != nil {
-			return err
-		}
-	}
-	key, err := idempotency(c)
+	in, key, err := asked[beginBody](c)
 	if err != nil {
 		return err
 	}
@@ -113,13 +107,7 @@ func (s *Server) beginRound(c *fiber.Ctx, who caller) error {
 // roundAct is one verb of whoever walks the round.
 func (s *Server) roundAct(verb string) handler {
 	return func(c *fiber.Ctx, who caller) error {
-		var in roundBody
-		if len(c.Body()) > 0 {
-			if err := readJSON(c, &in); err != nil {
-				return err
-			}
-		}
-		key, err := idempotency(c)
+		in, key, err := asked[roundBody](c)
 		if err != nil {
 			return err
 		}
