@@ -107,3 +107,35 @@ func TestDrills(t *testing.T) {
 	require.Equal(t, 422, status, "a real P0 waits: "+body["detail"].(string))
 	require.Equal(t, 404, first(lead.do("POST", "/api/v1/drills/pillar:none/run", nil)))
 }
+
+// TestTwoBeginAtOnce: one wins, and the other hears who.
+func TestTwoBeginAtOnce(t *testing.T) {
+	b := newBox(t)
+	b.started(t)
+	clients := []*client{b.as(t, "operator"), b.as(t, "lead")}
+	type answer struct {
+		status int
+		body   object
+	}
+	for range 20 {
+		answers := make(chan answer, len(clients))
+		for _, c := range clients {
+			go func() {
+				status, body := c.do("POST", "/api/v1/patrols/street/begin", nil)
+				answers <- answer{status, body}
+			}()
+		}
+		won, lost := <-answers, <-answers
+		if won.status == 409 {
+			won, lost = lost, won
+		}
+		require.Equal(t, []int{201, 409}, []int{won.status, lost.status})
+		round := won.body["round"].(object)
+		require.Equal(t, round["by"], lost.body["by"])
+		winner := clients[0]
+		if round["by"] == "lead" {
+			winner = clients[1]
+		}
+		require.Equal(t, 200, first(winner.do("POST", "/api/v1/rounds/"+round["id"].(string)+"/give_up", object{"reason": "again"})))
+	}
+}
