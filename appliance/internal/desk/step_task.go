@@ -2,7 +2,6 @@ package desk
 
 import (
 	"cmp"
-	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -81,18 +80,14 @@ func (t *step) checkAction(task *Task, in TaskActionIn) error {
 		return &InvalidError{"reason", "", "why the room does it in headquarters' place"}
 	case in.Report == "" && in.Verb == verbReport:
 		return &InvalidError{"report", "", "what was done and found"}
-	case len(in.Pictures) > picturesMax:
-		return &InvalidError{"pictures", in.Pictures[0], "at most 16"}
 	case in.Limit.Sub(t.now.Time) > taskLimitMax:
 		return &InvalidError{"limit", in.Limit.Format(time.RFC3339), "a time within a year"}
 	}
 	if err := task.checkSteps(in); err != nil {
 		return err
 	}
-	for _, hash := range in.Pictures {
-		if b, err := hex.DecodeString(hash); err != nil || len(b) != 32 {
-			return &InvalidError{"pictures", hash[:min(len(hash), 80)], "the SHA-256 of a picture, 64 hexadecimal digits"}
-		}
+	if err := pictures(in.Pictures); err != nil {
+		return err
 	}
 	if err := text("report", in.Report, noteBytesMax); err != nil {
 		return err
