@@ -138,6 +138,8 @@ func TestWhomToSend(t *testing.T) {
 	require.Equal(t, []string{"he", "t2", "t1"}, order(), "busy ones last")
 	require.Equal(t, []string{answer.Task}, r.rules.Units(r.state, r.now)[0].Tasks)
 	require.Equal(t, []string{answer.Task}, r.rules.Units(r.state, r.now)[2].Tasks, "a team's order is its members'")
+	r.do(desk.DutyIn{Person: "zhang", Reason: "r", By: lead("chen")})
+	require.Empty(t, r.rules.Units(r.state, r.now)[2].Tasks, "while they are on duty")
 	inc = &desk.Incident{}
 	for _, c := range r.rules.Candidates(r.state, r.now, inc, func(p string) *desk.Whereabouts { return where[p] }) {
 		require.Nil(t, c.Metres, "nobody knows where the incident is")

@@ -15,8 +15,8 @@ type Unit struct {
 	Members  []string // of a team
 	Crew     []string // of these, who is on duty
 	Duty     Standing
-	// Tasks are the orders that it still works on: its own, and those of its
-	// team or of the team's crew.
+	// Tasks are the orders that it still works on: its own, and while it is on
+	// duty those of its team or of the team's crew.
 	Tasks []string
 }
 
@@ -75,7 +75,7 @@ func (r *Rules) Units(s *State, at time.Time) []Unit {
 	for _, p := range r.setup.Persons {
 		u := Unit{Party: Party{"person", p.ID, p.Name}, User: p.User, Duty: r.PersonDuty(s, p.ID, at), Tasks: slices.Clone(busy["person/"+p.ID])}
 		for _, team := range r.setup.Teams {
-			if slices.Contains(team.Members, p.ID) {
+			if u.Duty.On && slices.Contains(team.Members, p.ID) {
 				u.Tasks = append(u.Tasks, busy["team/"+team.ID]...)
 			}
 		}
