@@ -132,15 +132,28 @@ func (s *State) putRun(d *Drilled, e *bridge.Event) {
 
 func (s *State) putDrilled(d *Drilled) {
 	d.Touched = s.k.Place
+	old := s.k.Drills[d.Target]
 	s.k.Drills[d.Target] = d
 	s.ix.touch(&s.k, ref{s.k.Place, kindDrill, d.Target})
-	s.ix.addDrilled(d)
+	if old == nil || old.next() != d.next() {
+		s.ix.addNextDrill(d)
+	}
+	s.ix.addRun(d)
 }
 
 func (ix *index) addDrilled(d *Drilled) {
+	ix.addNextDrill(d)
+	ix.addRun(d)
+}
+
+func (ix *index) addNextDrill(d *Drilled) {
 	if at := d.next(); !at.IsZero() {
 		heap.Push(&ix.deadlines, deadline{at: at, drill: d.Target})
 	}
+}
+
+// addRun finds a drill that is under way by its alert and its incident.
+func (ix *index) addRun(d *Drilled) {
 	if d.Run == nil {
 		return
 	}

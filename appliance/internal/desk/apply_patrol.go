@@ -77,9 +77,12 @@ func (s *State) patrolLooked(_ *bridge.Event, data *PatrolLooked) {
 
 func (s *State) putPatrol(p *Patrolled) {
 	p.Touched = s.k.Place
+	old := s.k.Patrols[p.ID]
 	s.k.Patrols[p.ID] = p
 	s.ix.touch(&s.k, ref{s.k.Place, kindPatrol, p.ID})
-	s.ix.addPatrol(p)
+	if old == nil || old.next() != p.next() {
+		s.ix.addPatrol(p)
+	}
 }
 
 func (ix *index) addPatrol(p *Patrolled) {

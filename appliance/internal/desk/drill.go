@@ -197,8 +197,10 @@ func (DrillIn) input()     {}
 func (DrillMarkIn) input() {}
 
 // DrillTargets are all that can be drilled: pillars, rules, uplinks, in the
-// order of the configuration.
-func (r *Rules) DrillTargets() []DrillTarget {
+// order of the configuration. The list may be kept.
+func (r *Rules) DrillTargets() []DrillTarget { return r.targets }
+
+func (r *Rules) drillTargets() []DrillTarget {
 	var all []DrillTarget
 	for _, p := range r.setup.Pillars {
 		all = append(all, DrillTarget{"pillar:" + p.ID, "pillar", p.Name, p.ID})
@@ -218,12 +220,11 @@ func (r *Rules) DrillTargets() []DrillTarget {
 
 // DrillTarget is the target of this name; false when there is none.
 func (r *Rules) DrillTarget(target string) (DrillTarget, bool) {
-	all := r.DrillTargets()
-	i := slices.IndexFunc(all, func(d DrillTarget) bool { return d.Target == target })
-	if i < 0 {
+	i, known := r.targetAt[target]
+	if !known {
 		return DrillTarget{}, false
 	}
-	return all[i], true
+	return r.targets[i], true
 }
 
 // DrillAfter is how long a target may go without a drill.
@@ -311,8 +312,12 @@ func (run *DrillRun) late() []string {
 
 func (r *Rules) checkDrills() error {
 	r.setup.DrillWithin = cmp.Or(r.setup.DrillWithin, drillWithin)
+	r.targets, r.targetAt = r.drillTargets(), map[string]int{}
+	for i, one := range r.targets {
+		r.targetAt[one.Target] = i
+	}
 	targets, ids := map[string]bool{}, map[string]bool{}
-	if n := len(r.DrillTargets()); n > drillsMax {
+	if n := len(r.targets); n > drillsMax {
 		return fmt.Errorf("drills: %d targets: at most %d", n, drillsMax)
 	}
 	for _, d := range r.setup.Drills {

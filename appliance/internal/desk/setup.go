@@ -151,6 +151,8 @@ type Rules struct {
 	pillars   map[string]*Pillar
 	drones    map[string]*Drone
 	places    map[string]*Place
+	targets   []DrillTarget
+	targetAt  map[string]int // by name
 	persons   map[string]*Person
 	users     map[string]*Person // by login name
 	teams     map[string]*Team
