@@ -44,9 +44,12 @@ type sight struct {
 
 func (s sight) at() time.Time { return time.UnixMicro(int64(s.AtMS * 1000)) }
 
-func (r *rig) newBrowser() *browser {
+func (r *rig) newBrowser() *browser { return r.browserAt(r.url(""), user) }
+
+// browserAt is a browser of a user's who knows the box under that address.
+func (r *rig) browserAt(base, name string) *browser {
 	script := filepath.Join(r.root, "appliance/internal/wall/web/test/e2e/tile.mjs")
-	cmd := exec.Command("node", script, r.url(""), user, password)
+	cmd := exec.Command("node", script, base, name, password)
 	cmd.Dir = filepath.Dir(script)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	in, err := cmd.StdinPipe()

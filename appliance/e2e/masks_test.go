@@ -126,10 +126,7 @@ func newMaskedRig(t *testing.T) *rig {
 	require.Contains(t, config, gate)
 	r.write("box.yaml", strings.Replace(config, gate, "    masks: [[[0, 0], [0.5, 0], [0.5, 1], [0, 1]]]\n    pre_roll: 5s\n    post_roll: 3s\n"+gate, 1))
 	for _, name := range []string{user, "zhou"} {
-		add := exec.Command(r.bin("watchpost"), "user", "add", "-config", r.path("box.yaml"), "-role", "lead", name)
-		add.Stdin = strings.NewReader(password + "\n")
-		out, err := add.CombinedOutput()
-		require.NoError(t, err, string(out))
+		r.addUser(name, "lead")
 	}
 	r.startBox()
 	r.control("POST", "/pillar/P-002/broker", fmt.Sprintf(`{"url":"mqtt://%s"}`, r.boxAt.MQTT), nil)

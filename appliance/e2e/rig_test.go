@@ -86,10 +86,7 @@ func newRig(t *testing.T) *rig {
 	r.writeSecrets()
 	r.startSim()
 	r.write("box.yaml", r.boxConfig(0, 0, 0, 0, 0)+untouched)
-	add := exec.Command(r.bin("watchpost"), "user", "add", "-config", r.path("box.yaml"), "-role", "lead", user)
-	add.Stdin = strings.NewReader(password + "\n")
-	out, err := add.CombinedOutput()
-	require.NoError(t, err, string(out))
+	r.addUser(user, "lead")
 	r.startBox()
 	// Restarts come back where devices look for the box.
 	r.write("box.yaml", r.boxConfig(port(t, r.boxAt.HTTP), port(t, r.boxAt.MQTT), r.boxAt.WebRTC["udp"], r.boxAt.WebRTC["tcp"], port(t, r.boxAt.Drones["uav-1"]))+untouched)
@@ -105,8 +102,23 @@ func newRig(t *testing.T) *rig {
 }
 
 // bin is a built program: in bin, or where WATCHPOST_BIN says.
-// writeSecrets gives each device of the demo a password of its own.
+// addUser makes a user of the box, running or not.
+func (r *rig) addUser(name, role string) {
+	add := exec.Command(r.bin("watchpost"), "user", "add", "-config", r.path("box.yaml"), "-role", role, name)
+	add.Stdin = strings.NewReader(password + "\n")
+	out, err := add.CombinedOutput()
+	require.NoError(r.t, err, string(out))
+}
+
+// writeSecrets gives each device and partner of the demo a password of its own,
+// and the partners' file its place beside the box's.
 func (r *rig) writeSecrets() {
+	routing, err := os.ReadFile(filepath.Join(r.root, "configs", "routing.yaml"))
+	require.NoError(r.t, err)
+	r.write("routing.yaml", string(routing))
+	for _, partner := range []string{"municipal", "parking"} {
+		r.write("secrets/"+partner, partner+"-password")
+	}
 	r.write("secrets/camera", "camera-password")
 	r.write("secrets/hq", "hq-password")
 	for _, id := range append([]string{"P-001", "P-002", "P-003"}, people()...) {

@@ -10,6 +10,9 @@
 //   tile CAMERA                 what the tile says now: phase and veil
 //   incident ID|latest          when it stood on the page, and its text
 //   act ID claim|acknowledge|close   presses the button as an operator would
+//   open ID                     stays at an incident, beside the list of all of them
+//   click VERB                  presses its button there and does not wait
+//   list                        the list as it stands there: id, kind, state, claimed; line (cut or not) and what the bar says
 //   play-clip URL               plays a clip for 2 s: duration, position, error
 //   screenshot PATH ROUTE [WIDTH HEIGHT LANGUAGE]
 //   watch                       opens /wall and from then on prints {"event": …} lines:
@@ -92,9 +95,29 @@ const commands = {
     await button.click({ timeout: 30_000 })
     if (verb === 'close') await page.locator('dialog[open] button[type=submit]').click()
     await page.waitForFunction(
-      ([incident, v]) => document.querySelector(`[data-detail="${incident}"] [data-action="${v}"]`)?.disabled && !document.querySelector('dialog[open]'),
+      ([incident, v]) => document.querySelector(`[data-detail="${incident}"] [data-action="${v}"]`)?.ariaDisabled === 'true' && !document.querySelector('dialog[open]'),
       [id, verb], { timeout: 30_000 })
     return { id, verb, ...say(Date.now()) }
+  },
+
+  async open(id) {
+    const page = await pageAt('desk', `/incidents/${id}`)
+    await page.locator('.chip', { hasText: '全部' }).click()
+    await page.locator(`[data-detail="${id}"] [data-action=claim]`).waitFor()
+    return {}
+  },
+
+  async click(verb) {
+    await pages.get('desk').locator(`[data-action="${verb}"]`).click({ force: true })
+    return {}
+  },
+
+  async list() {
+    return pages.get('desk').evaluate(() => ({
+      incidents: [...document.querySelectorAll('.rows [data-incident]')].map(({ dataset: { incident: id, kind, state, claimed } }) => ({ id, kind, state, claimed })),
+      cut: document.querySelector('[data-line]')?.dataset.line === 'cut',
+      said: document.querySelector('.bar')?.textContent ?? '',
+    }))
   },
 
   async 'play-clip'(source) {
