@@ -130,3 +130,30 @@ func TestCancelAfterTheReport(t *testing.T) {
 	r.do(desk.ReceiptIn{Uplink: "hq", ID: task.ReportEvent, Accepted: true})
 	require.Equal(t, desk.Cancelled, r.state.Task(task.ID).State)
 }
+
+// Nobody signs for an urgent instruction: the lead hears of it as soon as of an
+// incident that nobody answers, and no longer once somebody has signed.
+func TestUnsignedInstructionIsSupervised(t *testing.T) {
+	r := standardRoom(t)
+	in := fromAbove("T-1")
+	in.Priority = "P1"
+	task := r.issue(in)
+	require.Equal(t, bridge.At(r.now.Add(3*time.Minute)), task.SignBy)
+	require.Equal(t, task.SignBy, r.state.Deadline())
+	records, _ := r.after(3 * time.Minute).do(desk.Tick{})
+	require.Equal(t, []string{"task.issued", "task.supervised"}, types(records))
+	told := data[desk.TaskChanged](t, records[1])
+	require.Equal(t, []any{"unsigned", 0}, []any{told.Reason, told.Overdue}, "it is not overdue")
+	require.True(t, r.state.Deadline().IsZero(), "once")
+	records, _ = r.do(desk.TaskActionIn{Task: task.ID, Verb: "accept", By: operator("li")})
+	require.Equal(t, []string{"task.accepted", "task.confirmed"}, types(records))
+
+	in = fromAbove("T-2")
+	in.Priority, in.Limit = "P0", r.now.Add(time.Hour)
+	task = r.issue(in)
+	r.after(time.Minute).do(desk.Tick{})
+	require.Equal(t, task.Limit, r.state.Task(task.ID).Next, "then its own limit")
+	records, _ = r.after(time.Hour).do(desk.Tick{})
+	require.Equal(t, []string{"task.overdue", "task.supervised"}, types(records), "the lead's order about it is open")
+	require.Empty(t, r.issue(fromAbove("T-3")).SignBy, "what is harmless waits")
+}

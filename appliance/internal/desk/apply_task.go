@@ -112,7 +112,7 @@ func (s *State) taskIssued(e *bridge.Event, data *TaskIssued) {
 	s.putTask(&Task{
 		ID: data.Task, Number: s.k.TaskCount, Kind: cmp.Or(data.Kind, PlainTask), State: Issued, Priority: data.Priority, Drill: e.Drill, Incident: data.Incident,
 		About: data.About, Template: data.Template, Title: data.Title, To: data.To, ToName: data.ToName, Note: data.Note, By: data.By, Uplink: data.Uplink, HQID: data.HQID,
-		IssuedAt: e.RecordedTime, Limit: data.Limit, Next: data.Limit, Order: newOrder(e, data.Order),
+		IssuedAt: e.RecordedTime, Limit: data.Limit, SignBy: data.SignBy, Next: earlier(data.Limit, data.SignBy), Order: newOrder(e, data.Order),
 		Steps: data.Steps, Done: data.Done, Wanted: data.Wanted, Along: data.Along,
 	}, e, TaskStep{By: data.By, State: Issued, Note: data.Note})
 }
@@ -160,8 +160,11 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 		task.Next = bridge.Stamp{} // nobody but its issuer is waited for
 	case e.Type == TypeTaskReturned:
 		task.Next = data.Limit
-	case (e.Type == TypeTaskKept || e.Type == TypeTaskRepeated) && task.OverdueAt.IsZero():
+	case (e.Type == TypeTaskKept || e.Type == TypeTaskRepeated || e.Type == TypeTaskAccepted) && task.OverdueAt.IsZero():
 		task.Next = data.Limit // a limit that came, or came nearer
+		if task.State == Issued && task.Supervised == 0 {
+			task.Next = earlier(data.Limit, task.SignBy)
+		}
 	}
 	if task.State.done() {
 		task.EndedAt = e.RecordedTime

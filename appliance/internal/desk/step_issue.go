@@ -81,6 +81,9 @@ func (t *step) order(in TaskIn) (data TaskIssued, drill bool) {
 		data.Along = t.s.along(inc, with)
 	}
 	data.Priority = cmp.Or(data.Priority, "P2")
+	if data.Kind == Instruction && data.Priority < "P2" {
+		data.SignBy = t.r.limit(t.now, data.Priority, Open)
+	}
 	data.Order = t.orderFor(in.To, t.s.k.Incidents[in.Incident], "")
 	return data, drill
 }

@@ -59,6 +59,10 @@ func (t *step) superviseTasks() {
 	}
 	limit, late := t.r.setup.Overdue, t.overdue()
 	for _, task := range due[:min(len(due), tickEventsMax/2)] {
+		if task.unsigned(t.now) {
+			t.superviseUnsigned(task)
+			continue
+		}
 		data := changed(task, "box", task.State)
 		to := t.r.Party(task.To)
 		data.Reason, data.OverdueMax, data.WithinMS = "limit", limit.Count, limit.Within.Milliseconds()
@@ -78,6 +82,20 @@ func (t *step) superviseTasks() {
 		data.Supervision = t.supervise("tasks/"+task.ID, task.Incident, task.Priority, task.Drill)
 		t.addTask(TypeTaskSupervised, task, data, TaskActionIn{})
 	}
+}
+
+// unsigned reports whether what is due is the signature, and not yet the report.
+func (task *Task) unsigned(now bridge.Stamp) bool {
+	return task.State == Issued && !task.SignBy.IsZero() && task.Supervised == 0 && (task.Limit.IsZero() || task.Limit.After(now.Time))
+}
+
+// superviseUnsigned tells the lead of an urgent instruction that nobody has
+// signed for in time. It is not overdue by that.
+func (t *step) superviseUnsigned(task *Task) {
+	data := changed(task, "box", task.State)
+	data.Reason, data.To, data.Step, data.Next = "unsigned", toLead, 1, task.Limit
+	data.Supervision = t.supervise("tasks/"+task.ID, task.Incident, task.Priority, task.Drill)
+	t.addTask(TypeTaskSupervised, task, data, TaskActionIn{})
 }
 
 // overdue is how often each receiver's orders became overdue within the time

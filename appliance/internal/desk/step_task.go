@@ -126,7 +126,8 @@ func (t *step) addTask(typ string, task *Task, data TaskChanged, in TaskActionIn
 // addChange writes what changed; who is no longer late is no longer supervised.
 func (t *step) addChange(draft bridge.Draft, task *Task, data TaskChanged) {
 	t.add(draft, data)
-	if task.State.running() && !data.State.running() {
+	signed := task.State == Issued && data.State == Accepted && task.OverdueAt.IsZero()
+	if signed || task.State.running() && !data.State.running() {
 		t.endSupervision("tasks/"+task.ID, string(data.State))
 	}
 }

@@ -58,8 +58,9 @@ type Task struct {
 	ArrivedAt  bridge.Stamp `json:"arrived_at"`
 	ReportedAt bridge.Stamp `json:"reported_at"`
 	EndedAt    bridge.Stamp `json:"ended_at"`
-	Limit      bridge.Stamp `json:"limit"` // by when it is to be reported; empty: none
-	Next       bridge.Stamp `json:"next"`  // when it is supervised next; empty when it is not
+	Limit      bridge.Stamp `json:"limit"`            // by when it is to be reported; empty: none
+	SignBy     bridge.Stamp `json:"sign_by,omitzero"` // of an urgent instruction: until when somebody must sign for it
+	Next       bridge.Stamp `json:"next"`             // when it is supervised next; empty when it is not
 	OverdueAt  bridge.Stamp `json:"overdue_at"`
 	Supervised int          `json:"supervised"` // supervision orders (督导单) so far
 	// Overdues are all the times at which it became overdue, and Flagged says

@@ -51,6 +51,7 @@ type TaskIssued struct {
 	Note     string       `json:"note"`
 	Priority string       `json:"priority"`
 	Limit    bridge.Stamp `json:"limit"`
+	SignBy   bridge.Stamp `json:"sign_by,omitzero"` // urgent instruction: until when somebody must sign for it
 	Steps    []TaskTick   `json:"steps,omitempty"`
 	Done     string       `json:"done,omitempty"`
 	Wanted   int          `json:"wanted,omitempty"`

@@ -2610,6 +2610,8 @@ export interface components {
             ended_at: components["schemas"]["Stamp"];
             /** @description by when it is to be reported; empty: none */
             limit: components["schemas"]["Stamp"];
+            /** @description of an urgent instruction: until when somebody must sign for it; absent: none */
+            sign_by?: components["schemas"]["Stamp"];
             /** @description when it is supervised next; empty when it is not */
             next: components["schemas"]["Stamp"];
             overdue_at: components["schemas"]["Stamp"];
