@@ -9,6 +9,7 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/bridge"
 )
 
 const (
@@ -35,6 +36,7 @@ func newDrills(s *Station) *drills { return &drills{station: s, stills: map[stri
 func drillCodes() []health.Code {
 	return []health.Code{
 		{ID: "drill_due", Title: "devices that were not drilled for long", Severity: health.Info},
+		{ID: "patrol_due", Title: "a round of a video patrol is due", Severity: health.Info},
 		{ID: "patrol_missed", Title: "a round of a video patrol was missed", Severity: health.Bad},
 	}
 }
@@ -166,6 +168,12 @@ func (d *drills) tell(state *desk.State) {
 		})
 	}
 	for _, p := range rules.Patrols(state) {
+		if p.Round == nil && !p.Due.After(now) && p.RoundOpen(bridge.At(now)) {
+			found = append(found, health.Finding{
+				Code: "patrol_due", Subject: p.ID, Text: fmt.Sprintf("%s, to be signed off by %s", p.Name, p.Limit.In(d.station.cfg.Location()).Format("15:04")),
+				Params: said("name", p.Name, "at", p.Limit),
+			})
+		}
 		if last := lastDecided(p); last != nil && last.State == desk.RoundMissed && now.Sub(last.EndedAt.Time) < missedShownTime {
 			found = append(found, health.Finding{
 				Code: "patrol_missed", Subject: p.ID, Text: fmt.Sprintf("%s, due at %s: %s", p.Name, last.Due.In(d.station.cfg.Location()).Format("01-02 15:04"), last.Reason),
