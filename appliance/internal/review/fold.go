@@ -14,18 +14,17 @@ import (
 
 // Bounds of what is kept.
 const (
-	keptVersion  = 1
-	exactDays    = 35     // days before today that are counted from their incidents
-	incidentsMax = 40_000 // beyond it the oldest of these days are counted for good
-	ordersMax    = 40_000
-	daysMax      = 3660   // ten years of counts
-	alertsMax    = 2_000  // remembered of one open incident
-	keysMax      = 2_000  // rows of one group and day; what comes beyond them has no name
-	originsMax   = 32     // rules and devices of one incident; receivers of its orders
-	stagesMax    = 32     // of one incident, as in the desk
-	spanMax      = 800    // days of one report
-	cellM        = 100.0  // side of a cell of the map, metres
-	degreeM      = 111195 // metres of a degree of latitude (mean radius 6371 km)
+	keptVersion = 1
+	exactDays   = 35     // days before today that are counted from their incidents
+	worksMax    = 40_000 // incidents, and orders: beyond it the oldest of these days are counted for good
+	daysMax     = 3660   // ten years of counts
+	alertsMax   = 2_000  // remembered of one open incident
+	keysMax     = 2_000  // rows of one group and day; what comes beyond them has no name
+	originsMax  = 32     // rules and devices of one incident; receivers of its orders
+	stagesMax   = 32     // of one incident, as in the desk
+	spanMax     = 800    // days of one report
+	cellM       = 100.0  // side of a cell of the map, metres
+	degreeM     = 111195 // metres of a degree of latitude (mean radius 6371 km)
 )
 
 // kept is the projection as its file holds it: a function of the events that
@@ -80,7 +79,7 @@ func (k *kept) fold(r bridge.Record, zone *time.Location) {
 	}
 	if n := len(k.Firsts); date > k.Low && (n == 0 || k.Firsts[n-1].Date < date) {
 		k.Firsts = append(k.Firsts, first{date, r.Place})
-		k.bound(date)
+		k.bound(date, worksMax)
 	}
 	k.open(date) // a day on which nothing happened is a day all the same
 	if len(e.Data) == 0 {

@@ -21,9 +21,9 @@ func TestDaysOutliveRetirement(t *testing.T) {
 	s := newSim(t, 3, monday(t))
 	var whole review.Report
 	for week := range 2 {
-		s.plan(6, 200, 12)
+		s.plan(4, 100, 10)
 		s.run()
-		s.clock.set(monday(t).AddDate(0, 0, 6*(week+1)).Add(2 * time.Hour))
+		s.clock.set(monday(t).AddDate(0, 0, 4*(week+1)).Add(2 * time.Hour))
 		s.do(desk.StartedIn{Version: "test", Boot: "again", Config: "sha256:config"})
 		s.catchUp()
 		require.NoError(t, s.book.Tell(t.Context()))
@@ -31,12 +31,12 @@ func TestDaysOutliveRetirement(t *testing.T) {
 		s.do(desk.StartedIn{Version: "test", Boot: "and again", Config: "sha256:config"})
 		s.checkpoint()
 		if week == 0 {
-			whole = s.between(0, 5)
+			whole = s.between(0, 3)
 			require.True(t, whole.Exact)
 			require.NotZero(t, whole.Totals.Incidents)
 		}
-		low := s.retire(3 * 24 * time.Hour)
-		require.Greater(t, low, uint64(300))
+		low := s.retire(60 * time.Hour)
+		require.Greater(t, low, uint64(200))
 		s.sameDays(whole)
 		s.rebuilds()
 		s.sameDays(whole)
@@ -91,7 +91,7 @@ func (s *sim) between(from, to int) review.Report {
 
 // sameDays compares the first week's counts with what they were.
 func (s *sim) sameDays(whole review.Report) {
-	r := s.between(0, 5)
+	r := s.between(0, 3)
 	require.Equal(s.t, whole.Totals, r.Totals)
 	require.Equal(s.t, whole.Groups, r.Groups)
 	require.Equal(s.t, whole.Sources, r.Sources)

@@ -16,9 +16,9 @@ import (
 // come to the same.
 
 // bound ends days that are too old, or too much, when a day begins.
-func (k *kept) bound(today string) {
+func (k *kept) bound(today string, worksMax int) {
 	k.count(daysBefore(today, exactDays))
-	for len(k.Incidents) > incidentsMax || len(k.Orders) > ordersMax {
+	for len(k.Incidents) > worksMax || len(k.Orders) > worksMax {
 		oldest := k.oldest()
 		if oldest == "" || oldest >= daysBefore(today, 1) {
 			break

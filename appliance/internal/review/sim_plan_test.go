@@ -27,7 +27,7 @@ func rules() []rule {
 }
 
 // plan fills the days: some things happen, some devices flood, people work on
-// all of it, shifts change, lines and boxes fail.
+// all of it, shifts change, lines fail.
 func (s *sim) plan(days, perDay, incidentsPerDay int) {
 	begin := s.clock.Wall()
 	for day := range days {
@@ -59,9 +59,13 @@ func (s *sim) plan(days, perDay, incidentsPerDay int) {
 			s.catchUp()
 			require.NoError(s.t, s.book.Tell(s.t.Context()))
 		})
-		if day%2 == 1 {
-			s.later(morning.Add(15*time.Hour+30*time.Minute), func() { s.restart(3 * time.Minute) })
-		}
+	}
+}
+
+// restarts takes the box down every second day.
+func (s *sim) restarts(days int) {
+	for day := 1; day < days; day += 2 {
+		s.later(s.clock.Wall().AddDate(0, 0, day).Add(15*time.Hour+30*time.Minute), func() { s.restart(3 * time.Minute) })
 	}
 }
 

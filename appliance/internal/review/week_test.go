@@ -41,6 +41,7 @@ func TestSimulatedWeek(t *testing.T) {
 	}
 	s := newSim(t, 2, monday(t))
 	s.plan(7, 14_300, 170)
+	s.restarts(7)
 	s.run()
 	s.rebuilds()
 	s.compare(7)
@@ -52,6 +53,7 @@ func BenchmarkWeek(b *testing.B) {
 	for b.Loop() {
 		s := newSim(b, 2, monday(b))
 		s.plan(7, 14_300, 170)
+		s.restarts(7)
 		s.run()
 		s.compare(7)
 		for name, value := range s.figures() {
