@@ -159,3 +159,19 @@ func TestWhoLooksAtATrack(t *testing.T) {
 	require.Equal(t, 404, first(chief.do("GET", "/api/v1/persons/x/track?reason=r", nil)))
 	require.Equal(t, 403, first(b.as(t, "operator").do("GET", "/api/v1/persons/li/track?reason=r", nil)))
 }
+
+// TestAnOfficersOwnOrders are those for his user, his person and his team.
+func TestAnOfficersOwnOrders(t *testing.T) {
+	b := newBox(t)
+	c, phone := b.as(t, "operator"), b.as(t, "officer")
+	for _, to := range []string{"t1", "officer", "li", "somebody"} {
+		require.Equal(t, 201, first(c.do("POST", "/api/v1/tasks", object{"to": to, "note": "到南口"})))
+	}
+	var mine []any
+	for _, one := range phone.get("/api/v1/tasks", "TaskPage")["items"].([]any) {
+		mine = append(mine, one.(object)["to"])
+		id := one.(object)["id"].(string)
+		require.Equal(t, 200, first(phone.do("POST", "/api/v1/tasks/"+id+"/accept", nil)))
+	}
+	require.Equal(t, []any{"officer", "t1"}, mine, "newest first")
+}
