@@ -17,15 +17,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/pion/logging"
-	"github.com/pion/rtp/codecs"
-	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep/viewer"
 )
 
 // TestMasks: the left half of the gate's picture is masked, and black in all
@@ -302,51 +300,18 @@ func (r *rig) black(what, ext string, content []byte, least int) {
 // watchGate is a viewer over WHEP; what it returns ends it and gives the H.264
 // that came as RTP.
 func (r *rig) watchGate() func() []byte {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	v, err := viewer.Open()
 	require.NoError(r.t, err)
-	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	setting := webrtc.SettingEngine{LoggerFactory: quiet}
-	setting.SetICEUDPMux(webrtc.NewICEUDPMux(quiet.NewLogger("ice"), conn))
-	setting.SetIncludeLoopbackCandidate(true)
-	setting.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(setting)).NewPeerConnection(webrtc.Configuration{})
-	require.NoError(r.t, err)
-	var mu sync.Mutex
-	var stream []byte
-	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		var depacketizer codecs.H264Packet
-		for {
-			packet, _, err := track.ReadRTP()
-			if err != nil {
-				return
-			}
-			if annexB, err := depacketizer.Unmarshal(packet.Payload); err == nil {
-				mu.Lock()
-				stream = append(stream, annexB...)
-				mu.Unlock()
-			}
-		}
-	})
-	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
-	require.NoError(r.t, err)
-	offer, err := pc.CreateOffer(nil)
-	require.NoError(r.t, err)
-	gathered := webrtc.GatheringCompletePromise(pc)
-	require.NoError(r.t, pc.SetLocalDescription(offer))
-	<-gathered
 	var answer string
 	r.until(20*time.Second, "the gate is live", func() bool {
-		status, sdp := r.offer(pc.LocalDescription().SDP)
+		status, sdp := r.offer(v.Offer())
 		answer = string(sdp)
 		return status == http.StatusCreated
 	})
-	require.NoError(r.t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer}))
+	require.NoError(r.t, v.Answer(answer))
 	return func() []byte {
-		require.NoError(r.t, pc.GracefulClose())
-		require.NoError(r.t, conn.Close())
-		mu.Lock()
-		defer mu.Unlock()
-		return stream
+		require.NoError(r.t, v.Close())
+		return v.Stream()
 	}
 }
 

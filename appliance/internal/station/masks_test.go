@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,15 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pion/logging"
-	"github.com/pion/rtp/codecs"
-	"github.com/pion/webrtc/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep/viewer"
 	"github.com/watchpost-edge/watchpost/ingest"
 	"github.com/watchpost-edge/watchpost/vision"
 	"github.com/watchpost-edge/watchpost/vision/avcodec"
@@ -131,50 +128,14 @@ func watchRTP(t *testing.T, b *bench) func() []byte {
 		cancel()
 		require.NoError(t, <-ended)
 	})
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	v, err := viewer.Open()
 	require.NoError(t, err)
-	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard, DefaultLogLevel: logging.LogLevelDisabled}
-	setting := webrtc.SettingEngine{LoggerFactory: quiet}
-	setting.SetICEUDPMux(webrtc.NewICEUDPMux(quiet.NewLogger("ice"), conn))
-	setting.SetIncludeLoopbackCandidate(true)
-	setting.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(setting)).NewPeerConnection(webrtc.Configuration{})
-	if err == nil {
-		t.Cleanup(func() { _ = pc.GracefulClose(); _ = conn.Close() })
-	}
-	require.NoError(t, err)
-	var mu sync.Mutex
-	var stream []byte
-	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		var depacketizer codecs.H264Packet
-		for {
-			packet, _, err := track.ReadRTP()
-			if err != nil {
-				return
-			}
-			if annexB, err := depacketizer.Unmarshal(packet.Payload); err == nil {
-				mu.Lock()
-				stream = append(stream, annexB...)
-				mu.Unlock()
-			}
-		}
-	})
-	_, err = pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
-	require.NoError(t, err)
-	offer, err := pc.CreateOffer(nil)
-	require.NoError(t, err)
-	gathered := webrtc.GatheringCompletePromise(pc)
-	require.NoError(t, pc.SetLocalDescription(offer))
-	<-gathered
-	answer, err := server.Offer(t.Context(), whep.Request{Camera: "gate", Owner: "wang", Offer: []byte(pc.LocalDescription().SDP)})
+	t.Cleanup(func() { _ = v.Close() })
+	answer, err := server.Offer(t.Context(), whep.Request{Camera: "gate", Owner: "wang", Offer: []byte(v.Offer())})
 	require.NoError(t, err)
 	require.False(t, answer.Counter)
-	require.NoError(t, pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP}))
-	return func() []byte {
-		mu.Lock()
-		defer mu.Unlock()
-		return append([]byte(nil), stream...)
-	}
+	require.NoError(t, v.Answer(answer.SDP))
+	return v.Stream
 }
 
 // TestAMaskIsInTheStreamAndInTheFile reads what leaves the box of a masked

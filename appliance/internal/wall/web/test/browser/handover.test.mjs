@@ -8,6 +8,17 @@ import { makeClip } from '../fixture/station.mjs'
 
 const ago = (minutes) => Date.now() - minutes * 60_000
 
+// askUnmasked fills in what a lead asks about an incident with a masked clip.
+async function askUnmasked() {
+  const made = fixture.raise({ kind: 'intrusion', priority: 'P1', state: 'acknowledged', by: 'li', place: { name: '东门' }, shown: true })
+  fixture.put('clip', { ...makeClip(made, 'gate-east', 'whole', 900), masked: true, original_sha256: 'a'.repeat(64) })
+  await logIn(page, fixture.url, { user: 'li', to: `/incidents/${made.id}` })
+  await page.click('[data-action=evidence]')
+  await page.fill('dialog textarea', '检察院调取')
+  await page.check('dialog input[name=unmasked]')
+  return made
+}
+
 describe('handover', () => {
   it('is signed by who leaves and, at the same desk, by who comes', async () => {
     fixture.raise({ kind: 'dispute', priority: 'P2', at: ago(44), state: 'acknowledged', by: 'chen', place: { name: '建设路 18 号' } })
@@ -77,12 +88,7 @@ describe('handover', () => {
 
 describe('a bundle with originals', () => {
   it('waits for the second lead, who may stand at this desk', async () => {
-    const made = fixture.raise({ kind: 'intrusion', priority: 'P1', state: 'acknowledged', by: 'li', place: { name: '东门' }, shown: true })
-    fixture.put('clip', { ...makeClip(made, 'gate-east', 'whole', 900), masked: true, original_sha256: 'a'.repeat(64) })
-    await logIn(page, fixture.url, { user: 'li', to: `/incidents/${made.id}` })
-    await page.click('[data-action=evidence]')
-    await page.fill('dialog textarea', '检察院调取')
-    await page.check('dialog input[name=unmasked]')
+    const made = await askUnmasked()
     await accessible('unmask request')
     await page.keyboard.press('Control+Enter')
     await visible('[data-unmask][data-state=waiting]')
@@ -98,12 +104,7 @@ describe('a bundle with originals', () => {
   })
 
   it('is refused in words', async () => {
-    const made = fixture.raise({ kind: 'intrusion', priority: 'P1', state: 'acknowledged', by: 'li', place: { name: '东门' }, shown: true })
-    fixture.put('clip', { ...makeClip(made, 'gate-east', 'whole', 900), masked: true, original_sha256: 'a'.repeat(64) })
-    await logIn(page, fixture.url, { user: 'li', to: `/incidents/${made.id}` })
-    await page.click('[data-action=evidence]')
-    await page.fill('dialog textarea', '检察院调取')
-    await page.check('dialog input[name=unmasked]')
+    await askUnmasked()
     await page.keyboard.press('Control+Enter')
     await visible('[data-unmask][data-state=waiting]')
     Object.assign(fixture.approvals[0], { state: 'refused', second: 'sun' })
