@@ -3,9 +3,11 @@ package wall
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -72,13 +74,22 @@ func (s *Server) reviewOf(c *fiber.Ctx, who caller) (review.Report, uint64, erro
 	defer cancel()
 	report, err := s.o.Review.Review(ctx, place, q)
 	if err != nil {
-		return review.Report{}, 0, err
+		return review.Report{}, 0, behind(err)
 	}
 	s.nameReview(&report)
 	report.Sources = slices.DeleteFunc(report.Sources, func(one review.Source) bool {
 		return (one.Kind == "rule" || one.Kind == "camera") && !s.sees(who, one.ID)
 	})
 	return report, place, nil
+}
+
+// behind says that what was asked for is not counted yet: the projection is
+// being made from the whole journal.
+func behind(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return later(fault(http.StatusServiceUnavailable, "review_behind", "wait; after an update it reads the whole journal once", "the journal is still being counted"), 10*time.Second)
+	}
+	return err
 }
 
 // reviewSpan is the period: to is today and from a week before it when absent.
@@ -178,7 +189,7 @@ func (s *Server) peopleOf(c *fiber.Ctx, who caller, kind string) (peopleAnswer, 
 		return ""
 	})
 	if err != nil {
-		return body, 0, err
+		return body, 0, behind(err)
 	}
 	for _, w := range weeks {
 		body.Items = append(body.Items, peopleWeek{s.o.Desk.Rules().Party(w.Person).Name, w})
