@@ -15,6 +15,7 @@ type clock struct {
 	begun    time.Time // of a live camera: time goes on before its first picture
 	wall     time.Time // when the last frame was worked on
 	started  bool
+	keys     int // pictures so far that are
 }
 
 func (c *clock) tick(f *Frame) moment {
@@ -23,6 +24,9 @@ func (c *clock) tick(f *Frame) moment {
 	}
 	if f.Captured.IsZero() {
 		f.Captured = f.Received
+	}
+	if f.Key {
+		c.keys++
 	}
 	if c.started {
 		var step time.Duration
@@ -36,7 +40,7 @@ func (c *clock) tick(f *Frame) moment {
 		c.at = c.before(f.Received)
 	}
 	c.started, c.pts, c.run, c.received, c.wall = true, f.PTS, f.Run, f.Received, time.Now()
-	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: float64(f.Width) / float64(max(f.Height, 1))}
+	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: float64(f.Width) / float64(max(f.Height, 1)), keys: c.keys}
 }
 
 // past tells whether the frame was there already.

@@ -25,6 +25,7 @@ const (
 	becauseSlices = "pictures cost more than they should"
 	becauseLess   = "pictures cost less than they should"
 	becauseKey    = "key pictures differ"
+	becauseSame   = "the same picture came again"
 	becauseTrack  = "an object was not found again"
 	becauseRule   = "a rule waits"
 	becauseProof  = "proof"
@@ -58,8 +59,8 @@ const (
 	sumLoose  = 14.0 // highest, after false alarms
 
 	// What is missing is in no hurry: a picture that froze stays so.
-	lowSlack = 2.0
-	lowAlarm = 60.0
+	lowSlack = 1.0
+	lowAlarm = 40.0
 )
 
 // verdict is what is to be done with a unit.

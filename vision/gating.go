@@ -143,7 +143,7 @@ func (a *Analyzer) rest(u *ingest.Unit) {
 // the rules: nobody waits to be confirmed, no rule for its time to be over, and
 // keys come often enough to see who stands there still.
 func (a *Analyzer) free() bool {
-	if a.watch.pending() {
+	if a.watch.pending() || a.watch.inspector.still.dubious() {
 		return false
 	}
 	keys := a.gate.gop > 0 && a.gate.gop <= standingGOP
@@ -204,6 +204,8 @@ func (a *Analyzer) alone(ctx context.Context, u *ingest.Unit) {
 			}
 		case a.missing(m.at):
 			next = a.gate.open(GateBusy, becauseTrack)
+		case a.watch.inspector.still.dubious():
+			next = a.gate.open(GateBusy, becauseSame)
 		}
 		if a.parts.Observe != nil {
 			a.parts.Observe(f, a.Tracks())

@@ -30,9 +30,7 @@ const (
 	coveredAfter  = 4 * time.Second
 	blurredAfter  = 5 * time.Second
 	movedAfter    = 7 * time.Second
-	frozenAfter   = 7 * time.Second
-	frozenLooks   = 4
-	frozenLevels  = 2 // the most that a pixel may change
+	frozenAfter   = 4 * time.Second // since the first of the same pictures
 	clearAfter    = 2 * time.Second
 	movedForgiven = 10 * time.Minute // a new view is the view
 	hideShare     = 0.35             // of the picture: something stands before the camera
@@ -69,7 +67,8 @@ type judgement struct {
 
 // look takes the next picture and returns what is wrong now. Whoever stands so
 // near that he hides the view is no fault.
-func (p *inspector) look(m moment, v *View, tracks []*Track) []Fault {
+func (p *inspector) look(m moment, motion *Motion, tracks []*Track) []Fault {
+	v := &motion.View
 	if v.W == 0 {
 		return nil
 	}
@@ -81,7 +80,7 @@ func (p *inspector) look(m moment, v *View, tracks []*Track) []Fault {
 	p.looks++
 	p.measure(v)
 	j := p.judge(v)
-	frozen, since := p.still.look(m, v)
+	frozen, since := p.still.look(m, motion)
 	if m.at-p.beforeAt >= time.Second {
 		p.before, p.beforeAt = p.edges, m.at
 	}

@@ -12,6 +12,7 @@ type moment struct {
 	captured time.Time     // what people read, and schedules
 	received time.Time     // for the latency
 	aspect   float64       // width of the picture over its height; 0 is unknown
+	keys     int           // key pictures so far, this one included
 }
 
 // scene is what was seen on a frame. Tracks are only there when the detector
@@ -87,7 +88,7 @@ func (w *watch) observe(m moment, tracks []*Track) []Sighting {
 // compare takes what differs on a frame from those before it, and judges the
 // picture itself.
 func (w *watch) compare(m moment, motion Motion) []Sighting {
-	s := scene{tracks: w.tracks, motion: motion, health: w.inspector.look(m, &motion.View, w.tracks)}
+	s := scene{tracks: w.tracks, motion: motion, health: w.inspector.look(m, &motion, w.tracks)}
 	if w.backdrop != nil {
 		s.changes = w.backdrop.look(m, &motion.View, w.tracks)
 	}

@@ -137,6 +137,7 @@ func counted(tracks clearmot.Tracks, frames int) map[string]int {
 
 // TestPeopleAreFollowed holds the whole chain against the truth.
 func TestPeopleAreFollowed(t *testing.T) {
+	t.Parallel()
 	if footage.Shared("footage") == "" {
 		t.Log("no ground truth, see WATCHPOST_SHARED: nothing to compare with")
 		return

@@ -94,6 +94,7 @@ func rect(x0, y0, x1, y1 float64) []vision.Point {
 // which the zone is empty until, by the ground truth, somebody stands in it
 // from picture 347 on. Every backend must say so then, and only then.
 func TestAPersonWalksIntoTheZone(t *testing.T) {
+	t.Parallel()
 	start, zone := time.Now(), rect(0.4, 0.65, 0.95, 0.98)
 	path := footage.File(t, footage.Pedestrians(t), []string{"-ss", "24.4", "-t", "18"})
 	units := footage.Units(t, path, 768, 576, 25, start)

@@ -17,7 +17,7 @@ import (
 func judged(t testing.TB, seconds int, filter string) []vision.Blindness {
 	t.Helper()
 	args := []string{"-stream_loop", "-1", "-t", fmt.Sprint(seconds)}
-	path := footage.File(t, footage.Pedestrians(t), args, "-vf", "fps=5,scale=384:288,"+filter+",scale=384:288,format=yuv420p", "-crf", "23", "-preset", "ultrafast")
+	path := footage.File(t, footage.Small(t), args, "-vf", "fps=5,"+filter+",scale=384:288,format=yuv420p", "-crf", "23", "-preset", "ultrafast")
 	start := time.Unix(0, 0)
 	var told []vision.Blindness
 	p := parts(nil, func(context.Context, vision.Sighting) {})
@@ -38,6 +38,7 @@ func judged(t testing.TB, seconds int, filter string) []vision.Blindness {
 // TestFaultsOfThePictureAreFound makes each fault from real footage, from 14 s
 // to 28 s: it must be opened and closed, once, and nothing else.
 func TestFaultsOfThePictureAreFound(t *testing.T) {
+	t.Parallel()
 	const on = "enable='between(t,14,28)'"
 	for name, c := range map[string]struct{ kind, filter string }{
 		"a hand":   {vision.VideoCovered, "drawbox=color=0x604030:t=fill:" + on},
@@ -77,6 +78,7 @@ func light() map[string]string {
 
 // TestLightIsNoFault looks at half a minute of each.
 func TestLightIsNoFault(t *testing.T) {
+	t.Parallel()
 	for name, filter := range light() {
 		t.Run(name, func(t *testing.T) {
 			require.Empty(t, judged(t, 32, filter))

@@ -123,6 +123,14 @@ func Pedestrians(t testing.TB) string {
 	return out.Name()
 }
 
+// Small is PETS09 at half its size, 5 pictures a second, made once: most tests
+// need no more, and what others read from it need not be decoded in full.
+func Small(t testing.TB) string {
+	return Cached(t, "pedestrians-small.mp4", func(out string) {
+		ffmpeg(t, "-i", Pedestrians(t), "-vf", "fps=5,scale=384:288", "-an", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-preset", "veryfast", "-crf", "6", "-bf", "0", "-g", "25", "-threads", "2", out)
+	})
+}
+
 // Shared is a path below the shared material (WATCHPOST_SHARED, by default
 // beside the repository), or "" when it is not there.
 func Shared(elem ...string) string {

@@ -22,6 +22,7 @@ type Scene struct {
 	Actors        []Actor
 	Light         string  // filter over the whole picture, as "eq=…", or ""
 	Lorry         float64 // seconds; when one comes and stands with its engine running, 0: none
+	Frozen        int     // seconds; from when on the same picture comes again and again, 0: never
 }
 
 // lorry comes from the right within 4 s, stands in the right half and trembles
@@ -66,7 +67,7 @@ func Cached(t testing.TB, name string, encode func(out string)) string {
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
-	half := filepath.Join(dir, "half-"+name)
+	half := filepath.Join(dir, fmt.Sprintf("half-%d-%s", os.Getpid(), name)) // packages are tested at the same time
 	encode(half)
 	require.NoError(t, os.Rename(half, path))
 	return path
@@ -91,9 +92,11 @@ func (s Scene) Make(t testing.TB) string {
 func (s Scene) Encode(t testing.TB, out string) {
 	t.Helper()
 	dir := t.TempDir()
-	ground, figure := filepath.Join(dir, "ground.png"), filepath.Join(dir, "figure.png")
+	figure := filepath.Join(dir, "figure.png")
 	source := Pedestrians(t)
-	ffmpeg(t, "-i", source, "-vf", fmt.Sprintf("fps=1,tmedian=radius=35,scale=%d:%d", s.Width, s.Height), "-frames:v", "1", ground)
+	ground := Cached(t, fmt.Sprintf("ground-%d-%d.png", s.Width, s.Height), func(out string) {
+		ffmpeg(t, "-i", source, "-vf", fmt.Sprintf("fps=1,tmedian=radius=35,scale=%d:%d", s.Width, s.Height), "-frames:v", "1", out)
+	})
 	// The man at the crossing in the first picture.
 	ffmpeg(t, "-i", source, "-vf", "crop=44:92:252:216", "-frames:v", "1", figure)
 	args := []string{"-loop", "1", "-framerate", "25", "-t", fmt.Sprint(s.Seconds), "-i", ground, "-i", figure}
@@ -115,6 +118,9 @@ func (s Scene) Encode(t testing.TB, out string) {
 	}
 	if s.Noise > 0 {
 		post += fmt.Sprintf(",noise=alls=%d:allf=t", s.Noise)
+	}
+	if s.Frozen > 0 {
+		post += fmt.Sprintf(",split[live][keep];[live][keep]freezeframes=first=%d:last=%d:replace=%[1]d", s.Frozen*25, s.Seconds*25-1)
 	}
 	graph = append(graph, fmt.Sprintf("[%s]%s[out]", last, post))
 	args = append(args, "-filter_complex", strings.Join(graph, ";"), "-map", "[out]", "-t", fmt.Sprint(s.Seconds), "-pix_fmt", "yuv420p", "-threads", "2")

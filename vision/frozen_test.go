@@ -1,0 +1,98 @@
+package vision_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/watchpost-edge/watchpost/vision"
+	"github.com/watchpost-edge/watchpost/vision/avcodec"
+	"github.com/watchpost-edge/watchpost/vision/detect"
+	"github.com/watchpost-edge/watchpost/vision/internal/footage"
+)
+
+// frozen says when it was told that the picture is, counted from when it froze,
+// and how often before that it was told wrongly.
+func frozen(t testing.TB, path string, frozeAt time.Duration, all bool) (after time.Duration, wrong int) {
+	t.Helper()
+	r := &reel{units: cut(t, path, time.Unix(0, 0))}
+	keys := vision.NewKeys(func() vision.Decoder { return avcodec.New(avcodec.Options{}) })
+	defer keys.Close()
+	a, err := vision.NewAnalyzer(vision.Config{Camera: "street", MaxLag: -1, DecodeAll: all}, vision.Parts{
+		Decoder: func() vision.Decoder { return avcodec.New(avcodec.Options{}) }, Keys: keys,
+		Motion: func(masks [][]vision.Point) vision.MotionDetector { return detect.NewMotion(masks) },
+		Stills: detect.Stills{}, Log: slog.New(slog.DiscardHandler), Sink: func(context.Context, vision.Sighting) {},
+		Blind: func(_ context.Context, b vision.Blindness) {
+			told := r.units[r.n-1].Received.Sub(r.units[0].Received)
+			if told < frozeAt {
+				wrong++
+			} else if b.To.IsZero() && b.Kind == vision.VideoFrozen && after == 0 {
+				after = told - frozeAt
+			}
+		},
+	})
+	require.NoError(t, err)
+	require.NoError(t, a.Run(t.Context(), r))
+	return after, wrong
+}
+
+// still is an empty place with sensor noise, which freezes: the camera goes on
+// sending, each time the same picture, encoded anew.
+func still(noise, at int, encoder []string, actors ...footage.Actor) footage.Scene {
+	return footage.Scene{Width: 480, Height: 270, Seconds: at + 12, Noise: noise, Encoder: encoder, Frozen: at, Actors: actors}
+}
+
+func TestAFrozenPictureIsToldWithinTenSeconds(t *testing.T) {
+	const at = 22
+	for name, s := range map[string]footage.Scene{
+		"H.264, hardly any noise": still(2, at, footage.VBR("libx264", 50)),
+		"H.265, some noise":       still(5, at, footage.VBR("libx265", 50)),
+	} {
+		path := s.Make(t)
+		for _, all := range []bool{true, false} {
+			after, wrong := frozen(t, path, at*time.Second, all)
+			t.Logf("%s, everything decoded: %t, told after %s", name, all, after)
+			require.Zero(t, wrong, name)
+			require.Positive(t, after, name)
+			require.LessOrEqual(t, after, 10*time.Second, name)
+		}
+	}
+	// A picture that never had noise was never known to live: nothing is told.
+	after, wrong := frozen(t, still(0, at, footage.VBR("libx264", 50)).Make(t), at*time.Second, false)
+	require.Zero(t, wrong)
+	require.Zero(t, after)
+}
+
+// BenchmarkFrozen prints after how many seconds a frozen picture is told, and
+// how often one was that was not. Where the seconds are 0 it was not told.
+func BenchmarkFrozen(b *testing.B) {
+	const at = 66
+	walker := footage.Actor{From: 5, To: 36, Height: 0.25, X: 0.1, Y: 0.5, Speed: 0.025}
+	rates := map[string]func(gop int) []string{
+		"H264_variable": func(gop int) []string { return footage.VBR("libx264", gop) },
+		"H265_variable": func(gop int) []string { return footage.VBR("libx265", gop) },
+		"H264_constant": func(gop int) []string { return footage.CBR("500k", gop) },
+	}
+	for rate, encoder := range rates {
+		for _, gop := range []int{50, 250} {
+			for _, noise := range []int{2, 3, 5} {
+				name := rate + "/GOP_" + map[int]string{50: "2_s", 250: "10_s"}[gop] + "/noise_" + string(rune('0'+noise))
+				b.Run(name, func(b *testing.B) {
+					path := footage.Cached(b, "frozen-"+strings.ReplaceAll(name, "/", "-")+".mp4", func(out string) { still(noise, at, encoder(gop), walker).Encode(b, out) })
+					for range b.N {
+						whole, wrong := frozen(b, path, at*time.Second, true)
+						gated, more := frozen(b, path, at*time.Second, false)
+						b.ReportMetric(whole.Seconds(), "s-all-decoded")
+						b.ReportMetric(gated.Seconds(), "s-gated")
+						b.ReportMetric(float64(wrong+more), "wrong")
+						b.ReportMetric(0, "ns/op")
+					}
+				})
+			}
+		}
+	}
+}
