@@ -1,10 +1,10 @@
 // Video patrol: plans and rounds, asked again while they are looked at, and
 // what whoever walks a round does.
-import { onMounted, onUnmounted, ref, shallowRef } from 'vue'
+import { computed } from 'vue'
 import type { components } from '@/shared/api.gen'
-import { call, problemOf } from '@/shared/api'
+import { call } from '@/shared/api'
+import { useAsked } from '@/shared/asked'
 import { parseStamp } from '@/shared/time'
-import type { Problem } from '@/shared/types'
 
 export type Patrol = components['schemas']['Patrol']
 export type Round = components['schemas']['Round']
@@ -15,25 +15,14 @@ type RoundAnswer = components['schemas']['RoundAnswer']
 const askMs = 4000
 
 export function usePatrols() {
-  const plans = shallowRef<Patrol[]>()
-  const problem = shallowRef<Problem>()
-  const busy = ref(true)
-
-  async function load() {
-    try {
-      plans.value = (await call<{ items: Patrol[] }>('GET', '/patrols')).items
-      problem.value = undefined
-    } catch (error) {
-      problem.value = problemOf(error)
-    } finally {
-      busy.value = false
-    }
-  }
+  const { answer, problem, busy, load } = useAsked<{ items: Patrol[] }>('/patrols', askMs)
+  const plans = computed(() => answer.value?.items)
 
   // take puts an answer's plan in the place of the older one.
-  function take(answer: RoundAnswer): RoundAnswer {
-    plans.value = plans.value?.map((p) => (p.plan === answer.patrol.plan && answer.patrol.touched >= p.touched ? answer.patrol : p))
-    return answer
+  function take(given: RoundAnswer): RoundAnswer {
+    const { patrol } = given
+    if (answer.value) answer.value = { items: answer.value.items.map((p) => (p.plan === patrol.plan && patrol.touched >= p.touched ? patrol : p)) }
+    return given
   }
 
   const begin = async (plan: string, reason: string, key: string) =>
@@ -41,12 +30,6 @@ export function usePatrols() {
   const act = async (round: string, verb: 'see' | 'finish' | 'give_up', body: object, key: string) =>
     take(await call<RoundAnswer>('POST', `/rounds/${encodeURIComponent(round)}/${verb}`, { body, key }))
 
-  let timer: ReturnType<typeof setInterval> | undefined
-  onMounted(() => {
-    void load()
-    timer = setInterval(() => void load(), askMs)
-  })
-  onUnmounted(() => clearInterval(timer))
   return { plans, problem, busy, load, begin, act }
 }
 

@@ -139,10 +139,10 @@ describe('the table of cameras', () => {
 
 describe('each role', () => {
   const may = {
-    wall: { nav: 7, sheet: [0, 0], incident: [0, 0], act: false },
-    chen: { nav: 7, sheet: [0, 0], incident: [0, 0], act: true },
-    li: { nav: 9, sheet: [1, 0], incident: [1, 1], act: true },
-    zhao: { nav: 10, sheet: [1, 1], incident: [1, 1], act: true },
+    wall: { nav: 8, sheet: [0, 0], incident: [0, 0], act: false },
+    chen: { nav: 9, sheet: [0, 0], incident: [0, 0], act: true },
+    li: { nav: 11, sheet: [1, 0], incident: [1, 1], act: true },
+    zhao: { nav: 12, sheet: [1, 1], incident: [1, 1], act: true },
   }
   for (const [user, wanted] of Object.entries(may)) {
     it(`${user} sees what the role may do, and no more`, async () => {
@@ -158,9 +158,9 @@ describe('each role', () => {
       assert.equal(await page.locator('[data-action=claim]').count() > 0 && await page.locator('[data-action=claim]').first().isEnabled(), wanted.act)
       const refused = []
       page.on('response', (r) => [401, 403].includes(r.status()) && refused.push(r.url()))
-      for (const path of ['/', '/tasks', '/cameras', '/cameras/gate-east', '/playback', '/map', '/devices', '/blind', '/holds', '/audit', '/people']) {
+      for (const path of ['/', '/tasks', '/cameras', '/cameras/gate-east', '/playback', '/map', '/duty/forces', '/duty/routing', '/duty/patrol', '/duty/drills', '/duty/handover', '/review', '/devices', '/blind', '/holds', '/audit', '/people', '/review', '/review/people']) {
         await page.goto(fixture.url + path)
-        await visible('main .page, main .notice, main .layout, main section, main article')
+        await visible('main .page, main .notice, main .layout, main .review, main section, main article')
       }
       assert.deepEqual(refused, [], 'no page asks for what the role may not')
       await page.goto(`${fixture.url}/holds`)
