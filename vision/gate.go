@@ -59,8 +59,8 @@ const (
 	sumLoose  = 14.0 // highest, after false alarms
 
 	// What is missing is in no hurry: a picture that froze stays so.
-	lowSlack = 1.0
-	lowAlarm = 40.0
+	lowSlack = 2.0
+	lowAlarm = 60.0
 )
 
 // verdict is what is to be done with a unit.
