@@ -1,4 +1,5 @@
-// The verbs on an incident in the order of their buttons, each with its key.
+// The verbs on an incident in the order of their buttons, each with its key;
+// those that few incidents need stand behind "more".
 // Whether one is possible is the box's word; before the box has been asked,
 // answering needs no asking: it is the same for everybody in the room.
 import type { Incident, IncidentAction, Me, Verb } from '@/shared/types'
@@ -9,6 +10,7 @@ export interface VerbButton {
   verb: Verb
   action: KeyAction
   key: string
+  seldom?: true // behind "more"
 }
 
 export const verbButtons: readonly VerbButton[] = [
@@ -18,12 +20,12 @@ export const verbButtons: readonly VerbButton[] = [
   { verb: 'arrive', action: 'arrive', key: 'V' },
   { verb: 'note', action: 'note', key: 'N' },
   { verb: 'close', action: 'close', key: 'X' },
-  { verb: 'link', action: 'link', key: 'L' },
-  { verb: 'merge', action: 'merge', key: 'M' },
-  { verb: 'split', action: 'split', key: 'S' },
-  { verb: 'follow_up', action: 'followUp', key: 'F' },
-  { verb: 'score', action: 'score', key: 'G' },
   { verb: 'reopen', action: 'reopen', key: 'O' },
+  { verb: 'link', action: 'link', key: 'L', seldom: true },
+  { verb: 'merge', action: 'merge', key: 'M', seldom: true },
+  { verb: 'split', action: 'split', key: 'S', seldom: true },
+  { verb: 'follow_up', action: 'followUp', key: 'F', seldom: true },
+  { verb: 'score', action: 'score', key: 'G', seldom: true },
 ]
 
 // What the box wants to be told with a verb is asked in a dialog.

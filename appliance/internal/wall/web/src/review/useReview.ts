@@ -35,6 +35,7 @@ export function useReview(query: () => string) {
   let stop: AbortController | undefined
 
   async function load() {
+    if (query() === '') return // nobody who may
     stop?.abort()
     const mine = (stop = new AbortController())
     busy.value = true
