@@ -57,19 +57,18 @@ func newBench(t *testing.T) *bench {
 // fullDisk is a journal that refuses when it is told to, and tells of appends.
 type fullDisk struct {
 	bridge.Appender
-	is    atomic.Bool
-	after func([]bridge.Record) // told of each append, before anybody else is
+	is     atomic.Bool
+	before func([]bridge.Draft) // told of each append, before it happens
 }
 
 func (f *fullDisk) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket, error) {
 	if f.is.Load() {
 		return nil, nil, journal.ErrFull
 	}
-	records, ticket, err := f.Appender.Append(drafts)
-	if f.after != nil {
-		f.after(records)
+	if f.before != nil {
+		f.before(drafts)
 	}
-	return records, ticket, err
+	return f.Appender.Append(drafts)
 }
 
 // clip puts a clip of both parts onto the disk and tells the desk of them.
