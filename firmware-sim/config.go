@@ -293,7 +293,9 @@ func (c cameraConfig) check(k *checker, key string) {
 
 func (p partnerConfig) check(k *checker, key string) {
 	k.id(key+".id", "partner", p.ID)
-	k.err(key+".broker", pillar.CheckBroker(p.Broker))
+	if p.Broker != "" {
+		k.err(key+".broker", pillar.CheckBroker(p.Broker))
+	}
 	k.within(key, "accept_s", p.AcceptS, 0.01, 3600)
 	k.within(key, "done_s", p.DoneS, 0.01, 3600)
 }

@@ -41,7 +41,7 @@ func actions() map[string]map[string]action {
 		"pillar":  {"press": (*station).press, "broker": (*station).setBroker},
 		"drone":   {"target": (*station).setTarget},
 		"phone":   {"broker": (*station).setPhoneBroker},
-		"partner": {},
+		"partner": {"broker": (*station).setPartnerBroker},
 		"hq": {
 			"accept": receiptOf("accepted"), "reject": receiptOf("rejected"),
 			"incident": order("incident", "id"), "task": order("task", "id"), "cancel": (*station).cancelTask, "replay": order("replay", "request"),
@@ -200,6 +200,10 @@ func (s *station) setBroker(id string, body io.Reader) (any, error) {
 
 func (s *station) setPhoneBroker(id string, body io.Reader) (any, error) {
 	return s.setURL(body, s.phones[id].SetBroker)
+}
+
+func (s *station) setPartnerBroker(id string, body io.Reader) (any, error) {
+	return s.setURL(body, s.partners[id].SetBroker)
 }
 
 func (s *station) setTarget(id string, body io.Reader) (any, error) {

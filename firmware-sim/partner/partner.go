@@ -18,6 +18,8 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
 )
 
 const (
@@ -32,7 +34,7 @@ const (
 type Config struct {
 	ID          string // login, and the middle of its topics
 	Password    string
-	Broker      string // mqtt://host:port
+	Broker      string // mqtt://host:port; empty: not yet known
 	AcceptAfter time.Duration
 	DoneAfter   time.Duration // from accepting
 	Refuses     bool          // hands every order back
@@ -59,8 +61,9 @@ type State struct {
 
 // Partner is a program that can be switched on and off.
 type Partner struct {
-	conf Config
-	log  *slog.Logger
+	conf  Config
+	log   *slog.Logger
+	moved chan struct{} // the broker changed
 
 	mu    sync.Mutex
 	state State
@@ -70,8 +73,21 @@ type Partner struct {
 // New is a partner that is off.
 func New(conf Config, log *slog.Logger) *Partner {
 	return &Partner{
-		conf: conf, log: log.With("partner", conf.ID), seen: map[string]bool{}, state: State{Broker: conf.Broker, Orders: map[string]Order{}},
+		conf: conf, log: log.With("partner", conf.ID), moved: make(chan struct{}, 1), seen: map[string]bool{}, state: State{Broker: conf.Broker, Orders: map[string]Order{}},
 	}
+}
+
+// SetBroker makes the partner leave its broker for another one.
+func (p *Partner) SetBroker(broker string) error {
+	if err := pillar.CheckBroker(broker); err != nil {
+		return fmt.Errorf("set broker of partner %s: %w", p.conf.ID, err)
+	}
+	p.change(func(s *State) { s.Broker = broker })
+	select {
+	case p.moved <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
 // State is a copy of what the partner is doing.
@@ -101,7 +117,7 @@ func (p *Partner) Open() error {
 // Run works until ctx ends.
 func (p *Partner) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		err := p.session(ctx)
+		err := p.session(ctx, p.State().Broker)
 		p.change(func(s *State) {
 			s.Connected = false
 			if err != nil {
@@ -110,6 +126,7 @@ func (p *Partner) Run(ctx context.Context) error {
 		})
 		select {
 		case <-ctx.Done():
+		case <-p.moved:
 		case <-time.After(retryAfter):
 		}
 	}
@@ -117,15 +134,19 @@ func (p *Partner) Run(ctx context.Context) error {
 	return nil
 }
 
-// session is one connection to the broker, from CONNECT to its end.
-func (p *Partner) session(ctx context.Context) error {
+// session is one connection to the broker, from CONNECT to its end; there is
+// none while no broker is known.
+func (p *Partner) session(ctx context.Context, broker string) error {
+	if broker == "" {
+		return nil
+	}
 	lost := make(chan error, 1)
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(p.conf.Broker).SetClientID(p.conf.ID).SetUsername(p.conf.ID).SetPassword(p.conf.Password).
+	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(broker).SetClientID(p.conf.ID).SetUsername(p.conf.ID).SetPassword(p.conf.Password).
 		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(true).
 		SetConnectTimeout(answerWithin).SetWriteTimeout(answerWithin).SetKeepAlive(keepAlive).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err }))
 	if err := wait(client.Connect()); err != nil {
-		return fmt.Errorf("connect to %s: %w", p.conf.Broker, err)
+		return fmt.Errorf("connect to %s: %w", broker, err)
 	}
 	defer client.Disconnect(goodbyeMS)
 	ctx, cancel := context.WithCancel(ctx)
@@ -143,6 +164,8 @@ func (p *Partner) session(ctx context.Context) error {
 	p.change(func(s *State) { s.Connected, s.Error = true, "" })
 	select {
 	case <-ctx.Done():
+		return nil
+	case <-p.moved:
 		return nil
 	case err := <-lost:
 		return err

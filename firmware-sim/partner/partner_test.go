@@ -67,14 +67,23 @@ func start(t *testing.T, refuses bool) (*box, *partner.Partner) {
 	require.NoError(t, b.server.AddListener(listeners.NewNet("t", ln)))
 	require.NoError(t, b.server.Serve())
 	t.Cleanup(func() { require.NoError(t, b.server.Close()) })
-	p := partner.New(partner.Config{
-		ID: "works", Password: "secret", Broker: "mqtt://" + ln.Addr().String(), AcceptAfter: time.Millisecond, DoneAfter: time.Millisecond, Refuses: refuses,
-	}, slog.New(slog.DiscardHandler))
+	broker := "mqtt://" + ln.Addr().String()
+	conf := partner.Config{
+		ID: "works", Password: "secret", Broker: broker, AcceptAfter: time.Millisecond, DoneAfter: time.Millisecond, Refuses: refuses,
+	}
+	if refuses {
+		conf.Broker = "" // it is told later
+	}
+	p := partner.New(conf, slog.New(slog.DiscardHandler))
 	require.NoError(t, p.Open())
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- p.Run(ctx) }()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-ended); require.False(t, p.State().Running) })
+	if refuses {
+		require.ErrorContains(t, p.SetBroker("nowhere"), "partner works")
+		require.NoError(t, p.SetBroker(broker))
+	}
 	require.Eventually(t, func() bool { return p.State().Connected }, 10*time.Second, time.Millisecond)
 	return b, p
 }
