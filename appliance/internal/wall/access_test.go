@@ -1,6 +1,7 @@
 package wall_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -270,6 +271,30 @@ func TestRequestsAreBound(t *testing.T) {
 	require.Equal(t, 400, first(c.do("GET", "/api/v1/incidents?limit=9999", nil)))
 	require.Equal(t, 400, first(c.do("GET", "/api/v1/incidents?cursor=%21", nil)))
 	require.Equal(t, 400, first(c.do("GET", "/api/v1/incidents?state=sleeping", nil)))
+}
+
+// Who still sends when he is refused reads why: his connection is not reset.
+func TestARefusalIsReadBySomebodyWhoSends(t *testing.T) {
+	b := newBox(t)
+	conn, err := net.Dial("tcp", b.server.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	const length = 600 << 10
+	_, err = fmt.Fprintf(conn, "POST /api/v1/session HTTP/1.1\r\nHost: box\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", length)
+	require.NoError(t, err)
+	begin := bufio.NewReader(conn)
+	_, err = begin.Peek(1) // the answer is there before the body
+	require.NoError(t, err)
+	for range length >> 10 {
+		_, err = conn.Write(make([]byte, 1<<10))
+		require.NoError(t, err)
+	}
+	answer, err := http.ReadResponse(begin, nil)
+	require.NoError(t, err)
+	require.Equal(t, 413, answer.StatusCode)
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "body_too_large")
 }
 
 func TestSlowClientsAreCut(t *testing.T) {

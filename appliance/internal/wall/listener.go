@@ -1,11 +1,14 @@
 package wall
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -108,8 +111,9 @@ func (l *cutting) closeAll() {
 
 type boundConn struct {
 	net.Conn
-	on   *cutting
-	from string // address of the other end
+	on      *cutting
+	from    string // address of the other end
+	lingers atomic.Bool
 }
 
 func (c *boundConn) Write(b []byte) (int, error) {
@@ -123,7 +127,32 @@ func (c *boundConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// How much is still taken of a request that was refused before it was read,
+// and for how long.
+const (
+	lingerBytesMax = 4 * bodyMaxBytes
+	lingerWithin   = 2 * time.Second
+)
+
+// Close is at once, but after an answer that the other end is to read while it
+// still sends: what lies unread when a connection is closed makes the kernel
+// reset it, and a reset takes the answer away from who has not read it.
 func (c *boundConn) Close() error {
-	c.on.forget(c)
+	defer c.on.forget(c)
+	if half, can := c.Conn.(interface{ CloseWrite() error }); c.lingers.Load() && can && half.CloseWrite() == nil {
+		if c.SetReadDeadline(time.Now().Add(lingerWithin)) == nil {
+			_, _ = io.CopyN(io.Discard, c.Conn, lingerBytesMax)
+		}
+	}
 	return c.Conn.Close()
+}
+
+// linger makes the connection's end wait until its last answer can be read.
+func linger(conn net.Conn) {
+	if secure, is := conn.(*tls.Conn); is {
+		conn = secure.NetConn()
+	}
+	if c, is := conn.(*boundConn); is {
+		c.lingers.Store(true)
+	}
 }

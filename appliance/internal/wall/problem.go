@@ -189,6 +189,9 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	if p.Status >= http.StatusInternalServerError && p.Code == "internal" {
 		s.o.Log.Error("request failed", "method", c.Method(), "path", c.Path(), "err", err)
 	}
+	if p.Status == http.StatusRequestEntityTooLarge {
+		linger(c.Context().Conn())
+	}
 	if p.RetryAfter > 0 {
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.RetryAfter))
 	}
