@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A whole station on this machine: makes the footage, starts firmware-sim
 # (two cameras, two pillars, a drone, two phones, two partners, headquarters) and watchpost on it, prints the wall's
-# address and a login made for this run. Ctrl-C stops everything. Called by
+# address and logins made for this run. Ctrl-C stops everything. Called by
 # `make demo`, which has built the programs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -77,11 +77,20 @@ for p in "18554 camera yard" "18555 camera gate" "18883 headquarters' broker" "1
 done
 port tcp 18900 "firmware-sim's control" configs/demo-sim.yaml
 
-# A login of this run. Any user of an earlier run is kept, with its new password.
+# The logins of this run, one for each thing that two people or another role
+# must do: NAME ROLE. Those of an earlier run are kept, with the new password.
 password=$(head -c 6 /dev/urandom | od -An -tx1 | tr -d ' \n')
-if bin/watchpost user list -config configs/demo.yaml 2>/dev/null | grep -q '^demo '; then verb=passwd; else verb="add -role lead"; fi
-# shellcheck disable=SC2086
-echo "$password" | bin/watchpost user ${verb%% *} -config configs/demo.yaml ${verb#"${verb%% *}"} demo || fail "could not make the login"
+known=$(bin/watchpost user list -config configs/demo.yaml 2>/dev/null || true)
+while read -r name role; do
+  if grep -q "^$name " <<<"$known"; then verb=(passwd); else verb=(add -role "$role"); fi
+  echo "$password" | bin/watchpost user "${verb[0]}" -config configs/demo.yaml "${verb[@]:1}" "$name" || fail "could not make the login $name"
+done <<'EOF'
+operator operator
+operator2 operator
+demo lead
+lead2 lead
+admin admin
+EOF
 
 # Waits until a file appears: FILE PID WHAT LOG
 ready() {
@@ -113,10 +122,15 @@ cat <<EOF
 
     The wall      http://127.0.0.1:8080/        (wall display: /wall)
     Login         demo / $password
+                  all below have the same password
+      operator, operator2   接警员    report, dispatch, close, patrol; hand the shift over to each other
+      demo, lead2           值班领导  also: scores, drills, exports, the audit; approve what needs a second lead
+      admin                 管理员    also: users and tokens
 
     Press a pillar       curl -X POST http://127.0.0.1:18900/pillar/P-001/press -d '{"kind":"alarm"}'
     Stop a camera        curl -X POST http://127.0.0.1:18900/camera/yard/stop         (…/start)
     Cut the line up      curl -X POST http://127.0.0.1:18900/hq/hq/stop               (…/start)
+    Order from above     curl -X POST http://127.0.0.1:18900/hq/hq/task -d '{"to":"patrol-1","priority":"P0","note":"立即到步行街南口增援"}'
     What hq has got      curl http://127.0.0.1:18900/hq/ledger
     Logs                 $demo/watchpost.log  $demo/sim.log
 

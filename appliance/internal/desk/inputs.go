@@ -42,6 +42,7 @@ type ReportIn struct {
 	HQID        string // with source hq: headquarters' id
 	Uplink      string // with source hq
 	Reopens     string // id of an incident that was closed more than 7 days ago: the new one goes on from it
+	Separate    bool   // an incident of its own, linked with the one that it would have joined
 	Idempotency string
 }
 

@@ -11,6 +11,19 @@ import (
 	"github.com/watchpost-edge/watchpost/ingest"
 )
 
+// A report that would join an incident is one of its own when the room says so.
+func TestReportApart(t *testing.T) {
+	r := standardRoom(t)
+	_, first := r.do(report(operator("li")))
+	_, second := r.do(report(operator("li")))
+	require.Equal(t, first.Incident, second.Incident)
+	apart := report(operator("li"))
+	apart.Separate = true
+	_, third := r.do(apart)
+	require.NotEqual(t, first.Incident, third.Incident)
+	require.Contains(t, r.state.Incident(third.Incident).Linked, first.Incident)
+}
+
 // TestReportBinds compares what is told beforehand with what a report binds:
 // the cameras that see the place, and their pictures before it, as with a press.
 func TestReportBinds(t *testing.T) {

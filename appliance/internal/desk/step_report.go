@@ -49,7 +49,7 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 		a.key = HQKey(in.Uplink, in.HQID)
 	}
 	var join *Incident
-	if in.HQID == "" && in.Reopens == "" { // an order from above is an incident of its own
+	if in.HQID == "" && in.Reopens == "" && !in.Separate { // an order from above is an incident of its own
 		join = t.near(fact{like: a.like, at: in.Position, from: at, to: at})
 	}
 	if join != nil {

@@ -23,6 +23,7 @@ type reportBody struct {
 	Note     string           `json:"note"`
 	At       string           `json:"at"`
 	Reopens  string           `json:"reopens"`
+	Separate bool             `json:"separate"`
 }
 
 type actionBody struct {
@@ -86,7 +87,7 @@ func (s *Server) report(c *fiber.Ctx, who caller) error {
 	}
 	result, err := s.handle(desk.ReportIn{
 		Source: in.Source, Kind: in.Kind, Priority: in.Priority, Place: in.Place, Position: in.Position, Note: in.Note, At: at,
-		By: who.actor(), Reopens: in.Reopens, Idempotency: key,
+		By: who.actor(), Reopens: in.Reopens, Separate: in.Separate, Idempotency: key,
 	})
 	if err != nil {
 		return err

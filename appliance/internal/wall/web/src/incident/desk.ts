@@ -28,6 +28,7 @@ export const useDesk = defineStore('desk', () => {
   const refused = ref<Verb>() // what was tried and was not possible
   const dialog = ref<Dialog>()
   const other = ref('') // the second incident, where the dialog already knows it
+  const reopens = ref<string>() // the older incident that the report goes on from
   const said = shallowReactive(new Map<string, { touched: number; actions: IncidentAction[] }>())
 
   const current = computed(() => (selected.value ? room.incidents.get(selected.value) : undefined))
@@ -64,6 +65,11 @@ export const useDesk = defineStore('desk', () => {
     const answer = await call<IncidentAnswer>('POST', '/incidents', { body, key })
     take(answer)
     return answer.incident
+  }
+
+  function reportAgain(id: string) {
+    reopens.value = id
+    dialog.value = 'report'
   }
 
   function take(answer: IncidentAnswer) {
@@ -111,5 +117,5 @@ export const useDesk = defineStore('desk', () => {
     void act(incident, 'claim')
   }
 
-  return { selected, current, busy, problem, refused, dialog, other, why, can, results, act, press, route, whyNotRoute, report, take, claim, answerVerb }
+  return { selected, current, busy, problem, refused, dialog, other, reopens, why, can, results, act, press, route, whyNotRoute, report, reportAgain, take, claim, answerVerb }
 })

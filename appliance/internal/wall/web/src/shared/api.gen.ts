@@ -1648,6 +1648,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/handover/{id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an offer back that nobody has taken: who made it, or a lead, with a reason */
+        post: operations["withdrawHandover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/handovers": {
         parameters: {
             query?: never;
@@ -2340,6 +2357,8 @@ export interface components {
             at?: string;
             /** @description id of an incident that was closed more than 7 days ago: the new one goes on from it */
             reopens?: string;
+            /** @description an incident of its own, linked with the one that it would have joined */
+            separate?: boolean;
         };
         Action: {
             reason?: string;
@@ -3406,6 +3425,10 @@ export interface components {
             note?: string;
             /** @description what the caller has claimed goes to whoever takes it */
             pass_claims?: boolean;
+        };
+        HandoverWithdraw: {
+            /** @description why the room is not handed over */
+            reason: string;
         };
         HandoverTake: {
             /** @description of the page that was read */
@@ -6920,6 +6943,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HandoverPaper"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    withdrawHandover: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HandoverWithdraw"];
+            };
+        };
+        responses: {
+            /** @description answer */
+            200: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -156,6 +156,8 @@ describe('a report', () => {
     await visible('[data-bound-unit=ma] >> text=位置已过时')
     await visible('[data-bound] >> text=/回看录像.*自 \\d\\d:\\d\\d:\\d\\d 起/')
     await visible(`[data-joins] >> text=第 ${open.number} 号`)
+    await page.check('dialog input[name=separate]')
+    await page.locator('[data-joins]').waitFor({ state: 'detached' })
     await accessible('a report')
     await page.keyboard.press('Enter')
     await gone()
