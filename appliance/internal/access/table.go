@@ -95,6 +95,7 @@ func rules() []Rule {
 		{Method: "GET", Path: v + "/handover", Roles: workers}, // who sees a part of the room is refused
 		{Method: "POST", Path: v + "/handover", Roles: workers},
 		{Method: "POST", Path: v + "/handover/:id/take", Roles: workers},
+		{Method: "POST", Path: v + "/handover/:id/withdraw", Roles: workers}, // who made the offer, and leads
 		{Method: "GET", Path: v + "/handovers", Roles: workers},
 		{Method: "GET", Path: v + "/handovers/:id", Roles: workers},
 		{Method: "GET", Path: v + "/audit", Roles: leads},

@@ -65,6 +65,8 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.shiftOffered)
 	case TypeShiftOverdue:
 		return with(e, s.shiftOverdue)
+	case TypeShiftWithdrawn:
+		return with(e, s.shiftWithdrawn)
 	case TypeShiftHandedOver:
 		return with(e, s.handedOver)
 	case TypeRequested, TypeApproved, TypeWithdrawn, TypeExpired, TypeUnmasked:

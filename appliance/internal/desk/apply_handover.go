@@ -132,6 +132,12 @@ func (s *State) shiftOverdue(_ *bridge.Event, data *ShiftOverdue) {
 	s.k.Handover = &late
 }
 
+func (s *State) shiftWithdrawn(_ *bridge.Event, data *ShiftWithdrawn) {
+	if s.k.Handover != nil && s.k.Handover.ID == data.Handover {
+		s.k.Handover, s.k.Offered = nil, nil
+	}
+}
+
 // handedOver folds the second signature. The next shift begins where the page
 // ends, so that nothing falls between the two.
 func (s *State) handedOver(_ *bridge.Event, data *ShiftHandedOver) {

@@ -331,6 +331,7 @@ func DataTypes() map[string]any {
 		TypeJournalRetired: JournalRetired{}, TypeJournalErased: JournalErased{}, TypeUplinkSuspended: UplinkSuspended{}, TypeUplinkResumed: UplinkSuspended{},
 	}
 	types[TypeShiftOffered], types[TypeShiftOverdue], types[TypeShiftHandedOver] = ShiftOffered{}, ShiftOverdue{}, ShiftHandedOver{}
+	types[TypeShiftWithdrawn] = ShiftWithdrawn{}
 	types[TypeIncidentScored] = IncidentScored{}
 	types[TypeReviewDay], types[TypeReviewPeople] = ReviewDay{}, ReviewPeople{}
 	types[TypeDutyChanged] = DutyChanged{}

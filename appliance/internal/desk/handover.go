@@ -18,6 +18,7 @@ import (
 const (
 	TypeShiftOffered    = "watchpost.shift.offered"     // notice: signed by who leaves
 	TypeShiftOverdue    = "watchpost.shift.overdue"     // notice: nobody took it in time
+	TypeShiftWithdrawn  = "watchpost.shift.withdrawn"   // notice: who left stays, or a lead says that it does not count
 	TypeShiftHandedOver = "watchpost.shift.handed_over" // notice: signed by both
 )
 
@@ -75,6 +76,16 @@ type ShiftOverdue struct {
 	Limit    bridge.Stamp `json:"limit"`
 }
 
+// ShiftWithdrawn is the data of shift.withdrawn.
+type ShiftWithdrawn struct {
+	Schema   int       `json:"schema"`
+	Handover string    `json:"handover"`
+	Outgoing Signature `json:"outgoing"` // whose offer it was
+	By       string    `json:"by"`
+	Role     string    `json:"role"`
+	Reason   string    `json:"reason"`
+}
+
 // ShiftHandedOver is the data of shift.handed_over.
 type ShiftHandedOver struct {
 	Schema int `json:"schema"`
@@ -102,8 +113,18 @@ type TakeOverIn struct {
 	By       Actor
 }
 
-func (HandoverIn) input() {}
-func (TakeOverIn) input() {}
+// WithdrawHandoverIn takes an offer back that nobody has taken: by who made it,
+// or by a lead.
+type WithdrawHandoverIn struct {
+	Handover    string
+	Reason      string
+	By          Actor
+	Idempotency string
+}
+
+func (HandoverIn) input()         {}
+func (TakeOverIn) input()         {}
+func (WithdrawHandoverIn) input() {}
 
 // HandoverKey is the name under which a handover that was taken stands in the
 // journal.

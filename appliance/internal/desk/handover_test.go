@@ -102,6 +102,43 @@ func TestAShiftIsHandedOver(t *testing.T) {
 	require.Equal(t, 1, next.Counts.Blind, "the open one")
 }
 
+// TestAnOfferIsTakenBack by who made it, or by a lead; nobody can take it then,
+// and the shift counts on.
+func TestAnOfferIsTakenBack(t *testing.T) {
+	r := newRoom(t)
+	r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
+	_, offered := r.do(desk.HandoverIn{By: operator("li")})
+	open := r.state.Handover()
+	back := desk.WithdrawHandoverIn{Handover: offered.Handover, Reason: "接班人未到", By: operator("li"), Idempotency: "b"}
+	var forbidden *desk.ForbiddenError
+	wrong := back
+	wrong.By = operator("sun")
+	_, _, err := r.try(wrong)
+	require.ErrorAs(t, err, &forbidden)
+	var invalid *desk.InvalidError
+	wrong = back
+	wrong.Reason = ""
+	_, _, err = r.try(wrong)
+	require.ErrorAs(t, err, &invalid)
+	records, _ := r.do(back)
+	require.Equal(t, []string{"shift.withdrawn"}, types(records))
+	require.Equal(t, "接班人未到", data[desk.ShiftWithdrawn](t, records[0]).Reason)
+	_, again := r.do(back)
+	require.True(t, again.Duplicate)
+	require.Nil(t, r.state.Handover())
+	require.Equal(t, 1, r.rules.HandoverPage(r.state, bridge.At(r.now), nil).Counts.Opened)
+	var unknown *desk.NotFoundError
+	_, _, err = r.try(desk.TakeOverIn{Handover: open.ID, SHA256: open.SHA256, By: operator("zhao")})
+	require.ErrorAs(t, err, &unknown)
+	records, _ = r.after(time.Hour).do(desk.Tick{})
+	for _, typ := range types(records) {
+		require.NotEqual(t, "shift.overdue", typ, "nothing waits")
+	}
+	_, offered = r.do(desk.HandoverIn{By: operator("sun")})
+	r.do(desk.WithdrawHandoverIn{Handover: offered.Handover, Reason: "换班取消", By: lead("chen")})
+	require.Nil(t, r.state.Handover())
+}
+
 // TestNobodyTakesOver: the lead hears of it once, and whoever leaves may renew
 // what he signed.
 func TestNobodyTakesOver(t *testing.T) {

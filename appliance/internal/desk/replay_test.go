@@ -163,6 +163,9 @@ func (c *chance) signature() desk.Input {
 	if c.IntN(2) == 0 {
 		return desk.HandoverIn{By: c.actor(), PassClaims: true, Idempotency: []string{"", fmt.Sprint("a", c.IntN(50))}[c.IntN(2)]}
 	}
+	if c.IntN(4) == 0 {
+		return desk.WithdrawHandoverIn{Handover: c.pick(c.handovers), Reason: "stays", By: c.actor(), Idempotency: []string{"", fmt.Sprint("a", c.IntN(50))}[c.IntN(2)]}
+	}
 	return desk.TakeOverIn{Handover: c.pick(c.handovers), SHA256: c.page, By: c.actor()}
 }
 

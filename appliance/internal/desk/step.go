@@ -104,6 +104,8 @@ func Keys(in Input) []string {
 		}
 	case TakeOverIn:
 		return []string{HandoverKey(in.Handover)}
+	case WithdrawHandoverIn:
+		return idemKeys(in.By, in.Idempotency)
 	case ReleaseIn:
 		if in.Idempotency != "" {
 			return []string{idemKey(in.By, in.Idempotency)}
@@ -133,6 +135,7 @@ type step struct {
 	random [16]byte
 	ids    byte
 	drafts []bridge.Draft
+	bytes  int      // of their data
 	ended  []string // supervision orders that this step has ended
 	answer Answer
 	err    error
@@ -190,6 +193,8 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 		return t.offer(in, hit)
 	case TakeOverIn:
 		return t.takeOver(in, hit)
+	case WithdrawHandoverIn:
+		return t.withdrawOffer(in, hit)
 	case ApprovalIn:
 		return t.approval(in)
 	case AccessIn:
@@ -223,6 +228,9 @@ func (t *step) decide(in Input, hit *bridge.Record) error {
 	case clockIn:
 		t.add(bridge.Draft{Type: TypeClockStepped, Subject: "box", Lane: bridge.Notice},
 			ClockStepped{Schema: schema, From: bridge.At(in.From), To: bridge.At(in.To)})
+		return nil
+	case PlanIn:
+		t.plan(in.Since)
 		return nil
 	case Tick:
 		t.tick()
@@ -260,7 +268,13 @@ func (t *step) add(d bridge.Draft, data any) {
 	}
 	d.Data = b
 	t.drafts = append(t.drafts, d)
+	t.bytes += len(b) + envelopeBytes
 }
+
+// full reports whether what is done one by one goes on in another step: the
+// journal takes so much in one and no more (journal.md), and between two of
+// them a press gets its turn.
+func (t *step) full() bool { return len(t.drafts) >= stepEventsMax || t.bytes >= stepBytesMax }
 
 // occurred believes a device's clock as long as it can be right; else the
 // arrival counts. late says that the record comes long after the fact.

@@ -105,6 +105,37 @@ func (t *step) takeOver(in TakeOverIn, hit *bridge.Record) error {
 	return nil
 }
 
+// withdrawOffer ends an offer that nobody has taken. The shift goes on as if it
+// had never been made.
+func (t *step) withdrawOffer(in WithdrawHandoverIn, hit *bridge.Record) error {
+	t.answer.Handover = in.Handover
+	if hit != nil {
+		if hit.Event.Type != TypeShiftWithdrawn || hit.Event.Subject != "handovers/"+in.Handover {
+			return usedKey(in.Idempotency)
+		}
+		t.answer.Duplicate = true
+		return nil
+	}
+	if err := t.mayHandOver("withdraw", in.By, in.Idempotency); err != nil {
+		return err
+	}
+	open := t.s.k.Handover
+	switch {
+	case open == nil || open.ID != in.Handover:
+		return &NotFoundError{"handover", in.Handover}
+	case open.Outgoing.Name != in.By.Name && !slices.Contains(leads(), in.By.Role):
+		return &ForbiddenError{"withdraw", in.By.Role, append([]string{"who made the offer"}, leads()...)}
+	case in.Reason == "":
+		return &InvalidError{"reason", "", "why the room is not handed over"}
+	}
+	if err := texts("reason", in.Reason); err != nil {
+		return err
+	}
+	d := bridge.Draft{Type: TypeShiftWithdrawn, Subject: "handovers/" + open.ID, Lane: bridge.Notice, Key: draftKey(in.By, in.Idempotency)}
+	t.add(d, ShiftWithdrawn{Schema: schema, Handover: open.ID, Outgoing: open.Outgoing, By: in.By.Name, Role: in.By.Role, Reason: in.Reason})
+	return nil
+}
+
 func (t *step) mayHandOver(verb string, by Actor, key string) error {
 	if !slices.Contains(room(), by.Role) {
 		return &ForbiddenError{verb, by.Role, room()}

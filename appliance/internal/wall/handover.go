@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -143,6 +144,28 @@ func (s *Server) takeOver(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	return s.handedOver(c, result.Handover)
+}
+
+type withdrawBody struct {
+	Reason string `json:"reason"`
+}
+
+// withdrawHandover takes an offer back that nobody has taken.
+func (s *Server) withdrawHandover(c *fiber.Ctx, who caller) error {
+	if err := wholeRoom(who); err != nil {
+		return err
+	}
+	in, key, err := asked[withdrawBody](c)
+	if err != nil {
+		return err
+	}
+	result, err := s.handle(desk.WithdrawHandoverIn{
+		Handover: c.Params("id"), Reason: strings.TrimSpace(in.Reason), By: who.actor(), Idempotency: key,
+	})
+	if err != nil {
+		return err
+	}
+	return s.answer(c, http.StatusOK, result.Place, doneAnswer{AsOf: s.asOf(result.Place)})
 }
 
 // formerHandovers lists those that both signed, newest first: the newest from

@@ -38,6 +38,21 @@ func TestHandoverOverHTTP(t *testing.T) {
 	require.Equal(t, 409, first(li.do("POST", take, object{"sha256": "00", "name": "zhao", "password": password})), "another page")
 	require.Equal(t, 401, first(li.do("POST", take, object{"sha256": sum, "name": "zhao", "password": "guess"})))
 	require.Equal(t, 403, first(li.do("POST", take, object{"sha256": sum, "name": "part", "password": password})))
+	back := "/api/v1/handover/" + open["id"].(string) + "/withdraw"
+	require.Equal(t, 403, first(b.as(t, "part").do("POST", back, object{"reason": "x"})))
+	require.Equal(t, 403, first(b.as(t, "zhao").do("POST", back, object{"reason": "x"})))
+	require.Equal(t, 404, first(li.do("POST", "/api/v1/handover/none/withdraw", object{"reason": "x"})))
+	status, problem = li.do("POST", back, object{})
+	require.Equal(t, []any{422, "reason"}, []any{status, problem["field"]})
+	for range 2 {
+		status, done := li.do("POST", back, object{"reason": "接班人未到"}, with("Idempotency-Key", "w"))
+		require.Equal(t, 200, status, "%v", done)
+		matches(t, "Done", done)
+	}
+	require.Equal(t, 404, first(b.as(t, "zhao").do("POST", take, object{"sha256": sum})))
+	_, made = li.do("POST", "/api/v1/handover", object{"note": "东门坏了", "pass_claims": true})
+	open = made["handover"].(object)
+	take, sum = "/api/v1/handover/"+open["id"].(string)+"/take", open["sha256"]
 	status, signed := li.do("POST", take, object{"sha256": sum, "name": "zhao", "password": password})
 	require.Equal(t, 200, status, "%v", signed)
 	matches(t, "HandoverPaper", signed)

@@ -109,6 +109,7 @@ func (s *Server) deskRoutes(r router) {
 	r.get(apiV1+"/handover", s.handover)
 	r.post(apiV1+"/handover", s.handOver)
 	r.post(apiV1+"/handover/:id/take", s.takeOver)
+	r.post(apiV1+"/handover/:id/withdraw", s.withdrawHandover)
 	r.get(apiV1+"/handovers", s.formerHandovers)
 	r.get(apiV1+"/handovers/:id", s.formerHandover)
 	r.get(apiV1+"/alerts", s.alerts)

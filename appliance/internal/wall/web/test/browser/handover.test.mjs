@@ -61,6 +61,19 @@ describe('handover', () => {
     assert.match(pdf, /MediaBox \[0 0 59[45][.\d]* 84[12]/, 'A4')
   })
 
+  it('can be taken back by who signed it, with a reason', async () => {
+    await logIn(page, fixture.url, { user: 'li', to: '/duty/handover' })
+    await page.click('[data-action=sign]')
+    await page.keyboard.press('Control+Enter')
+    await visible('text=等待接班')
+    await page.click('[data-action=withdraw]')
+    await accessible('withdraw dialog')
+    await page.fill('dialog textarea', '接班人未到')
+    await page.keyboard.press('Control+Enter')
+    await visible('[data-paper=preview]')
+    assert.equal(await page.locator('[data-action=take]').count(), 0)
+  })
+
   it('says that a page is not what was signed', async () => {
     await logIn(page, fixture.url, { user: 'li', to: '/duty/handover' })
     await page.click('[data-action=sign]')
