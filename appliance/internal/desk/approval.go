@@ -211,7 +211,7 @@ func (a *Approval) about() string {
 // expireApprovals ends what nobody decided about, or took, in time.
 func (t *step) expireApprovals() {
 	for _, a := range t.s.k.Approvals {
-		if a.State.lives() && !t.now.Before(a.Expires.Time) {
+		if a.State.lives() && !t.now.Before(a.Expires.Time) && !t.full() {
 			a.State = ApprovalExpired
 			t.approved(TypeExpired, a, ApprovalIn{By: Actor{Name: "box"}}, "")
 		}

@@ -91,6 +91,9 @@ func (t *step) endBlindOfRemoved() {
 			continue
 		}
 		for _, b := range t.s.k.Devices[id].Blinds {
+			if t.full() {
+				return
+			}
 			t.blindEvent(TypeBlindClosed, BlindChanged{
 				Schema: schema, Camera: id, Kind: b.Kind, From: b.From, To: t.now, Cause: planned, Why: "the camera was removed",
 			})

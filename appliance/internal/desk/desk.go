@@ -105,13 +105,32 @@ func (d *Desk) Handle(ctx context.Context, in Input) (Result, error) {
 		return Result{}, d.failure
 	}
 	d.watchClock()
+	since := d.state.k.Now
 	result, err := d.step(in)
+	if _, started := in.(StartedIn); started && err == nil {
+		err = d.planRest(since, &result)
+	}
 	ticket := d.ticket
 	d.mu.Unlock()
 	if waited := d.wait(ctx, ticket); waited != nil {
 		return Result{}, waited
 	}
 	return result, err
+}
+
+// planRest goes on with a start until everything of it is done.
+func (d *Desk) planRest(since bridge.Stamp, result *Result) error {
+	for range startStepsMax {
+		more, err := d.step(PlanIn{Since: since})
+		if err != nil {
+			return err
+		}
+		if len(more.Events) == 0 {
+			return nil
+		}
+		result.Place, result.Events = more.Place, append(result.Events, more.Events...)
+	}
+	return nil
 }
 
 // step does all of Handle that needs the lock.

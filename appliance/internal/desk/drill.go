@@ -37,13 +37,18 @@ const (
 )
 
 const (
-	drillGrace    = 15 * time.Minute // later than this a drill waits for its next time of day
-	drillApart    = time.Minute      // between the beginnings of scheduled ones
-	drillPutOff   = time.Hour        // while a real P0 waits for an answer
-	drillWithin   = 5 * time.Minute  // default of Setup.DrillWithin
-	drillsMax     = 5000             // targets
-	storedMS      = 1000             // longest that a drill may take to the disk
-	drillsInATick = 16               // that end in one step
+	drillGrace  = 15 * time.Minute // later than this a drill waits for its next time of day
+	drillApart  = time.Minute      // between the beginnings of scheduled ones
+	drillPutOff = time.Hour        // while a real P0 waits for an answer
+	drillWithin = 5 * time.Minute  // default of Setup.DrillWithin
+	drillsMax   = 5000             // targets
+	storedMS    = 1000             // longest that a drill may take to the disk
+)
+
+// Who begins what is scheduled, and why it was put off by a minute or more.
+const (
+	drillBySchedule = "schedule"
+	drillQueued     = "another drill was begun"
 )
 
 // Drill is a scheduled one.

@@ -149,19 +149,20 @@ func (s *State) dutyWord(person, team string, at time.Time) *DutyWord {
 }
 
 func (t *step) duty(in DutyIn, hit *bridge.Record) error {
-	if hit != nil {
-		if hit.Event.Type != TypeDutyChanged {
-			return usedKey(in.Idempotency)
-		}
-		t.answer.Duplicate = true
-		return nil
-	}
 	if !slices.Contains(room(), in.By.Role) {
 		return &ForbiddenError{"duty", in.By.Role, room()}
 	}
 	word, err := t.dutyWho(in)
 	if err != nil {
 		return err
+	}
+	if hit != nil {
+		if before, err := decode[DutyChanged](&hit.Event); err != nil || hit.Event.Type != TypeDutyChanged ||
+			before != nil && (before.Person != word.Person || before.Team != word.Team || before.On != in.On) {
+			return usedKey(in.Idempotency)
+		}
+		t.answer.Duplicate = true
+		return nil
 	}
 	until := in.Until
 	if until.IsZero() {
@@ -172,7 +173,7 @@ func (t *step) duty(in DutyIn, hit *bridge.Record) error {
 		return &InvalidError{"reason", "", "why the shifts do not count"}
 	case d <= 0 || d > dutyLongest:
 		return &InvalidError{"until", bridge.At(until).String(), "a time to come, within a year"}
-	case len(t.s.k.Duty) >= dutyWords:
+	case t.s.dutyWords(t.now.Time) >= dutyWords:
 		return &InvalidError{"until", bridge.At(until).String(), "a change of the shifts: too many words stand against them"}
 	}
 	if err := texts("reason", in.Reason, "by", in.By.Name, "idempotency_key", in.Idempotency); err != nil {
@@ -188,6 +189,14 @@ func (t *step) duty(in DutyIn, hit *bridge.Record) error {
 	}
 	t.add(d, DutyChanged{Schema: schema, DutyWord: word})
 	return nil
+}
+
+// dutyWords is how many words are in force.
+func (s *State) dutyWords(at time.Time) (n int) {
+	for i := range s.k.Duty {
+		n += oneIf(s.k.Duty[i].Until.After(at))
+	}
+	return n
 }
 
 // dutyWho is whom the word is about.

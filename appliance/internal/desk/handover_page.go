@@ -319,8 +319,10 @@ func sumRounds(rounds []HandoverRound) (n int) {
 }
 
 // brief is what a line of a page has room for.
-func brief(text string) string {
-	const letters = 60
+func brief(text string) string { return clip(text, 60) }
+
+// clip leaves so many letters of a text, and says that there were more.
+func clip(text string, letters int) string {
 	if short := []rune(text); len(short) > letters {
 		return string(short[:letters]) + "…"
 	}

@@ -21,9 +21,11 @@ const (
 const (
 	roundsKept     = 16                 // ended ones of a plan
 	roundsTellBack = 7 * 24 * time.Hour // older ones that nobody walked are told as one
-	roundsToldMax  = 200                // missed ones in a step; the rest are told as one
+	roundsToldMax  = 200                // missed ones of a plan in a step; the rest are told as one
+	roundBytesMax  = 48 << 10           // of a round's cameras in an event
 	roundEarlyMax  = 15 * time.Minute   // a round may begin so long before it is due, and half of within at most
 	patrolCameras  = 200                // of one plan
+	patrolAll      = 5000               // of all plans: each is told anew when it changes, and all of them at the first start
 	patrolTimesMax = 96                 // of one plan in a day
 )
 
@@ -224,9 +226,12 @@ func (r *Rules) nextRound(p *PatrolPlan, after bridge.Stamp) (due, limit bridge.
 }
 
 func (r *Rules) checkPatrols() error {
-	seen := map[string]bool{}
+	seen, all := map[string]bool{}, 0
+	r.setup.Patrols = slices.Clone(r.setup.Patrols)
 	for i := range r.setup.Patrols {
 		p := &r.setup.Patrols[i]
+		p.Cameras, p.Times, p.Days = list(p.Cameras), list(p.Times), list(p.Days) // as they are folded
+		all += len(p.Cameras)
 		switch {
 		case p.ID == "" || seen[p.ID]:
 			return fmt.Errorf("patrol %q: wants an id of its own", p.ID)
@@ -253,6 +258,9 @@ func (r *Rules) checkPatrols() error {
 				return fmt.Errorf("patrol %s: day %q: want mon to sun", p.ID, day)
 			}
 		}
+	}
+	if all > patrolAll {
+		return fmt.Errorf("patrols: %d cameras in all plans: at most %d", all, patrolAll)
 	}
 	return nil
 }

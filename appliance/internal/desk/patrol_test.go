@@ -212,8 +212,8 @@ func TestRoundsOfADownTime(t *testing.T) {
 		{2 * time.Hour, 1, 1},
 		{3 * 24 * time.Hour, 6, 6},
 		{30 * 24 * time.Hour, 14, 60},
-		{400 * 24 * time.Hour, 14, 800},
-		{20 * 366 * 24 * time.Hour, 14, 7320}, // counted ten years back
+		{400 * 24 * time.Hour, 14, 184}, // counted 92 days back
+		{20 * 366 * 24 * time.Hour, 14, 184},
 	} {
 		t.Run(c.down.String(), func(t *testing.T) {
 			r := planned(t, withWalk)
@@ -266,7 +266,7 @@ func TestPlanChanges(t *testing.T) {
 	require.Equal(t, clock(t, "2026-03-02T18:00:00Z"), r.state.Patrol("street").Due, "what is due stays due")
 	r.configure(func(*desk.Setup) {})
 	records, _ = r.after(24 * time.Hour).do(desk.StartedIn{Version: "1", Boot: "e"})
-	require.Equal(t, []string{"box.started", "patrol.round", "patrol.planned"}, types(records))
+	require.Equal(t, []string{"box.started", "patrol.round", "task.confirmed", "patrol.planned"}, types(records))
 	require.Nil(t, r.state.Patrol("street"))
 	require.True(t, r.state.Deadline().IsZero())
 }

@@ -12,8 +12,12 @@ import (
 // and drills. They follow the calendar: a day at which the clock is put forward
 // or back has each of them once.
 
-// scheduleBack is how far rounds are counted back after a long down time.
-const scheduleBack = 10 * 366 * 24 * time.Hour
+// scheduleBack is how far rounds are counted back one by one after a long down
+// time; of those before it only the first is told.
+const scheduleBack = 92 * 24 * time.Hour
+
+// shiftMax is more minutes than any clock is put forward or back by.
+const shiftMax = 180
 
 // weekdays are the names of days in a configuration, Sunday first as in time.
 func weekdays() []string { return []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} }
@@ -50,21 +54,24 @@ func onDay(year int, month time.Month, day, minutes int, zone *time.Location) ti
 // a moment; zero when there are no times.
 func (r *Rules) nextAt(after bridge.Stamp, times, days []string) bridge.Stamp {
 	zone := r.setup.Zone
-	year, month, day := after.In(zone).Date()
-	for i := -1; i <= 8; i++ { // from the day before: its last time may lie behind midnight
+	local := after.In(zone)
+	year, month, day := local.Date()
+	passed := local.Hour()*60 + local.Minute() - shiftMax // of the first day: what cannot come any more
+	for i := -1; i <= 8; i++ {                            // from the day before: its last time may lie behind midnight
 		date := time.Date(year, month, day+i, 12, 0, 0, 0, time.UTC)
 		if len(days) > 0 && !slices.Contains(days, weekdays()[date.Weekday()]) {
 			continue
 		}
 		var first time.Time
+		latest := 48 * 60 // nothing after it comes before the first
 		for _, text := range times {
 			minutes, err := clockTime(text)
-			if err != nil {
-				continue // checked before it was written
+			if err != nil || minutes+24*60*i < passed || minutes > latest {
+				continue // the first was checked before it was written
 			}
 			at := onDay(date.Year(), date.Month(), date.Day(), minutes, zone)
 			if at.After(after.Time) && (first.IsZero() || at.Before(first)) {
-				first = at
+				first, latest = at, minutes+shiftMax
 			}
 		}
 		if !first.IsZero() {

@@ -120,7 +120,9 @@ const (
 	lateAfter        = 10 * time.Second     // an alert recorded later than this says so
 	escalationsMax   = 3                    // then the lead has been told often enough
 	tickEventsMax    = 64                   // escalations in one step; the rest follow at once
-	startEventsMax   = 500                  // sightings that a start ends
+	stepEventsMax    = 500                  // after so many a step says no more of what is done one by one
+	stepBytesMax     = 512 << 10            // nor after so much: half of what the journal takes
+	envelopeBytes    = 600                  // of a record, besides its data and its key
 	updateMin        = 10 * time.Second     // a stay must have grown by this to be worth an event
 	camerasMin       = 2                    // bound to a place where there are 2
 	similarMax       = 5                    // similar incidents named in incident.opened

@@ -54,7 +54,7 @@ func (t *step) escalateUnshown() {
 	slices.SortFunc(due, func(a, b *Alert) int { return cmp.Or(a.ShowBy.Compare(b.ShowBy.Time), strings.Compare(a.ID, b.ID)) })
 	told := map[string]bool{}
 	for _, a := range due {
-		if told[a.Incident] || len(told) >= tickEventsMax {
+		if told[a.Incident] || len(told) >= tickEventsMax || t.full() {
 			continue
 		}
 		told[a.Incident] = true

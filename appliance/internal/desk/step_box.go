@@ -53,43 +53,18 @@ func (t *step) receipt(in ReceiptIn, hit *bridge.Record) error {
 	return nil
 }
 
-// started records the start. Whatever vision still saw when the box went down
-// has ended: its ids never come again.
-func (t *step) started(in StartedIn) error {
-	if err := texts("version", in.Version, "boot", in.Boot, "config", in.Config); err != nil {
-		return err
-	}
-	t.add(bridge.Draft{Type: TypeBoxStarted, Subject: "box", Lane: bridge.Notice},
-		BoxStarted{Schema: schema, Version: in.Version, Boot: in.Boot, Config: in.Config})
-	t.endBlindOfRemoved()
-	t.planPatrols()
-	t.planDrills()
-	var going []*Alert
-	for _, id := range t.s.ix.sightings {
-		if a := t.s.k.Alerts[id]; a != nil && len(a.Sightings) > 0 && !slices.Contains(going, a) {
-			going = append(going, a)
-		}
-	}
-	slices.SortFunc(going, func(a, b *Alert) int { return strings.Compare(a.ID, b.ID) })
-	for _, a := range going[:min(len(going), startEventsMax)] {
-		t.update(TypeAlertEnded, a.Incident, a.Priority, AlertUpdated{
-			Alert: a.ID, From: a.From, To: a.To, Count: a.Count, Confidence: a.Confidence,
-		})
-	}
-	return nil
-}
-
-// tick escalates what is past its limit: the most urgent first, the oldest
-// first among equals.
+// tick does what is due: the most urgent first, the oldest first among equals,
+// as much as a step has room for. What is left is due still, and the next tick
+// follows at once.
 func (t *step) tick() {
 	t.escalateUnshown()
 	t.escalateIncidents()
 	t.superviseTasks()
-	t.missRounds("")
+	t.superviseHandover()
+	t.expireApprovals()
+	t.missRounds()
 	t.endDrills()
 	t.dueDrills()
-	t.expireApprovals()
-	t.superviseHandover()
 }
 
 func (t *step) escalateIncidents() {
@@ -101,6 +76,9 @@ func (t *step) escalateIncidents() {
 	}
 	slices.SortFunc(due, urgency)
 	for _, inc := range due[:min(len(due), tickEventsMax)] {
+		if t.full() {
+			return
+		}
 		n := inc.Escalated + 1
 		data := IncidentChanged{
 			Schema: schema, Incident: inc.ID, By: "box", Reason: "limit", State: inc.State, Limit: inc.Limit, Step: n,
@@ -115,7 +93,9 @@ func (t *step) escalateIncidents() {
 		t.add(bridge.Draft{
 			Type: TypeIncidentEscalated, Subject: "incidents/" + inc.ID, Lane: bridge.Alarm, Severity: inc.Priority, Drill: inc.Drill,
 		}, data)
-		t.supervise("incidents/"+inc.ID, inc.ID, inc.Priority, inc.Drill)
+		if !inc.Drill {
+			t.supervise("incidents/"+inc.ID, inc.ID, inc.Priority)
+		}
 	}
 }
 

@@ -14,15 +14,24 @@ import (
 // targets that are not configured any more.
 func (t *step) planDrills() {
 	for _, target := range slices.Sorted(maps.Keys(t.s.k.Drills)) {
+		if t.full() {
+			return
+		}
 		_, known := t.r.DrillTarget(target)
 		switch old := t.s.k.Drills[target]; {
 		case !known:
+			if old.Run != nil {
+				t.endDrill(old.Run)
+			}
 			t.planDrill(DrillPlanned{Target: target, Removed: true})
 		case old.Drill != "" && t.r.Drill(target) == nil:
 			t.planDrill(DrillPlanned{Target: target})
 		}
 	}
 	for i := range t.r.setup.Drills {
+		if t.full() {
+			return
+		}
 		d := &t.r.setup.Drills[i]
 		data := planOf(d)
 		last := t.now
@@ -237,15 +246,23 @@ func (t *step) drillStill(run *DrillRun, snapshot string) {
 // endDrills tells the result of every drill of which everything is in, or whose
 // limit has passed.
 func (t *step) endDrills() {
-	ended := 0
-	for _, target := range slices.Sorted(maps.Keys(t.s.k.Drills)) {
-		d := t.s.k.Drills[target]
-		if d.Run == nil || d.next().After(t.now.Time) || ended == drillsInATick {
-			continue
+	for _, d := range t.s.drillsDue(t.now) {
+		if d.Run != nil && !t.full() {
+			t.endDrill(d.Run)
 		}
-		ended++
-		t.endDrill(d.Run)
 	}
+}
+
+// drillsDue are the targets that want a step, in their order.
+func (s *State) drillsDue(now bridge.Stamp) []*Drilled {
+	var due []*Drilled
+	for _, d := range s.k.Drills {
+		if at := d.next(); !at.IsZero() && !at.After(now.Time) {
+			due = append(due, d)
+		}
+	}
+	slices.SortFunc(due, func(a, b *Drilled) int { return strings.Compare(a.Target, b.Target) })
+	return due
 }
 
 // endDrill tells the result, and closes the incident: the exercise is over.
@@ -279,29 +296,46 @@ func (t *step) endDrill(run *DrillRun) {
 // dueDrills begins what is scheduled: one at a time, not while a real P0 waits
 // for an answer, and not at another hour because the box was down at its own.
 func (t *step) dueDrills() {
-	begun := 0
-	for _, target := range slices.Sorted(maps.Keys(t.s.k.Drills)) {
-		d := t.s.k.Drills[target]
-		if d.Run != nil || d.Next.IsZero() || d.Next.After(t.now.Time) {
+	begun, last := t.s.scheduled(t.now)
+	for _, d := range t.s.drillsDue(t.now) {
+		if t.full() {
+			return
+		}
+		if d.Run != nil {
 			continue
 		}
 		plan := DrillPlanned{Target: d.Target, Drill: d.Drill, At: d.At, EveryMS: d.EveryMS}
-		known, ok := t.r.DrillTarget(target)
+		known, ok := t.r.DrillTarget(d.Target)
 		switch inc := t.s.alarmed(); {
-		case !ok || t.r.Drill(target) == nil:
+		case !ok || t.r.Drill(d.Target) == nil:
 			plan = DrillPlanned{Target: d.Target, Reason: "it is not configured any more"}
 		case inc != nil:
 			plan.Next, plan.Reason = bridge.At(t.now.Add(drillPutOff)), "incident "+inc.ID+" waits for an answer"
 		case t.now.Sub(d.Next.Time) > drillGrace:
 			plan.Next, plan.Reason = t.r.nextAt(t.now, []string{d.At}, nil), "the box was down at its time"
-		case begun > 0:
-			plan.Next, plan.Reason = bridge.At(t.now.Add(time.Duration(begun)*drillApart)), "another drill was begun"
-			begun++
+		case begun:
+			last = bridge.At(last.Add(drillApart))
+			plan.Next, plan.Reason = last, drillQueued
 		default:
-			begun++
-			t.beginDrill(known, "schedule", "")
+			begun = true
+			t.beginDrill(known, drillBySchedule, "")
 			continue
 		}
 		t.planDrill(plan)
 	}
+}
+
+// scheduled reports whether a scheduled drill was begun a moment ago, and when
+// the last of those begins that wait for their turn.
+func (s *State) scheduled(now bridge.Stamp) (begun bool, last bridge.Stamp) {
+	last = now
+	for _, d := range s.k.Drills {
+		if d.Run != nil && d.Run.By == drillBySchedule && now.Sub(d.Run.BegunAt.Time) < drillApart/2 {
+			begun = true
+		}
+		if d.Run == nil && d.Reason == drillQueued {
+			last = later(last, d.Next)
+		}
+	}
+	return begun, last
 }

@@ -128,16 +128,26 @@ func (t *step) addIssued(data TaskIssued, drill bool, key string) {
 	}, data)
 }
 
+// issuedBefore answers an order that was given before; a key that was used for
+// another order, or for something else, is refused.
 func (t *step) issuedBefore(in TaskIn, hit *bridge.Record) error {
-	if hit.Event.Type != TypeTaskIssued && hit.Event.Type != TypeTaskRepeated {
-		if in.HQID != "" {
+	if in.HQID != "" {
+		if hit.Event.Type != TypeTaskIssued && hit.Event.Type != TypeTaskRepeated {
 			return usedOrder(in.HQID)
 		}
+	} else if before, err := decode[TaskIssued](&hit.Event); err != nil || hit.Event.Type != TypeTaskIssued || before != nil && !t.same(before, in) {
 		return usedKey(in.Idempotency)
 	}
 	t.answer.Duplicate = true
 	t.answer.Task = strings.TrimPrefix(hit.Event.Subject, "tasks/")
 	return nil
+}
+
+// same reports whether an order is what was asked for: an incident may have
+// become part of another one since.
+func (t *step) same(before *TaskIssued, in TaskIn) bool {
+	routed := before.Order != nil && before.Order.RouteKind != ""
+	return before.To == in.To && before.Template == in.Template && t.s.final(before.Incident) == t.s.final(in.Incident) && !routed
 }
 
 func usedOrder(id string) error {

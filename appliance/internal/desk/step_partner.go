@@ -77,7 +77,7 @@ func replyKey(in ReplyIn) string { return "reply/" + in.Partner + "/" + in.ID }
 func (t *step) route(in RouteIn, hit *bridge.Record) error {
 	t.answer.Incident = in.Incident
 	if hit != nil {
-		if issued, err := decode[TaskIssued](&hit.Event); err != nil || hit.Event.Type != TypeTaskIssued || issued == nil || issued.Incident != in.Incident {
+		if issued, err := decode[TaskIssued](&hit.Event); err != nil || hit.Event.Type != TypeTaskIssued || issued != nil && !issued.routed(in) {
 			return usedKey(in.Idempotency)
 		}
 		t.answer.Duplicate = true
@@ -121,6 +121,11 @@ func (t *step) route(in RouteIn, hit *bridge.Record) error {
 		return nil
 	}
 	return t.handOver(&now, act, ref.kind, issued)
+}
+
+// routed reports whether the order is one of those that were asked for.
+func (data *TaskIssued) routed(in RouteIn) bool {
+	return data.Incident == in.Incident && data.Order != nil && data.Order.RouteKind == in.Kind
 }
 
 // handOver closes an incident whose work is the partners' from now on: their
@@ -199,20 +204,24 @@ func (t *step) delivered(in DeliveredIn, hit *bridge.Record) error {
 		typ = TypeTaskUndeliverable
 	}
 	t.answer.Task = task.ID
+	t.tellDelivered(typ, task, in)
+	return nil
+}
+
+func (t *step) tellDelivered(typ string, task *Task, in DeliveredIn) {
 	t.add(bridge.Draft{
 		Type: typ, Subject: "tasks/" + task.ID, Lane: bridge.Notice, Severity: task.Priority, Drill: task.Drill, Key: in.key(),
 	}, TaskDelivered{
 		Schema: schema, Task: task.ID, Incident: task.Incident, To: task.To, Message: in.Message, News: in.News, Reason: cut(in.Refused), Picture: in.Picture,
 	})
-	return nil
 }
 
 // reply makes a partner's word what it means for its order.
 func (t *step) reply(in ReplyIn, hit *bridge.Record) error {
 	t.answer.Task = in.Order
 	if hit != nil {
-		if hit.Event.Subject != "tasks/"+in.Order {
-			return &InvalidError{"id", in.ID, "a new id: this one was used for another order"}
+		if before, err := decode[TaskChanged](&hit.Event); err != nil || hit.Event.Subject != "tasks/"+in.Order || before != nil && before.Reply != in.Result {
+			return &InvalidError{"id", cmp.Or(in.ID, in.Idempotency), "a new one: this was used for another reply, or for something else"}
 		}
 		t.answer.Duplicate = true
 		return nil

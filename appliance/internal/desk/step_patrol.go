@@ -2,6 +2,7 @@ package desk
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
@@ -12,28 +13,54 @@ import (
 	"github.com/watchpost-edge/watchpost/bridge"
 )
 
-// planPatrols puts the configured plans in force at a start, after it has told
-// of the rounds that fell into the down time: they belong to the plans as they
-// were.
-func (t *step) planPatrols() {
-	t.missRounds("down: nothing was recorded since " + t.s.k.Now.String())
-	for _, id := range slices.Sorted(maps.Keys(t.s.k.Patrols)) {
-		if !slices.ContainsFunc(t.r.setup.Patrols, func(p PatrolPlan) bool { return p.ID == id }) {
-			t.planned(PatrolPlanned{PatrolPlan: t.s.k.Patrols[id].PatrolPlan, Removed: true})
+// planPatrols puts the configured plans in force at a start, each after it has
+// told of its rounds that fell into the down time: they belong to the plan as
+// it was.
+func (t *step) planPatrols(since bridge.Stamp) {
+	plans := map[string]*PatrolPlan{}
+	for i := range t.r.setup.Patrols {
+		plans[t.r.setup.Patrols[i].ID] = &t.r.setup.Patrols[i]
+	}
+	known := maps.Clone(plans)
+	for id := range t.s.k.Patrols {
+		known[id] = plans[id]
+	}
+	for _, id := range slices.Sorted(maps.Keys(known)) {
+		if t.full() {
+			return
+		}
+		old := t.s.k.Patrols[id]
+		if old != nil {
+			t.missRoundsOf(old, "down: nothing was recorded since "+since.String())
+		}
+		if plan := plans[id]; plan != nil {
+			t.planPatrol(plan, old)
+		} else {
+			t.removePatrol(old)
 		}
 	}
-	for _, plan := range t.r.setup.Patrols {
-		old := t.s.k.Patrols[plan.ID]
-		if old != nil && reflect.DeepEqual(old.PatrolPlan, plan) {
-			continue
-		}
-		data := PatrolPlanned{PatrolPlan: plan}
-		data.Due, data.Limit = t.r.nextRound(&plan, t.now)
-		if old != nil && slices.Equal(old.Times, plan.Times) && slices.Equal(old.Days, plan.Days) && old.Limit.After(t.now.Time) {
-			data.Due, data.Limit = old.Due, old.Limit // the round that is due stays due
-		}
-		t.planned(data)
+}
+
+func (t *step) planPatrol(plan *PatrolPlan, old *Patrolled) {
+	if old != nil && reflect.DeepEqual(old.PatrolPlan, *plan) {
+		return
 	}
+	data := PatrolPlanned{PatrolPlan: *plan}
+	data.Due, data.Limit = t.r.nextRound(plan, t.now)
+	if old != nil && slices.Equal(old.Times, plan.Times) && slices.Equal(old.Days, plan.Days) && old.Limit.After(t.now.Time) {
+		data.Due, data.Limit = old.Due, old.Limit // the round that is due stays due
+	}
+	t.planned(data)
+}
+
+// removePatrol ends a plan, and with it the round that somebody walks.
+func (t *step) removePatrol(p *Patrolled) {
+	const why = "the plan is not configured any more"
+	if r := p.Round; r != nil && r.Limit.After(t.now.Time) {
+		t.addRound(t.endRound(p, RoundGivenUp, "box", why), "")
+	}
+	t.endSupervision("patrols/"+p.ID, why)
+	t.planned(PatrolPlanned{PatrolPlan: p.PatrolPlan, Removed: true})
 }
 
 func (t *step) planned(data PatrolPlanned) {
@@ -41,25 +68,36 @@ func (t *step) planned(data PatrolPlanned) {
 	t.add(bridge.Draft{Type: TypePatrolPlanned, Subject: "patrols/" + data.ID, Lane: bridge.Notice}, data)
 }
 
-// missRounds tells of every round whose limit has passed: one event each, but
-// for those of long ago and what is too much for a step, which are told as one.
-func (t *step) missRounds(reason string) {
+// missRounds tells of every round whose limit has passed.
+func (t *step) missRounds() {
 	for _, id := range slices.Sorted(maps.Keys(t.s.k.Patrols)) {
-		p := t.s.k.Patrols[id]
-		if r := p.Round; r != nil && r.Due.IsZero() && !r.Limit.After(t.now.Time) {
-			t.addRound(t.endRound(p, RoundGivenUp, "box", cmp.Or(reason, "not signed off in time")), "")
+		if p := t.s.k.Patrols[id]; !p.next().IsZero() && !p.next().After(t.now.Time) && !t.full() {
+			t.missRoundsOf(p, "")
 		}
-		due, limit := t.missAsOne(p, p.Due, p.Limit, t.now.Add(-roundsTellBack), reason)
-		for n := 0; n < roundsToldMax && !limit.IsZero() && !limit.After(t.now.Time); n++ {
-			data := t.missed(p, due, limit, reason)
-			due, limit = t.r.nextRound(&p.PatrolPlan, due)
-			data.NextDue, data.NextLimit = due, limit
-			t.addRound(data, "")
+	}
+}
+
+// missRoundsOf writes one event for each of the plan's rounds whose limit has
+// passed, but for those of long ago and what a step has no room for, which are
+// told as one.
+func (t *step) missRoundsOf(p *Patrolled, reason string) {
+	if r := p.Round; r != nil && !r.Limit.After(t.now.Time) && (r.Due.IsZero() || r.Due != p.Due) {
+		state := RoundMissed // of the plan as it was when it began
+		if r.Due.IsZero() {
+			state = RoundGivenUp
 		}
-		_, limit = t.missAsOne(p, due, limit, t.now.Time, reason)
-		if limit != p.Limit {
-			t.supervise("patrols/"+p.ID, "", "P2", false)
-		}
+		t.addRound(t.endRound(p, state, "box", cmp.Or(reason, "not signed off in time")), "")
+	}
+	due, limit := t.missAsOne(p, p.Due, p.Limit, t.now.Add(-roundsTellBack), reason)
+	for n := 0; n < roundsToldMax && !t.full() && !limit.IsZero() && !limit.After(t.now.Time); n++ {
+		data := t.missed(p, due, limit, reason)
+		due, limit = t.r.nextRound(&p.PatrolPlan, due)
+		data.NextDue, data.NextLimit = due, limit
+		t.addRound(data, "")
+	}
+	_, limit = t.missAsOne(p, due, limit, t.now.Time, reason)
+	if limit != p.Limit {
+		t.supervise("patrols/"+p.ID, "", "P2")
 	}
 }
 
@@ -67,7 +105,7 @@ func (t *step) missRounds(reason string) {
 func (t *step) missed(p *Patrolled, due, limit bridge.Stamp, reason string) PatrolRound {
 	data := PatrolRound{
 		Plan: p.ID, Name: p.Name, Due: due, Limit: limit, State: RoundMissed, By: "box", DwellMS: p.DwellMS,
-		Cameras: unseen(p.Cameras), Reason: cmp.Or(reason, "nobody began it"),
+		Cameras: []Looked{}, Reason: cmp.Or(reason, "nobody began it"),
 	}
 	if r := p.Round; r != nil && r.Due == due {
 		data.Round, data.Cameras, data.Findings = r.ID, r.Cameras, r.Findings
@@ -125,12 +163,35 @@ func (t *step) endRound(p *Patrolled, state RoundState, by, reason string) Patro
 
 func (t *step) addRound(data PatrolRound, key string) {
 	data.Schema = schema
+	data.Cameras = shortened(data.Cameras)
 	severity := "P3"
 	if data.State == RoundMissed {
 		severity = "P2"
 	}
 	t.answer.Round = data.Round
 	t.add(bridge.Draft{Type: TypePatrolRound, Subject: "patrols/" + data.Plan, Lane: bridge.Notice, Severity: severity, Key: key}, data)
+}
+
+// shortened are the cameras with as much of their words as one event has room
+// for; patrol.looked has them whole.
+func shortened(cameras []Looked) []Looked {
+	for _, letters := range []int{textBytesMax, 60, 20, 0} {
+		size := 0
+		cameras = slices.Clone(cameras)
+		for i := range cameras {
+			one := &cameras[i]
+			one.Why, one.Note = clip(one.Why, letters), clip(one.Note, letters)
+			raw, err := json.Marshal(one)
+			if err != nil {
+				break // it holds nothing that cannot be written
+			}
+			size += len(raw)
+		}
+		if size <= roundBytesMax {
+			break
+		}
+	}
+	return cameras
 }
 
 // beginRound gives the plan's round to one operator; the first one wins.
@@ -177,7 +238,7 @@ func (t *step) roundAction(in RoundIn, hit *bridge.Record) error {
 		if in.Verb == verbSee {
 			typ = TypePatrolLooked
 		}
-		return t.walkedBefore(hit, typ, in.Idempotency, func(w walked) bool { return w.Round == in.Round && w.State != RoundBegun })
+		return t.walkedBefore(hit, typ, in.Idempotency, func(w walked) bool { return w.Round == in.Round && w.did(in) })
 	}
 	if err := t.checkWalker(in.Verb, in.By, in.Reason, in.Idempotency); err != nil {
 		return err
@@ -323,8 +384,19 @@ func (t *step) checkWalker(verb string, by Actor, reason, key string) error {
 
 // walked is what a repeat must know of what was done under its key.
 type walked struct {
-	Plan, Round, Alert, Incident string
-	State                        RoundState
+	Plan, Round, Camera, Alert, Incident string
+	State                                RoundState
+}
+
+// did reports whether it was what the verb does.
+func (w walked) did(in RoundIn) bool {
+	switch in.Verb {
+	case verbSee:
+		return w.Camera == in.Camera
+	case verbFinish:
+		return w.State == RoundDone
+	}
+	return w.State == RoundGivenUp
 }
 
 // walkedBefore answers what was done before under the same key.

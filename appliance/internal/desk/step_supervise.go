@@ -13,13 +13,14 @@ import (
 // task is past its limit; there is one open at most about each. It ends when
 // what it is about is no longer late (the task was reported or has ended, the
 // incident has left the state in which it was late), or when a lead reports on
-// it. What is late still at the next step brings a new one.
+// it. What is late still at the next step brings a new one. An exercise never
+// brings one.
 
 // toLead is whom supervision orders are for.
 const toLead = "lead"
 
 // supervise gives the open supervision order about something, or issues one.
-func (t *step) supervise(about, incident, priority string, drill bool) string {
+func (t *step) supervise(about, incident, priority string) string {
 	if open := t.s.ix.tasks.about[about]; open != "" {
 		return open
 	}
@@ -27,8 +28,16 @@ func (t *step) supervise(about, incident, priority string, drill bool) string {
 		Schema: schema, Task: t.id(), Kind: Supervision, Incident: incident, About: about, To: toLead, By: "box",
 		Priority: priority, Config: t.r.setup.Config,
 	}
-	t.addIssued(data, drill, "")
+	t.addIssued(data, false, "")
 	return data.Task
+}
+
+// superviseTask is the supervision order about a task; none in an exercise.
+func (t *step) superviseTask(task *Task) string {
+	if task.Drill {
+		return ""
+	}
+	return t.supervise("tasks/"+task.ID, task.Incident, task.Priority)
 }
 
 // endSupervision ends the open supervision order about something, once.
@@ -59,6 +68,9 @@ func (t *step) superviseTasks() {
 	}
 	limit, late := t.r.setup.Overdue, t.overdue()
 	for _, task := range due[:min(len(due), tickEventsMax/2)] {
+		if t.full() {
+			return
+		}
 		if task.unsigned(t.now) {
 			t.superviseUnsigned(task)
 			continue
@@ -69,8 +81,9 @@ func (t *step) superviseTasks() {
 		if task.OverdueAt.IsZero() && !task.Drill {
 			late[to]++
 		}
-		data.Overdue = late[to]
-		data.Flagged = data.Overdue >= limit.Count
+		if !task.Drill {
+			data.Overdue, data.Flagged = late[to], late[to] >= limit.Count
+		}
 		if task.OverdueAt.IsZero() {
 			t.addTask(TypeTaskOverdue, task, data, TaskActionIn{})
 		}
@@ -79,7 +92,7 @@ func (t *step) superviseTasks() {
 			data.Next = bridge.At(t.now.Add(max(task.Limit.Sub(task.IssuedAt.Time), taskSpanMin) << (n - 1)))
 		}
 		data.Step, data.To = n, toLead
-		data.Supervision = t.supervise("tasks/"+task.ID, task.Incident, task.Priority, task.Drill)
+		data.Supervision = t.superviseTask(task)
 		t.addTask(TypeTaskSupervised, task, data, TaskActionIn{})
 	}
 }
@@ -94,7 +107,7 @@ func (task *Task) unsigned(now bridge.Stamp) bool {
 func (t *step) superviseUnsigned(task *Task) {
 	data := changed(task, "box", task.State)
 	data.Reason, data.To, data.Step, data.Next = "unsigned", toLead, 1, task.Limit
-	data.Supervision = t.supervise("tasks/"+task.ID, task.Incident, task.Priority, task.Drill)
+	data.Supervision = t.superviseTask(task)
 	t.addTask(TypeTaskSupervised, task, data, TaskActionIn{})
 }
 
