@@ -56,18 +56,16 @@ func (r *Rules) Acts(by Actor, to string) bool {
 	if by.Name == "" {
 		return false
 	}
-	if to == by.Name {
-		return true
-	}
 	me := r.users[by.Name]
-	if me == nil {
-		return false
+	switch party := r.Party(to); party.Kind {
+	case "person":
+		return me != nil && me.ID == party.ID // a login that has the name of somebody else's id is not he
+	case "team":
+		return me != nil && slices.Contains(r.teams[party.ID].Members, me.ID)
+	case "user":
+		return to == by.Name
 	}
-	if to == me.ID {
-		return true
-	}
-	team := r.teams[to]
-	return team != nil && slices.Contains(team.Members, me.ID)
+	return false
 }
 
 // PersonOf is the person whose user the actor is; Kind "user" when he is none.

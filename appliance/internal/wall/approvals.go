@@ -87,6 +87,9 @@ func (s *Server) requestApproval(c *fiber.Ctx, who caller) error {
 	if err := act.Check(ctx, in.Subject); err != nil {
 		return badSubject(in.Subject, err)
 	}
+	if err := s.mayDecide(who, in.Act, in.Subject); err != nil {
+		return err
+	}
 	result, err := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalRequest, Act: in.Act, Subject: in.Subject, Reason: in.Reason})
 	if err != nil {
 		return err
@@ -109,25 +112,29 @@ func (s *Server) approve(c *fiber.Ctx, who caller) error {
 	if err := s.lapse(id, who); err != nil {
 		return err
 	}
-	do, err := s.doing(id)
+	a, _, err := s.waiting(id)
 	if err != nil {
 		return err
 	}
+	if err := s.mayDecide(who, a.Act, a.Subject); err != nil {
+		return err
+	}
+	do := s.o.Acts[a.Act].Do // nil: a grant
 	result, err := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalApprove, Approval: id, Grant: do == nil})
 	if err != nil {
 		return err // and what was asked is neither done nor can it be taken
 	}
-	a, place := result.Approval, result.Place
+	done, place := result.Approval, result.Place
 	if do != nil {
 		ctx, cancel := s.within()
 		defer cancel()
-		if err := do(ctx, *a); err != nil {
+		if err := do(ctx, *done); err != nil {
 			_, recorded := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalWithdraw, Approval: id, Failed: err.Error()})
 			return errors.Join(fmt.Errorf("%s %s: %w", a.Act, a.Subject, err), recorded)
 		}
 		place = s.o.Journal.Last()
 	}
-	return s.approvalAnswer(c, http.StatusOK, place, a)
+	return s.approvalAnswer(c, http.StatusOK, place, done)
 }
 
 // waiting is a request that nobody has decided about yet.
@@ -140,12 +147,6 @@ func (s *Server) waiting(id string) (a desk.Approval, waits bool, err error) {
 		}
 	})
 	return a, waits, err
-}
-
-// doing is what an approved request does at once; nil for a grant.
-func (s *Server) doing(id string) (func(context.Context, desk.Approval) error, error) {
-	a, _, err := s.waiting(id)
-	return s.o.Acts[a.Act].Do, err
 }
 
 // lapse ends a request whose maker may not ask any more: nothing is done in the
@@ -183,6 +184,47 @@ func (s *Server) granted(c *fiber.Ctx, who caller, subject, camera string) (desk
 		return desk.Result{}, fault(http.StatusLocked, "session_locked", "unlock it with your password", "the desk of %s is locked", who.name)
 	}
 	return s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalTake, Approval: c.Query("approval"), Act: ActUnmask, Subject: subject, Camera: camera})
+}
+
+// mayDecide refuses who may not see what would be unmasked: neither asks nor
+// approves anybody whose own eyes it is kept from.
+func (s *Server) mayDecide(who caller, act, subject string) error {
+	if act != ActUnmask || who.scope.All() {
+		return nil
+	}
+	var cameras []string
+	if _, err := s.view(func(state *desk.State) {
+		if id, is := strings.CutPrefix(subject, "incidents/"); is {
+			cameras = camerasOf(state, id)
+			return
+		}
+		id, part, _ := strings.Cut(strings.TrimPrefix(subject, "clips/"), "/")
+		if clip := state.Clip(id, part); clip != nil {
+			cameras = append(cameras, clip.Camera)
+		}
+	}); err != nil {
+		return err
+	}
+	for _, camera := range cameras {
+		if !s.sees(who, camera) {
+			return cameraForbidden(camera)
+		}
+	}
+	return nil
+}
+
+// camerasOf are those whose pictures belong to an incident.
+func camerasOf(state *desk.State, id string) []string {
+	var cameras []string
+	if incident := state.Incident(id); incident != nil {
+		cameras = slices.Clone(incident.Cameras)
+	}
+	for _, clip := range state.ClipsOf(id) {
+		if !slices.Contains(cameras, clip.Camera) {
+			cameras = append(cameras, clip.Camera)
+		}
+	}
+	return cameras
 }
 
 // badSubject says why a subject is none; what is the box's own trouble stays so.

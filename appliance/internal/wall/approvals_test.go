@@ -92,6 +92,27 @@ func (b *box) maskedClip(t *testing.T, incident string) desk.Clip {
 	return clip
 }
 
+// Nobody asks for, or approves, what is kept from his own eyes.
+func TestWhoSeesAPartUnmasksNoneOfTheRest(t *testing.T) {
+	b := newBox(t)
+	incident := b.press(t, "1").Incident
+	clip := b.maskedClip(t, incident)
+	require.NoError(t, b.users.AddLimited("part", password, access.Lead, access.Scope{Cameras: []string{"west"}}))
+	asking, part := b.as(t, "lead"), b.as(t, "part")
+	for _, subject := range []string{"incidents/" + incident, "clips/" + clip.ID + "/1"} {
+		ask := object{"act": "unmask", "subject": subject, "reason": "检察院 12"}
+		status, problem := part.do("POST", "/api/v1/approvals", ask)
+		require.Equal(t, []any{403, "camera_forbidden"}, []any{status, problem["code"]}, subject)
+		_, asked := asking.do("POST", "/api/v1/approvals", ask)
+		approve := "/api/v1/approvals/" + asked["approval"].(object)["id"].(string) + "/approve"
+		require.Equal(t, 403, first(part.do("POST", approve, nil)), subject)
+		require.Equal(t, 403, first(asking.do("POST", approve, object{"name": "part", "password": password})), "at the desk of who asked")
+	}
+	for _, a := range asking.get("/api/v1/approvals", "ApprovalPage")["items"].([]any) {
+		require.Equal(t, "waiting", a.(object)["state"])
+	}
+}
+
 // A bundle with originals: asked with a reason, approved by another lead (who
 // may stand at the same desk), taken once, and told before its first byte.
 func TestBundleWithOriginalsIsTwoLeads(t *testing.T) {

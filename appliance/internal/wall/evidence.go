@@ -58,9 +58,10 @@ func (s *Server) evidence(c *fiber.Ctx, who caller) error {
 // the approval that he names.
 func (s *Server) exportable(c *fiber.Ctx, who caller, id string) (*desk.Incident, error) {
 	var incident *desk.Incident
+	var cameras []string
 	granted := c.Query("approval") == ""
 	if _, err := s.view(func(state *desk.State) {
-		incident = state.Incident(id)
+		incident, cameras = state.Incident(id), camerasOf(state, id)
 		for _, a := range state.Approvals() {
 			granted = granted || a.ID == c.Query("approval") && a.State == desk.ApprovalGranted && a.By == who.name && a.Subject == "incidents/"+id
 		}
@@ -73,7 +74,7 @@ func (s *Server) exportable(c *fiber.Ctx, who caller, id string) (*desk.Incident
 	case !granted:
 		return nil, desk.ErrApproval
 	}
-	for _, camera := range incident.Cameras {
+	for _, camera := range cameras {
 		if !s.sees(who, camera) {
 			return nil, cameraForbidden(camera)
 		}

@@ -119,7 +119,18 @@ func (s *Server) units(now time.Time) []Unit {
 	return list
 }
 
-func (s *Server) forces(c *fiber.Ctx, _ caller) error {
+// without takes out where people are: who has not logged in is told who is on
+// duty, not where to find them.
+func without(units []Unit) []Unit {
+	out := make([]Unit, len(units))
+	for i, u := range units {
+		u.Position, u.Metres = nil, nil
+		out[i] = u
+	}
+	return out
+}
+
+func (s *Server) forces(c *fiber.Ctx, who caller) error {
 	now, rules := time.Now(), s.o.Desk.Rules()
 	var units []desk.Unit
 	place, err := s.view(func(state *desk.State) { units = rules.Units(state, now) })
@@ -138,6 +149,9 @@ func (s *Server) forces(c *fiber.Ctx, _ caller) error {
 		} else {
 			body.Persons = append(body.Persons, s.unit(&u, now))
 		}
+	}
+	if who.anonymous {
+		body.Teams, body.Persons = without(body.Teams), without(body.Persons)
 	}
 	return s.answer(c, http.StatusOK, place, body)
 }
@@ -158,7 +172,7 @@ func toShift(one *desk.Shift, now time.Time, zone *time.Location) shiftAnswer {
 }
 
 // incidentForces are the units to send to an incident, best first.
-func (s *Server) incidentForces(c *fiber.Ctx, _ caller) error {
+func (s *Server) incidentForces(c *fiber.Ctx, who caller) error {
 	id, now, rules := c.Params("id"), time.Now(), s.o.Desk.Rules()
 	var inc *desk.Incident
 	var list []desk.Candidate
@@ -178,6 +192,9 @@ func (s *Server) incidentForces(c *fiber.Ctx, _ caller) error {
 		unit := s.unit(&candidate.Unit, now)
 		unit.Metres = candidate.Metres
 		body.Items = append(body.Items, unit)
+	}
+	if who.anonymous {
+		body.Items = without(body.Items)
 	}
 	return s.answer(c, http.StatusOK, place, body)
 }

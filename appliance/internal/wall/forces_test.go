@@ -2,6 +2,8 @@ package wall_test
 
 import (
 	"context"
+	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -158,6 +160,34 @@ func TestWhoLooksAtATrack(t *testing.T) {
 	require.Contains(t, looks[0].Why, ": complaint")
 	require.Equal(t, 404, first(chief.do("GET", "/api/v1/persons/x/track?reason=r", nil)))
 	require.Equal(t, 403, first(b.as(t, "operator").do("GET", "/api/v1/persons/li/track?reason=r", nil)))
+}
+
+// TestAPasserByFollowsNobody: without a login a wall shows who is on duty, not
+// where he is.
+func TestAPasserByFollowsNobody(t *testing.T) {
+	b := newBox(t, func(o *wall.Options) { o.AnonymousWall = true })
+	pressed := b.press(t, "1")
+	require.Equal(t, 200, first(b.as(t, "officer").do("POST", "/api/v1/positions", object{"lat": 28.691, "lon": 115.99})))
+	nobody, screen := b.as(t, ""), b.as(t, "wall")
+	for _, path := range []string{"/api/v1/forces", "/api/v1/incidents/" + pressed.Incident + "/forces"} {
+		for c, shown := range map[*client]bool{nobody: false, screen: true} {
+			answer := c.raw("GET", path, nil)
+			text, err := io.ReadAll(answer.Body)
+			answer.Body.Close()
+			require.NoError(t, err)
+			require.Contains(t, string(text), `"crew"`)
+			require.Equal(t, shown, strings.Contains(string(text), `"age_s"`) && strings.Contains(string(text), "28.691"), path)
+		}
+	}
+	until := func(l *listener, sub string) string {
+		for {
+			if state := l.any(t); strings.Contains(state.data, sub) {
+				return state.data
+			}
+		}
+	}
+	until(screen.listen(""), "28.691")
+	require.NotContains(t, until(nobody.listen(""), `"units":[{`), "28.691")
 }
 
 // TestAnOfficersOwnOrders are those for his user, his person and his team.

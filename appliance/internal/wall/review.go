@@ -168,14 +168,6 @@ func (s *Server) peopleOf(c *fiber.Ctx, who caller, kind string) (peopleAnswer, 
 	if err != nil {
 		return body, 0, err
 	}
-	if !own {
-		whose := cmp.Or(person, "everybody")
-		if _, err := s.record(desk.AccessIn{
-			Kind: kind, By: who.actor(), Remote: who.remote, Why: "tally of " + whose, Note: body.From + " to " + body.To,
-		}); err != nil {
-			return body, 0, err
-		}
-	}
 	place, err := s.view(func(*desk.State) {})
 	if err != nil {
 		return body, 0, err
@@ -190,6 +182,14 @@ func (s *Server) peopleOf(c *fiber.Ctx, who caller, kind string) (peopleAnswer, 
 	})
 	if err != nil {
 		return body, 0, behind(err)
+	}
+	if !own {
+		whose := cmp.Or(person, "everybody")
+		if _, err := s.record(desk.AccessIn{
+			Kind: kind, By: who.actor(), Remote: who.remote, Why: "tally of " + whose, Note: body.From + " to " + body.To,
+		}); err != nil {
+			return body, 0, err
+		}
 	}
 	for _, w := range weeks {
 		body.Items = append(body.Items, peopleWeek{s.o.Desk.Rules().Party(w.Person).Name, w})
@@ -212,7 +212,8 @@ func (s *Server) personOf(name string) string {
 // his own.
 func (s *Server) tallied(c *fiber.Ctx, who caller) (person string, own bool, err error) {
 	lead := slices.Contains([]access.Role{access.Lead, access.Admin}, who.role)
-	person, me := s.personOf(c.Query("person")), s.personOf(who.name)
+	// A login that has the name of somebody's id is not that somebody.
+	person, me := s.personOf(c.Query("person")), s.o.Desk.Rules().PersonOf(who.actor()).ID
 	if person == "" && !lead {
 		person = me
 	}

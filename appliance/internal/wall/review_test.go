@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,9 @@ func TestReviewIsATable(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, len(rows), 5)
 	require.Equal(t, "total", rows[1][0])
+	exported := b.events(t, "watchpost.access.exported")
+	require.Len(t, exported, 1)
+	require.Contains(t, string(exported[0].Data), `"why":"review"`)
 }
 
 // TestTalliesArePersonal: a lead sees everybody's, which is recorded; others
@@ -122,6 +126,9 @@ func TestTalliesArePersonal(t *testing.T) {
 	require.Contains(t, string(looks[0].Data), `"why":"tally of everybody"`)
 	require.Contains(t, string(looks[1].Data), `"why":"tally of somebody"`)
 	require.Equal(t, bridge.Local, looks[0].Lane)
+
+	require.Equal(t, 422, first(lead.do("GET", "/api/v1/review/people?from="+strings.Repeat("x", 5000), nil)))
+	require.Len(t, b.events(t, desk.TypeLooked), 2, "what was not answered was not looked at")
 
 	answer := lead.raw("GET", "/api/v1/review/people.csv", nil)
 	defer answer.Body.Close()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/review"
 )
 
@@ -17,6 +18,13 @@ func (s *Server) reviewCSV(c *fiber.Ctx, who caller) error {
 	report, place, err := s.reviewOf(c, who)
 	if err != nil {
 		return err
+	}
+	if c.Method() != fiber.MethodHead {
+		if _, err := s.record(desk.AccessIn{
+			Kind: "exported", By: who.actor(), Remote: who.remote, Why: "review", Note: report.From + " to " + report.To,
+		}); err != nil {
+			return err
+		}
 	}
 	return s.sendTable(c, place, "review-"+report.From+"-"+report.To, reviewTable(report))
 }

@@ -155,6 +155,9 @@ func (s *Server) partnerReply(c *fiber.Ctx, who caller) error {
 	if s.o.Desk.Rules().Party(id).Kind != "partner" {
 		return missing("partner_unknown", "partner", id)
 	}
+	if err := saysJSON(c); err != nil {
+		return err
+	}
 	reply, err := partner.ReadReply(c.Body())
 	if err != nil {
 		return err

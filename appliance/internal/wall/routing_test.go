@@ -72,6 +72,8 @@ func TestRouting(t *testing.T) {
 	require.Equal(t, 422, status)
 	require.Equal(t, "result", body["field"])
 	require.Equal(t, 422, first(east1.do("POST", replies, object{"order": 7})))
+	status, body = operator.do("POST", "/api/v1/partners/council/replies", []byte(`{"order":"`+other+`","result":"accepted"}`), with("Content-Type", "text/plain"))
+	require.Equal(t, []any{415, "Content-Type"}, []any{status, body["field"]}, "what a form of another site could send")
 	for i := range 2 {
 		status, body = east1.do("POST", replies, object{"order": order, "id": "r1", "result": "done", "report": "已修复"})
 		require.Equal(t, 200, status, body)

@@ -170,13 +170,22 @@ func (s *Server) setLock(c *fiber.Ctx, who caller, locked bool) error {
 	return s.sessionAnswer(c, who)
 }
 
-// readJSON reads a body. Unknown fields are ignored (contracts.md).
-func readJSON(c *fiber.Ctx, into any) error {
+// saysJSON refuses a body of another kind, which a form of another site could
+// send.
+func saysJSON(c *fiber.Ctx) error {
 	kind, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
 	if err != nil || kind != fiber.MIMEApplicationJSON {
 		return badField(http.StatusUnsupportedMediaType, "header_invalid", "Content-Type", c.Get(fiber.HeaderContentType), "application/json")
 	}
-	err = json.Unmarshal(c.Body(), into)
+	return nil
+}
+
+// readJSON reads a body. Unknown fields are ignored (contracts.md).
+func readJSON(c *fiber.Ctx, into any) error {
+	if err := saysJSON(c); err != nil {
+		return err
+	}
+	err := json.Unmarshal(c.Body(), into)
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
 		return badField(http.StatusUnprocessableEntity, "field_invalid", wrongType.Field, wrongType.Value, "a "+wrongType.Type.String())

@@ -32,8 +32,11 @@ func (b *stateBoard) get(who caller, s *Server) ([]byte, <-chan struct{}) {
 	b.mu.Lock()
 	state, newest, changed := b.state, b.newest, b.changed
 	b.mu.Unlock()
-	if who.scope.All() || newest == nil {
+	if who.scope.All() && !who.anonymous || newest == nil {
 		return newest, changed
+	}
+	if who.anonymous {
+		state.Units = without(state.Units)
 	}
 	state.Cameras = visible(s, who, state.Cameras, func(c CameraState) string { return c.ID })
 	limited, err := json.Marshal(state)
