@@ -2,6 +2,7 @@ package desk
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -26,7 +27,8 @@ type fact struct {
 }
 
 // near is the open incident at the fact's place and time, nil when there is
-// none: the nearest, the newest of equals.
+// none: the nearest by the metre (a place's middle and the pillar on it are the
+// same spot), the newest of equals.
 func (t *step) near(f fact) *Incident {
 	var best *Incident
 	var far float64
@@ -36,6 +38,7 @@ func (t *step) near(f fact) *Incident {
 			continue
 		}
 		d, ok := t.distance(inc, f)
+		d = math.Round(d)
 		if ok && (best == nil || cmp.Or(cmp.Compare(d, far), cmp.Compare(best.Number, inc.Number)) < 0) {
 			best, far = inc, d
 		}

@@ -221,3 +221,19 @@ func TestNeighboursAreLinked(t *testing.T) {
 	require.Equal(t, []string{first.Incident}, r.state.Incident(other.Incident).Linked)
 	require.Equal(t, []string{other.Incident}, r.state.Incident(first.Incident).Linked)
 }
+
+// TestTheNewestOfOneSpot: a report from the middle of a place and a press at the
+// pillar that stands there lie a rounding error apart; what is seen afterwards
+// belongs to the newer of them.
+func TestTheNewestOfOneSpot(t *testing.T) {
+	r := newRoom(t)
+	var err error
+	r.rules, err = desk.NewRules(town())
+	require.NoError(t, err)
+	spot := corner(0)
+	spot.Lon -= 1e-12 // a hair nearer to what the camera looks at
+	r.do(desk.ReportIn{Source: "call_110", Kind: "robbery", Position: &spot, By: operator("li")})
+	_, pressed := r.after(5 * time.Second).do(press("P-0", "e1", ingest.PressAlarm, r.now))
+	_, seen := r.after(5 * time.Second).do(sighting("s1", vision.Raised, "C-0-0", "intrusion", r.now, r.now))
+	require.Equal(t, pressed.Incident, seen.Incident)
+}
