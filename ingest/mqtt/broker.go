@@ -56,6 +56,7 @@ type Handler = func(ctx context.Context, user, topic string, payload []byte) err
 type Account struct {
 	Password string
 	Prefix   string // the only topics it may publish and subscribe are below, for instance "pillar/P-001/"
+	Tells    string // the only one of these that it may publish on; "": all
 	// OneWay is for clients that only tell, and cannot be told what not to ask
 	// for: a foreign subscription is refused without ending the connection, and
 	// nothing that it publishes is retained.

@@ -29,6 +29,8 @@ func open(t *testing.T, handle map[string]mqtt.Handler) *mqtt.Broker {
 			switch user {
 			case "a", "b", "c":
 				return mqtt.Account{Password: "pw-" + user, Prefix: "dev/" + user + "/"}, true
+			case "d":
+				return mqtt.Account{Password: "pw-d", Prefix: "dev/d/", Tells: "dev/d/reply"}, true
 			case "+":
 				return mqtt.Account{Password: "pw-+", Prefix: "dev/+/"}, true
 			case "nopassword":
@@ -142,6 +144,33 @@ func TestForeignTopicDisconnects(t *testing.T) {
 	_, _, err := dial(t, options(b, "a").SetWill("dev/b/x", "forged", 1, true))
 	require.Error(t, err, "a Will on somebody else's topic")
 	require.Contains(t, b.Refusals()[0].Why, `Will on topic "dev/b/x"`)
+}
+
+// An account that tells on one topic does so on no other of its own: it cannot
+// put words into what it is sent, nor fill the memory with what is retained.
+func TestAccountThatTellsOnOneTopic(t *testing.T) {
+	b := open(t, nil)
+	for name, act := range map[string]func(c paho.Client){
+		"what it is sent": func(c paho.Client) { c.Publish("dev/d/orders", 1, false, "") },
+		"retained":        func(c paho.Client) { c.Publish("dev/d/x/1", 1, true, "") },
+		"below":           func(c paho.Client) { c.Publish("dev/d/reply/x", 0, false, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, lost, err := dial(t, options(b, "d"))
+			require.NoError(t, err)
+			act(c)
+			gone(t, lost)
+			require.Contains(t, b.Refusals()[0].Why, `which is not "dev/d/reply"`)
+		})
+	}
+	_, _, err := dial(t, options(b, "d").SetWill("dev/d/orders", "forged", 1, true))
+	require.Error(t, err)
+	c, _, err := dial(t, options(b, "d"))
+	require.NoError(t, err)
+	got := make(chan struct{}, 1)
+	require.True(t, c.Subscribe("dev/d/#", 1, func(paho.Client, paho.Message) { got <- struct{}{} }).WaitTimeout(soon))
+	require.True(t, c.Publish("dev/d/reply", 1, false, "done").WaitTimeout(soon))
+	<-got
 }
 
 func TestOwnTopicsReachSubscribers(t *testing.T) {

@@ -84,8 +84,8 @@ func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 		h.refuse(cl, fmt.Sprintf("the id cannot be part of a topic (%q)", account.Prefix))
 		return false
 	}
-	if will := cl.Properties.Will; will.Flag != 0 && !writable(account.Prefix, will.TopicName) {
-		h.refuse(cl, fmt.Sprintf("Will on topic %q, which is not below %q", will.TopicName, account.Prefix))
+	if will := cl.Properties.Will; will.Flag != 0 && !writable(account, will.TopicName) {
+		h.refuse(cl, fmt.Sprintf("Will on topic %q, which is not %s", will.TopicName, account.own(true)))
 		return false
 	}
 	cl.ID = user + "\x00" + cl.ID
@@ -151,7 +151,7 @@ func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet
 // answered with a failure and no more.
 func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	account, known := h.broker.opts.Accounts(string(cl.Properties.Username))
-	if known && write && writable(account.Prefix, topic) || known && !write && usable(account.Prefix) && allowed(account.Prefix, topic) {
+	if known && write && writable(account, topic) || known && !write && usable(account.Prefix) && allowed(account.Prefix, topic) {
 		return true
 	}
 	if known && account.OneWay && !write {
@@ -161,13 +161,21 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	if write {
 		what = "publish on"
 	}
-	h.refuse(cl, fmt.Sprintf("%s %q, which is not below %q", what, topic, account.Prefix))
+	h.refuse(cl, fmt.Sprintf("%s %q, which is not %s", what, topic, account.own(write)))
 	cl.Stop(errForeignTopic)
 	return false
 }
 
-func writable(prefix, topic string) bool {
-	return usable(prefix) && allowed(prefix, topic) && mochi.IsValidFilter(topic, true)
+func writable(account Account, topic string) bool {
+	return usable(account.Prefix) && allowed(account.Prefix, topic) && mochi.IsValidFilter(topic, true) && (account.Tells == "" || topic == account.Tells)
+}
+
+// own says what an account may do, for whoever set up the device.
+func (a Account) own(write bool) string {
+	if write && a.Tells != "" {
+		return fmt.Sprintf("%q", a.Tells)
+	}
+	return fmt.Sprintf("below %q", a.Prefix)
 }
 
 // OnPublish runs the handlers before mochi writes PUBACK. Under 3.1.1 only

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -48,8 +50,9 @@ type Status struct {
 type Courier struct {
 	o Options
 
-	mu     sync.Mutex
-	status Status
+	mu      sync.Mutex
+	status  Status
+	refusal rate.Sometimes // a partner that sends nonsense without end does not fill the log
 }
 
 // New makes a courier. It does no I/O.
@@ -57,7 +60,7 @@ func New(o Options) *Courier {
 	if o.Pace == (ingest.Pace{}) {
 		o.Pace = ingest.Pace{First: 500 * time.Millisecond, Max: 30 * time.Second, Steady: 10 * time.Second}
 	}
-	return &Courier{o: o}
+	return &Courier{o: o, refusal: rate.Sometimes{First: 10, Interval: time.Minute}}
 }
 
 // Status is how the line stands.
@@ -212,7 +215,7 @@ func (c *Courier) Reply(ctx context.Context, payload []byte) error {
 	if err == nil || !c.o.Hopeless(err) {
 		return err
 	}
-	c.o.Log.Warn("a partner's reply is refused", "order", reply.Order, "err", err)
+	c.refusal.Do(func() { c.o.Log.Warn("a partner's reply is refused", "order", reply.Order, "err", err) })
 	c.mu.Lock()
 	c.status.Refused, c.status.RefusedOf = c.status.Refused+1, err.Error()
 	c.mu.Unlock()

@@ -88,7 +88,7 @@ func (s *Station) partnerLine(p config.Partner) (bridge.Uplink, error) {
 func (s *Station) partnerAccount(user string) (mqtt.Account, bool) {
 	for _, p := range s.cfg.Routing.Partners {
 		if p.ID == user && p.Kind == "mqtt" && p.URL == "" {
-			return mqtt.Account{Password: p.Password, Prefix: "partner/" + user + "/"}, true
+			return mqtt.Account{Password: p.Password, Prefix: "partner/" + user + "/", Tells: partner.Topic(user, "reply")}, true
 		}
 	}
 	return mqtt.Account{}, false
