@@ -42,5 +42,7 @@ export function whyNot(incident: Incident, verb: Verb, said: readonly IncidentAc
   }
   if (!said) return 'asking'
   const one = said.find((action) => action.verb === verb)
+  // One more is sent as the first was: by an order that belongs to the incident.
+  if (one?.why === 'state' && verb === 'dispatch' && (incident.state === 'dispatched' || incident.state === 'on_scene')) return ''
   return one ? (one.why ?? '') : 'unknown'
 }

@@ -21,5 +21,9 @@ export function useTaskWords() {
   }
   const what = (task: Task): string => about(task)?.words ?? (task.note || task.title || task.template || '')
   const toName = (task: Task): string => (task.kind === 'supervision' ? t('role.lead') : task.to_name || task.to)
-  return { about, what, toName }
+  // byName is who did a step of the order: its receiver by his name.
+  const byName = (task: Task | undefined, by: string | undefined): string => (!by || by === 'box' ? '' : task && by === task.to ? toName(task) : by)
+  // said is what a step of an order noted: a work order's news is no text.
+  const said = (step: { type: string; note?: string }): string => (step.type === 'task.delivered' || step.type === 'task.undeliverable' ? '' : step.note ?? '')
+  return { about, what, toName, byName, said }
 }
