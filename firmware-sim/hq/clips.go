@@ -40,6 +40,7 @@ type clip struct {
 	ID       string `json:"id"`
 	Part     string `json:"part"`
 	Incident string `json:"incident"`
+	Drill    bool   `json:"drill,omitempty"`
 	Camera   string `json:"camera"`
 	From     string `json:"from"`
 	To       string `json:"to"`
@@ -146,7 +147,7 @@ func (c *clips) finish(event tus.HookEvent) (tus.HTTPResponse, error) {
 		return tus.HTTPResponse{}, fmt.Errorf("check clip %s: %w", meta["id"], err)
 	}
 	done := clip{
-		ID: meta["id"], Part: meta["part"], Incident: meta["incident"], Camera: meta["camera"], From: meta["from"], To: meta["to"],
+		ID: meta["id"], Part: meta["part"], Incident: meta["incident"], Drill: meta["drill"] == "true", Camera: meta["camera"], From: meta["from"], To: meta["to"],
 		Bytes: size, SHA256: sum, Claimed: meta["sha256"], Received: stamp(time.Now()), Path: path,
 	}
 	done.OK = strings.EqualFold(sum, strings.TrimPrefix(done.Claimed, sha256TextPrefix))

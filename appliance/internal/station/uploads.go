@@ -100,7 +100,7 @@ func (u *uploader) due(ctx context.Context) ([]dueClip, error) {
 				continue
 			}
 			whole := s.Clip(c.ID, clip.PartWhole)
-			list = append(list, dueClip{Clip: *c, priority: incident.Priority, superseded: c.Part == clip.Part1 && whole != nil})
+			list = append(list, dueClip{Clip: *c, priority: incident.Priority, drill: incident.Drill, superseded: c.Part == clip.Part1 && whole != nil})
 		}
 	})
 	u.mu.Lock()
@@ -125,10 +125,24 @@ func (u *uploader) due(ctx context.Context) ([]dueClip, error) {
 type dueClip struct {
 	desk.Clip
 	priority   string
+	drill      bool
 	superseded bool // part 1 whose whole is ready: after an outage it need not go twice
 }
 
 func (c dueClip) key() string { return c.ID + "/" + c.Part }
+
+// metadata is what the receiver is told with the bytes. Of an exercise it is
+// said, so that its pictures are never taken for real ones.
+func (c dueClip) metadata() map[string]string {
+	m := map[string]string{
+		"id": c.ID, "part": c.Part, "incident": c.Incident, "camera": c.Camera,
+		"from": c.From.String(), "to": c.To.String(), "sha256": c.SHA256, "filename": c.ID + "-" + c.Part + ".mp4", "filetype": "video/mp4",
+	}
+	if c.drill {
+		m["drill"] = "true"
+	}
+	return m
+}
 
 // rank sorts: the seconds before a P0, then by priority, part 1 first.
 func (c dueClip) rank() string {
@@ -181,10 +195,7 @@ func (u *uploader) send(ctx context.Context, c dueClip) error {
 	} else if err != nil {
 		return err
 	}
-	location, err := u.client.Send(ctx, upload.Job{ID: c.key(), Path: part.Path, Metadata: map[string]string{
-		"id": c.ID, "part": c.Part, "incident": c.Incident, "camera": c.Camera,
-		"from": c.From.String(), "to": c.To.String(), "sha256": c.SHA256, "filename": c.ID + "-" + c.Part + ".mp4", "filetype": "video/mp4",
-	}})
+	location, err := u.client.Send(ctx, upload.Job{ID: c.key(), Path: part.Path, Metadata: c.metadata()})
 	var refused *upload.Refused
 	switch {
 	case errors.As(err, &refused):

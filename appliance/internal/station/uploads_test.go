@@ -139,6 +139,23 @@ func TestPartSentBeforeAKillGoesAfterTheStart(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
+// Pictures of an exercise say so, where headquarters has only the upload.
+func TestClipsOfDrillsSaySo(t *testing.T) {
+	b := newBench(t)
+	b.clip(t, b.incident+"-gate-1")
+	result, err := b.desk.Handle(t.Context(), desk.PressIn{Press: ingest.Press{Pillar: "P-1", ID: "e2", Kind: ingest.PressTest}})
+	require.NoError(t, err)
+	b.incident = result.Incident
+	b.clip(t, b.incident+"-gate-1")
+	due, err := b.uploadsTo(t, "http://127.0.0.1:1/files/").due(t.Context())
+	require.NoError(t, err)
+	require.Len(t, due, 4)
+	for _, one := range due {
+		said := one.metadata()["drill"]
+		require.Equal(t, map[bool]string{true: "true", false: ""}[one.Incident == b.incident], said, one.key())
+	}
+}
+
 // A receiver whose address for a clip cannot be recorded does not hold up the
 // clips behind it.
 func TestClipThatCannotBeRecordedIsLeftOut(t *testing.T) {
