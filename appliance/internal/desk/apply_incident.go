@@ -34,7 +34,7 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 	if inc == nil {
 		return
 	}
-	before, rang := inc.State, inc.Unanswered > 0
+	before, rang, next := inc.State, inc.Unanswered > 0, inc.Next
 	inc.State = data.State
 	if answers(e.Type) || inc.State == Closed {
 		inc.Unanswered, inc.PressedAt = 0, bridge.Stamp{}
@@ -83,7 +83,9 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 	s.line(inc, e, line)
 	s.putIncident(inc)
 	s.drillAnswered(e, data)
-	s.ix.addDeadline(inc)
+	if inc.Next != next || before == Closed {
+		s.ix.addDeadline(inc)
+	}
 	if before != Closed && inc.State == Closed {
 		delete(s.ix.open, inc.ID)
 		s.ix.endJoins(&s.k, inc)

@@ -33,6 +33,8 @@ func (ix *index) buildTasks(k *kept) {
 	for _, task := range k.Tasks {
 		ix.touched = append(ix.touched, ref{task.Touched, kindTask, task.ID})
 		ix.addTask(task)
+		ix.addTaskDeadline(task)
+		ix.addEnding(task)
 	}
 	slices.SortFunc(ix.tasks.done, func(a, b ending) int {
 		if c := a.at.Compare(b.at.Time); c != 0 {
@@ -53,11 +55,20 @@ func (ix *index) addTask(task *Task) {
 	ix.addOrder(task)
 	if task.State.done() {
 		delete(ix.tasks.open, task.ID)
-		ix.tasks.done = append(ix.tasks.done, ending{task.EndedAt, task.ID})
 		return
 	}
 	ix.tasks.open[task.ID] = struct{}{}
-	if !task.Next.IsZero() {
+}
+
+// addEnding notes until when a task that has ended is remembered.
+func (ix *index) addEnding(task *Task) {
+	if task.State.done() {
+		ix.tasks.done = append(ix.tasks.done, ending{task.EndedAt, task.ID})
+	}
+}
+
+func (ix *index) addTaskDeadline(task *Task) {
+	if !task.State.done() && !task.Next.IsZero() {
 		heap.Push(&ix.deadlines, deadline{at: task.Next, task: task.ID})
 	}
 }
@@ -92,9 +103,16 @@ func (s *State) putTask(task *Task, e *bridge.Event, line TaskStep) {
 	}
 	task.History = append(task.History, line)
 	task.Touched = s.k.Place
+	old := s.k.Tasks[task.ID]
 	s.k.Tasks[task.ID] = task
 	s.ix.touch(&s.k, ref{s.k.Place, kindTask, task.ID})
 	s.ix.addTask(task)
+	if old == nil || old.Next != task.Next {
+		s.ix.addTaskDeadline(task)
+	}
+	if old == nil || !old.State.done() {
+		s.ix.addEnding(task)
+	}
 	if inc := s.change(task.Incident); inc != nil {
 		if e.Type == TypeTaskIssued {
 			inc.Tasks = append(inc.Tasks, task.ID)

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/watchpost-edge/watchpost/bridge"
 )
@@ -17,6 +18,9 @@ func (t *step) offer(in HandoverIn, hit *bridge.Record) error {
 	}
 	if err := text("note", in.Note, handoverNoteMax); err != nil {
 		return err
+	}
+	if strings.ContainsFunc(in.Note, func(r rune) bool { return r < ' ' && r != '\n' && r != '\r' && r != '\t' }) {
+		return &InvalidError{"note", "", "words and lines: signs that no paper shows take six times their room"}
 	}
 	data := ShiftOffered{Schema: schema, Config: t.r.setup.Config, Handover: Handover{
 		Outgoing: Signature{in.By.Name, in.By.Role, t.now}, Limit: bridge.At(t.now.Add(t.r.takeWithin())),

@@ -16,6 +16,10 @@ func (t *step) issue(in TaskIn, hit *bridge.Record) error {
 	if hit != nil {
 		return t.issuedBefore(in, hit)
 	}
+	if known := t.s.k.Tasks[t.s.ix.tasks.orders[HQKey(in.Uplink, in.HQID)]]; known != nil && in.HQID != "" {
+		t.orderTaken(known, in) // before this journal began
+		return nil
+	}
 	in.Incident = t.s.final(in.Incident)
 	if err := t.checkTask(in); err != nil {
 		return err
@@ -34,13 +38,12 @@ func (t *step) issue(in TaskIn, hit *bridge.Record) error {
 	}
 	t.addIssued(data, drill, key)
 	t.answer.Task, t.answer.Incident = data.Task, data.Incident
-	if (&Task{Kind: data.Kind}).sends() {
+	fresh := &Task{ID: data.Task, Kind: data.Kind, Priority: data.Priority, Incident: data.Incident}
+	if fresh.sends() {
 		t.follow(data.Incident, in.By, data.Task, verbDispatch)
 	}
 	if in.HQID != "" {
-		t.answerOrder(data.Priority, OrderAnswered{
-			Uplink: in.Uplink, Order: "task", HQID: in.HQID, Result: OrderTaken, Task: data.Task, Incident: data.Incident,
-		})
+		t.orderTaken(fresh, in)
 	}
 	return nil
 }
@@ -132,6 +135,10 @@ func (t *step) addIssued(data TaskIssued, drill bool, key string) {
 // another order, or for something else, is refused.
 func (t *step) issuedBefore(in TaskIn, hit *bridge.Record) error {
 	if in.HQID != "" {
+		if answer, err := decode[OrderAnswered](&hit.Event); err == nil && hit.Event.Type == TypeOrderAnswered && answer != nil && answer.Order == "task" {
+			t.answer.Duplicate, t.answer.Task = true, answer.Task
+			return nil
+		}
 		if hit.Event.Type != TypeTaskIssued && hit.Event.Type != TypeTaskRepeated {
 			return usedOrder(in.HQID)
 		}
@@ -141,6 +148,15 @@ func (t *step) issuedBefore(in TaskIn, hit *bridge.Record) error {
 	t.answer.Duplicate = true
 	t.answer.Task = strings.TrimPrefix(hit.Event.Subject, "tasks/")
 	return nil
+}
+
+// orderTaken is the receipt for an order that the room has: since now, or from
+// a journal that was set aside.
+func (t *step) orderTaken(task *Task, in TaskIn) {
+	t.answer.Task, t.answer.Incident = task.ID, task.Incident
+	t.answerOrder(task.Priority, OrderAnswered{
+		Uplink: in.Uplink, Order: "task", HQID: in.HQID, Result: OrderTaken, Task: task.ID, Incident: task.Incident,
+	})
 }
 
 // same reports whether an order is what was asked for: an incident may have

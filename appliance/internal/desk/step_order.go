@@ -99,10 +99,7 @@ func (t *step) repeated(first *Task, again TaskIssued) {
 		Type: TypeTaskRepeated, Subject: "tasks/" + first.ID, Lane: bridge.Alarm, Severity: first.Priority, Drill: first.Drill,
 		Key: HQKey(again.Uplink, again.HQID),
 	}, data)
-	t.answer.Task, t.answer.Incident = first.ID, first.Incident
-	t.answerOrder(first.Priority, OrderAnswered{
-		Uplink: again.Uplink, Order: "task", HQID: again.HQID, Result: OrderTaken, Task: first.ID, Incident: first.Incident,
-	})
+	t.orderTaken(first, TaskIn{Uplink: again.Uplink, HQID: again.HQID})
 }
 
 // ids are all of headquarters' ids of the task.

@@ -59,7 +59,7 @@ func (RefusedOrderIn) input() {}
 func (in TaskIn) keys() []string {
 	var keys []string
 	if in.HQID != "" {
-		keys = append(keys, HQKey(in.Uplink, in.HQID))
+		keys = append(keys, HQKey(in.Uplink, in.HQID), AnsweredKey(in.Uplink, in.HQID))
 	}
 	if in.Idempotency != "" {
 		keys = append(keys, idemKey(in.By, in.Idempotency))
