@@ -32,7 +32,7 @@ const (
 // Export writes a signed bundle of an incident that the room holds (wall's
 // exporter).
 func (s *Station) Export(ctx context.Context, want wall.Bundle, w io.Writer) error {
-	b := &caseBuilder{s: s, id: want.Incident, unmask: want.Unmasked != nil, own: map[string]bool{}, stills: map[string]bool{}, looks: map[string]int{}}
+	b := &caseBuilder{s: s, id: want.Incident, unmask: want.Unmasked, own: map[string]bool{}, stills: map[string]bool{}, looks: map[string]int{}}
 	if err := b.gather(ctx); err != nil {
 		return fmt.Errorf("gather evidence of %s: %w", want.Incident, err)
 	}
@@ -46,7 +46,7 @@ func (s *Station) Export(ctx context.Context, want wall.Bundle, w io.Writer) err
 type caseBuilder struct {
 	s         *Station
 	id        string
-	unmask    bool // the originals of masked clips go along
+	unmask    *desk.Approval // by which the originals of masked clips go along; nil: none do
 	c         evidence.Case
 	inc       *desk.Incident
 	parts     map[string]*desk.Incident // by id: it, and those that were merged into it

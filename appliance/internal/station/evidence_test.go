@@ -147,3 +147,40 @@ func TestExportHoldsWhatWasMerged(t *testing.T) {
 	require.Contains(t, text, `"of": "incidents/`+other+`"`)
 	require.Contains(t, text, `"of": "clip `+id+`/whole"`)
 }
+
+// What two leads decided about is what was there: an incident that is merged
+// into it afterwards brings no original along.
+func TestWhatJoinsLaterIsNotUnmasked(t *testing.T) {
+	c := newCommand(t, time.Minute, func(*above) {})
+	tell := func(in desk.Input) desk.Result {
+		result, err := c.desk.Handle(t.Context(), in)
+		require.NoError(t, err)
+		return result
+	}
+	wu := desk.Actor{Name: "wu", Role: "lead"}
+	kept, other := tell(desk.ReportIn{Source: "walk_in", Kind: "theft", Place: "步行街", By: wu}).Incident, c.press.Incident
+	c.files(t, other+"-gate-1")
+	id := other + "-gate-2"
+	tell(desk.ClipIn{Clip: desk.Clip{
+		ID: id, Part: clip.PartWhole, Incident: other, Camera: "gate", Masked: true, SHA256: strings.Repeat("ab", 32), Original: strings.Repeat("cd", 32),
+	}})
+	why := func(asked time.Time) string {
+		var bundle bytes.Buffer
+		told := c.press.Events[0].Event
+		require.NoError(t, c.Export(t.Context(), wall.Bundle{
+			Incident: kept, By: "wu", Reason: "x", Unmasked: &desk.Approval{ID: "A", By: "wu", Second: "li", At: bridge.At(asked)}, Told: &told,
+		}, &bundle))
+		report, err := evidence.Verify(context.Background(), bytes.NewReader(bundle.Bytes()), int64(bundle.Len()), c.signer.Public().(ed25519.PublicKey))
+		require.NoError(t, err)
+		for _, one := range report.Manifest.Missing {
+			if strings.HasPrefix(one.What, "original of clip "+id) || strings.Contains(one.What, id) && strings.Contains(one.What, "original") {
+				return one.Why
+			}
+		}
+		return ""
+	}
+	before := time.Now()
+	tell(desk.ActionIn{Incident: kept, Verb: "merge", Other: other, Reason: "the same", By: wu})
+	require.Contains(t, why(before), "merged into this one after")
+	require.NotContains(t, why(time.Now().Add(time.Second)), "merged into this one after")
+}

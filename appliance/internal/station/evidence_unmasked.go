@@ -9,6 +9,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
@@ -30,7 +32,11 @@ func unmaskedBy(b wall.Bundle) *evidence.Unmasking {
 // decided so.
 func (b *caseBuilder) original(c *desk.Clip, masked evidence.Clip) {
 	switch {
-	case !b.unmask || !c.Masked:
+	case b.unmask == nil || !c.Masked:
+	case b.joined(c):
+		b.c.Missing = append(b.c.Missing, evidence.Missing{
+			What: "original of clip " + c.ID + " part " + c.Part, Why: "its incident was merged into this one after the unmasking was asked for",
+		})
 	case c.Original == "":
 		b.c.Missing = append(b.c.Missing, evidence.Missing{What: "original of clip " + c.ID + " part " + c.Part, Why: "none was sealed"})
 	default:
@@ -38,6 +44,23 @@ func (b *caseBuilder) original(c *desk.Clip, masked evidence.Clip) {
 		masked.Open = b.s.openOriginal(c)
 		b.c.Clips = append(b.c.Clips, masked)
 	}
+}
+
+// joined reports whether the clip came into the incident, with one that was
+// merged, after the two leads spoke of it: of that they have decided nothing.
+func (b *caseBuilder) joined(c *desk.Clip) bool {
+	id := c.ID[:min(len(c.ID), ulid.EncodedSize)]
+	for range len(b.parts) {
+		part := b.parts[id]
+		if part == nil || part.ID == b.id { // it has left the state: that was long ago
+			return false
+		}
+		if !part.ClosedAt.Before(b.unmask.At.Time) {
+			return true
+		}
+		id = part.MergedInto
+	}
+	return false
 }
 
 // openOriginal opens the sealed original of a part: the one that the journal
