@@ -53,7 +53,7 @@ describe('what headquarters refused', () => {
   it('is only seen by others', async () => {
     fixture.setAside([{ uplink: 'hq', id: 'e1', at: stamp(Date.now()), reason: '400', epoch: '', lane: 'alarm', sequence: '', type: 'watchpost.alert.raised', subject: '' }])
     await logIn(page, fixture.url, { to: '/devices' })
-    await visible('text=重发须值班长权限')
+    await visible('text=重发须值班领导权限')
     assert.equal(await page.locator('[data-aside=e1] button').count(), 0)
   })
 })
