@@ -87,7 +87,7 @@ type ApprovalIn struct {
 	By           Actor
 }
 
-func (ApprovalIn) input() {}
+func (in ApprovalIn) decide(t *step, _ *bridge.Record) error { return t.approval(in) }
 
 // Approvals are those that wait or are granted, then those that ended lately,
 // each oldest first. The list may be kept.

@@ -25,7 +25,7 @@ type BlindIn struct {
 	Whole bool
 }
 
-func (BlindIn) input() {}
+func (in BlindIn) decide(t *step, _ *bridge.Record) error { return t.blind(in) }
 
 // BlindChanged is the data of blind.opened and blind.closed.
 type BlindChanged struct {

@@ -29,7 +29,7 @@ type ConfigChangedIn struct {
 	By                      Actor
 }
 
-func (ConfigChangedIn) input() {}
+func (in ConfigChangedIn) decide(t *step, _ *bridge.Record) error { return t.configChanged(in) }
 
 func (t *step) configChanged(in ConfigChangedIn) error {
 	if err := texts("what", in.What, "by", in.By.Name); err != nil {

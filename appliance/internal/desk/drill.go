@@ -198,8 +198,10 @@ type DrillMarkIn struct {
 	At          time.Time
 }
 
-func (DrillIn) input()     {}
-func (DrillMarkIn) input() {}
+func (in DrillIn) decide(t *step, hit *bridge.Record) error   { return t.drill(in, hit) }
+func (in DrillMarkIn) decide(t *step, _ *bridge.Record) error { return t.drillMark(in) }
+
+func (in DrillIn) keys() []string { return idemKeys(in.By, in.Idempotency) }
 
 // DrillTargets are all that can be drilled: pillars, rules, uplinks, in the
 // order of the configuration. The list may be kept.

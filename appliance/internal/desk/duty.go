@@ -44,7 +44,9 @@ type DutyIn struct {
 	Idempotency  string
 }
 
-func (DutyIn) input() {}
+func (in DutyIn) decide(t *step, hit *bridge.Record) error { return t.duty(in, hit) }
+
+func (in DutyIn) keys() []string { return idemKeys(in.By, in.Idempotency) }
 
 // Standing is whether a person or a team is on duty, and who says so.
 type Standing struct {
@@ -184,9 +186,7 @@ func (t *step) duty(in DutyIn, hit *bridge.Record) error {
 	if word.Team != "" {
 		d.Subject = "teams/" + word.Team
 	}
-	if in.Idempotency != "" {
-		d.Key = idemKey(in.By, in.Idempotency)
-	}
+	d.Key = idemKey(in.By, in.Idempotency)
 	t.add(d, DutyChanged{Schema: schema, DutyWord: word})
 	return nil
 }

@@ -122,9 +122,15 @@ type WithdrawHandoverIn struct {
 	Idempotency string
 }
 
-func (HandoverIn) input()         {}
-func (TakeOverIn) input()         {}
-func (WithdrawHandoverIn) input() {}
+func (in HandoverIn) decide(t *step, hit *bridge.Record) error { return t.offer(in, hit) }
+func (in TakeOverIn) decide(t *step, hit *bridge.Record) error { return t.takeOver(in, hit) }
+func (in WithdrawHandoverIn) decide(t *step, hit *bridge.Record) error {
+	return t.withdrawOffer(in, hit)
+}
+
+func (in HandoverIn) keys() []string         { return idemKeys(in.By, in.Idempotency) }
+func (in TakeOverIn) keys() []string         { return []string{HandoverKey(in.Handover)} }
+func (in WithdrawHandoverIn) keys() []string { return idemKeys(in.By, in.Idempotency) }
 
 // HandoverKey is the name under which a handover that was taken stands in the
 // journal.

@@ -71,8 +71,11 @@ type ReleaseIn struct {
 	Idempotency  string
 }
 
-func (HoldIn) input()    {}
-func (ReleaseIn) input() {}
+func (in HoldIn) decide(t *step, hit *bridge.Record) error    { return t.hold(in, hit) }
+func (in ReleaseIn) decide(t *step, hit *bridge.Record) error { return t.release(in, hit) }
+
+func (in HoldIn) keys() []string    { return idemKeys(in.By, in.Idempotency) }
+func (in ReleaseIn) keys() []string { return idemKeys(in.By, in.Idempotency) }
 
 // Holds are the holds in force, oldest first. The list may be kept.
 func (s *State) Holds() []Hold { return s.k.Holds }
@@ -99,9 +102,7 @@ func (t *step) hold(in HoldIn, hit *bridge.Record) error {
 	}
 	h.ID = t.id()
 	d := bridge.Draft{Type: TypeHoldPlaced, Subject: "holds/" + h.ID, Lane: bridge.Notice, Severity: "P2"}
-	if in.Idempotency != "" {
-		d.Key = idemKey(in.By, in.Idempotency)
-	}
+	d.Key = idemKey(in.By, in.Idempotency)
 	t.answer.Hold = h.ID
 	t.add(d, HoldChanged{Schema: schema, Hold: h})
 	return nil
@@ -191,9 +192,7 @@ func (t *step) release(in ReleaseIn, hit *bridge.Record) error {
 		return &NotFoundError{"hold", in.Hold}
 	}
 	d := bridge.Draft{Type: TypeHoldReleased, Subject: "holds/" + in.Hold, Lane: bridge.Notice, Severity: "P2"}
-	if in.Idempotency != "" {
-		d.Key = idemKey(in.By, in.Idempotency)
-	}
+	d.Key = idemKey(in.By, in.Idempotency)
 	t.answer.Hold = in.Hold
 	t.add(d, HoldChanged{Schema: schema, Hold: t.s.k.Holds[at], Second: in.Second, ReleaseReason: in.Reason, ReleasedBy: in.By.Name})
 	return nil

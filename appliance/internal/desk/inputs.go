@@ -10,7 +10,11 @@ import (
 
 // Input is something the desk is told. Every input is one call of Handle; its
 // events are appended all together or not at all.
-type Input interface{ input() }
+type Input interface {
+	// decide says what it means, as events of the step; hit is the record that
+	// was found under one of its keys.
+	decide(t *step, hit *bridge.Record) error
+}
 
 // Actor is who did something: a user of the room, or a part of the box.
 type Actor struct {
@@ -167,23 +171,46 @@ type clockIn struct{ From, To time.Time }
 // Tick is time passing: the desk feeds it at the state's next deadline.
 type Tick struct{}
 
-func (PressIn) input()        {}
-func (SightingIn) input()     {}
-func (ReportIn) input()       {}
-func (ActionIn) input()       {}
-func (ShownIn) input()        {}
-func (DeviceIn) input()       {}
-func (ClipIn) input()         {}
-func (ClipUploadedIn) input() {}
-func (ClipEvictedIn) input()  {}
-func (AccessIn) input()       {}
-func (ReceiptIn) input()      {}
-func (SetAsideIn) input()     {}
-func (ResentIn) input()       {}
-func (UnreceivedIn) input()   {}
-func (StartedIn) input()      {}
-func (clockIn) input()        {}
-func (Tick) input()           {}
+func (in PressIn) decide(t *step, hit *bridge.Record) error  { return t.press(in.Press, hit) }
+func (in SightingIn) decide(t *step, _ *bridge.Record) error { return t.sighting(in) }
+func (in ReportIn) decide(t *step, hit *bridge.Record) error { return t.report(in, hit) }
+func (in ActionIn) decide(t *step, hit *bridge.Record) error { return t.action(in, hit) }
+func (in ShownIn) decide(t *step, _ *bridge.Record) error    { return t.shown(in) }
+func (in DeviceIn) decide(t *step, _ *bridge.Record) error   { return t.device(in) }
+func (in ClipIn) decide(t *step, _ *bridge.Record) error     { return t.clipReady(in.Clip) }
+func (in ClipUploadedIn) decide(t *step, _ *bridge.Record) error {
+	return t.clipMoved(TypeClipUploaded, in.Clip, in.Part, in.Location, "")
+}
+func (in ClipEvictedIn) decide(t *step, _ *bridge.Record) error {
+	return t.clipMoved(TypeClipEvicted, in.Clip, in.Part, "", in.Why)
+}
+func (in AccessIn) decide(t *step, _ *bridge.Record) error     { return t.access(in) }
+func (in ReceiptIn) decide(t *step, hit *bridge.Record) error  { return t.receipt(in, hit) }
+func (in SetAsideIn) decide(t *step, _ *bridge.Record) error   { return t.setAside(in) }
+func (in ResentIn) decide(t *step, hit *bridge.Record) error   { return t.resent(in, hit) }
+func (in UnreceivedIn) decide(t *step, _ *bridge.Record) error { return t.unreceived(in) }
+func (in StartedIn) decide(t *step, _ *bridge.Record) error    { return t.started(in) }
+func (in clockIn) decide(t *step, _ *bridge.Record) error {
+	t.add(bridge.Draft{Type: TypeClockStepped, Subject: "box", Lane: bridge.Notice},
+		ClockStepped{Schema: schema, From: bridge.At(in.From), To: bridge.At(in.To)})
+	return nil
+}
+func (Tick) decide(t *step, _ *bridge.Record) error {
+	t.tick()
+	return nil
+}
+
+func (in PressIn) keys() []string { return []string{pressKey(in.Press)} }
+func (in ReportIn) keys() []string {
+	keys := idemKeys(in.By, in.Idempotency)
+	if in.HQID != "" {
+		keys = append([]string{HQKey(in.Uplink, in.HQID)}, keys...)
+	}
+	return keys
+}
+func (in ActionIn) keys() []string  { return idemKeys(in.By, in.Idempotency) }
+func (in ReceiptIn) keys() []string { return []string{receiptKey(in)} }
+func (in ResentIn) keys() []string  { return idemKeys(in.By, in.Idempotency) }
 
 // Result is what Handle did. Place is the newest place at which the answer is
 // true, synced.

@@ -85,9 +85,12 @@ type SuspendedIn struct {
 	Resumed  bool
 }
 
-func (RetiredIn) input()   {}
-func (ErasedIn) input()    {}
-func (SuspendedIn) input() {}
+func (in RetiredIn) decide(t *step, hit *bridge.Record) error { return t.retired(in, hit) }
+func (in ErasedIn) decide(t *step, hit *bridge.Record) error  { return t.erased(in, hit) }
+func (in SuspendedIn) decide(t *step, _ *bridge.Record) error { return t.suspended(in) }
+
+func (in RetiredIn) keys() []string { return []string{retiredKey(in.Through)} }
+func (in ErasedIn) keys() []string  { return []string{erasedKey(in)} }
 
 func retiredKey(through uint64) string { return fmt.Sprintf("retired/%d", through) }
 

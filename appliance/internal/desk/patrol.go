@@ -161,8 +161,11 @@ type Finding struct {
 	Note     string
 }
 
-func (BeginRoundIn) input() {}
-func (RoundIn) input()      {}
+func (in BeginRoundIn) decide(t *step, hit *bridge.Record) error { return t.beginRound(in, hit) }
+func (in RoundIn) decide(t *step, hit *bridge.Record) error      { return t.roundAction(in, hit) }
+
+func (in BeginRoundIn) keys() []string { return idemKeys(in.By, in.Idempotency) }
+func (in RoundIn) keys() []string      { return idemKeys(in.By, in.Idempotency) }
 
 // RoundVerbs are what whoever walks a round does.
 func RoundVerbs() []string { return []string{verbSee, verbFinish, verbGiveUp} }

@@ -141,7 +141,9 @@ type ReviewIn struct {
 	Through uint64
 }
 
-func (ReviewIn) input() {}
+func (in ReviewIn) decide(t *step, hit *bridge.Record) error { return t.reviewed(in, hit) }
+
+func (in ReviewIn) keys() []string { return []string{in.key()} }
 
 func (in ReviewIn) key() string {
 	if in.Day.Epoch != "" {

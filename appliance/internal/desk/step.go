@@ -30,7 +30,7 @@ type Answer struct {
 // the input's Keys, or nil. A state is never changed here.
 func (r *Rules) Step(s *State, now bridge.Stamp, random [16]byte, in Input, hit *bridge.Record) ([]bridge.Draft, Answer, error) {
 	t := &step{r: r, s: s, now: now, random: random}
-	if err := t.decide(in, hit); err != nil {
+	if err := in.decide(t, hit); err != nil {
 		return nil, t.answer, err
 	}
 	if t.err != nil {
@@ -42,80 +42,18 @@ func (r *Rules) Step(s *State, now bridge.Stamp, random [16]byte, in Input, hit 
 // Keys are the names under which an input may have been stored before
 // (journal.md, "Store"), to be looked up in this order.
 func Keys(in Input) []string {
-	switch in := in.(type) {
-	case PressIn:
-		return []string{pressKey(in.Press)}
-	case ReportIn:
-		var keys []string
-		if in.HQID != "" {
-			keys = append(keys, HQKey(in.Uplink, in.HQID))
-		}
-		if in.Idempotency != "" {
-			keys = append(keys, idemKey(in.By, in.Idempotency))
-		}
-		return keys
-	case ActionIn:
-		if in.Idempotency != "" {
-			return []string{idemKey(in.By, in.Idempotency)}
-		}
-	case TaskIn:
-		return in.keys()
-	case TaskActionIn:
-		if in.Idempotency != "" {
-			return []string{idemKey(in.By, in.Idempotency)}
-		}
-	case RouteIn:
-		if in.Idempotency != "" {
-			return []string{idemKey(in.By, in.Idempotency)}
-		}
-	case DeliveredIn:
-		return []string{in.key()}
-	case ReplyIn:
-		return in.keys()
-	case CancelOrderIn:
-		return []string{CancelledKey(in.Uplink, in.HQID)}
-	case BeginRoundIn:
-		return idemKeys(in.By, in.Idempotency)
-	case RoundIn:
-		return idemKeys(in.By, in.Idempotency)
-	case DrillIn:
-		return idemKeys(in.By, in.Idempotency)
-	case RefusedOrderIn:
-		return []string{in.key()}
-	case ReceiptIn:
-		return []string{receiptKey(in)}
-	case RetiredIn:
-		return []string{retiredKey(in.Through)}
-	case ErasedIn:
-		return []string{erasedKey(in)}
-	case ReviewIn:
-		return []string{in.key()}
-	case ResentIn:
-		if in.Idempotency != "" {
-			return []string{idemKey(in.By, in.Idempotency)}
-		}
-	case HoldIn:
-		if in.Idempotency != "" {
-			return []string{idemKey(in.By, in.Idempotency)}
-		}
-	case HandoverIn:
-		if in.Idempotency != "" {
-			return []string{idemKey(in.By, in.Idempotency)}
-		}
-	case TakeOverIn:
-		return []string{HandoverKey(in.Handover)}
-	case WithdrawHandoverIn:
-		return idemKeys(in.By, in.Idempotency)
-	case ReleaseIn:
-		if in.Idempotency != "" {
-			return []string{idemKey(in.By, in.Idempotency)}
-		}
-	case DutyIn:
-		if in.Idempotency != "" {
-			return []string{idemKey(in.By, in.Idempotency)}
-		}
+	if keyed, is := in.(interface{ keys() []string }); is {
+		return keyed.keys()
 	}
 	return nil
+}
+
+// idemKey is the key of an event that somebody asked for; none without his.
+func idemKey(by Actor, key string) string {
+	if key == "" {
+		return ""
+	}
+	return "idem/" + by.Name + "/" + key
 }
 
 func idemKeys(by Actor, key string) []string {
@@ -124,8 +62,6 @@ func idemKeys(by Actor, key string) []string {
 	}
 	return []string{idemKey(by, key)}
 }
-
-func idemKey(by Actor, key string) string { return "idem/" + by.Name + "/" + key }
 
 // step is one step under way.
 type step struct {
@@ -139,104 +75,6 @@ type step struct {
 	ended  []string // supervision orders that this step has ended
 	answer Answer
 	err    error
-}
-
-func (t *step) decide(in Input, hit *bridge.Record) error {
-	switch in := in.(type) {
-	case PressIn:
-		return t.press(in.Press, hit)
-	case SightingIn:
-		return t.sighting(in)
-	case ReportIn:
-		return t.report(in, hit)
-	case ActionIn:
-		return t.action(in, hit)
-	case TaskIn:
-		return t.issue(in, hit)
-	case TaskActionIn:
-		return t.taskAction(in, hit)
-	case RouteIn:
-		return t.route(in, hit)
-	case DeliveredIn:
-		return t.delivered(in, hit)
-	case ReplyIn:
-		return t.reply(in, hit)
-	case CancelOrderIn:
-		return t.cancelOrder(in, hit)
-	case RefusedOrderIn:
-		return t.refuseOrder(in, hit)
-	case ShownIn:
-		return t.shown(in)
-	case DeviceIn:
-		return t.device(in)
-	case BlindIn:
-		return t.blind(in)
-	case ConfigChangedIn:
-		return t.configChanged(in)
-	case HoldIn:
-		return t.hold(in, hit)
-	case ReleaseIn:
-		return t.release(in, hit)
-	case DutyIn:
-		return t.duty(in, hit)
-	case EvictedIn:
-		return t.evicted(in)
-	case ForecastIn:
-		return t.forecast(in)
-	case ClipIn:
-		return t.clipReady(in.Clip)
-	case ClipUploadedIn:
-		return t.clipMoved(TypeClipUploaded, in.Clip, in.Part, in.Location, "")
-	case ClipEvictedIn:
-		return t.clipMoved(TypeClipEvicted, in.Clip, in.Part, "", in.Why)
-	case HandoverIn:
-		return t.offer(in, hit)
-	case TakeOverIn:
-		return t.takeOver(in, hit)
-	case WithdrawHandoverIn:
-		return t.withdrawOffer(in, hit)
-	case ApprovalIn:
-		return t.approval(in)
-	case AccessIn:
-		return t.access(in)
-	case ReceiptIn:
-		return t.receipt(in, hit)
-	case SetAsideIn:
-		return t.setAside(in)
-	case ResentIn:
-		return t.resent(in, hit)
-	case UnreceivedIn:
-		return t.unreceived(in)
-	case RetiredIn:
-		return t.retired(in, hit)
-	case ErasedIn:
-		return t.erased(in, hit)
-	case SuspendedIn:
-		return t.suspended(in)
-	case ReviewIn:
-		return t.reviewed(in, hit)
-	case StartedIn:
-		return t.started(in)
-	case BeginRoundIn:
-		return t.beginRound(in, hit)
-	case RoundIn:
-		return t.roundAction(in, hit)
-	case DrillIn:
-		return t.drill(in, hit)
-	case DrillMarkIn:
-		return t.drillMark(in)
-	case clockIn:
-		t.add(bridge.Draft{Type: TypeClockStepped, Subject: "box", Lane: bridge.Notice},
-			ClockStepped{Schema: schema, From: bridge.At(in.From), To: bridge.At(in.To)})
-		return nil
-	case PlanIn:
-		t.plan(in.Since)
-		return nil
-	case Tick:
-		t.tick()
-		return nil
-	}
-	return fmt.Errorf("step: no such input %T", in)
 }
 
 // id is the next ULID of the step: its time is now, its entropy the step's

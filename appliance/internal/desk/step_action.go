@@ -244,9 +244,7 @@ func (t *step) change(typ string, inc *Incident, in ActionIn, to IncidentState, 
 	draft := bridge.Draft{
 		Type: typ, Subject: "incidents/" + inc.ID, Lane: bridge.Alarm, Severity: inc.Priority, Drill: inc.Drill,
 	}
-	if in.Idempotency != "" {
-		draft.Key = idemKey(in.By, in.Idempotency)
-	}
+	draft.Key = idemKey(in.By, in.Idempotency)
 	t.add(draft, data)
 	if moved || answered {
 		t.endSupervision("incidents/"+inc.ID, string(data.State))

@@ -96,7 +96,7 @@ func (t *step) drill(in DrillIn, hit *bridge.Record) error {
 	if inc := t.s.alarmed(); inc != nil {
 		return &InvalidError{"target", target.Target, "a time at which no real P0 waits for an answer: answer incident " + inc.ID + " first"}
 	}
-	t.beginDrill(target, in.By.Name, draftKey(in.By, in.Idempotency))
+	t.beginDrill(target, in.By.Name, idemKey(in.By, in.Idempotency))
 	return nil
 }
 

@@ -54,9 +54,7 @@ func (t *step) offer(in HandoverIn, hit *bridge.Record) error {
 	}
 	data.ID = t.id()
 	d := bridge.Draft{Type: TypeShiftOffered, Subject: "handovers/" + data.ID, Lane: bridge.Notice}
-	if in.Idempotency != "" {
-		d.Key = idemKey(in.By, in.Idempotency)
-	}
+	d.Key = idemKey(in.By, in.Idempotency)
 	t.answer.Handover = data.ID
 	t.add(d, data)
 	return nil
@@ -135,7 +133,7 @@ func (t *step) withdrawOffer(in WithdrawHandoverIn, hit *bridge.Record) error {
 	if err := texts("reason", in.Reason); err != nil {
 		return err
 	}
-	d := bridge.Draft{Type: TypeShiftWithdrawn, Subject: "handovers/" + open.ID, Lane: bridge.Notice, Key: draftKey(in.By, in.Idempotency)}
+	d := bridge.Draft{Type: TypeShiftWithdrawn, Subject: "handovers/" + open.ID, Lane: bridge.Notice, Key: idemKey(in.By, in.Idempotency)}
 	t.add(d, ShiftWithdrawn{Schema: schema, Handover: open.ID, Outgoing: open.Outgoing, By: in.By.Name, Role: in.By.Role, Reason: in.Reason})
 	return nil
 }

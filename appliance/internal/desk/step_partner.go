@@ -53,9 +53,12 @@ type ReplyIn struct {
 	Idempotency string
 }
 
-func (RouteIn) input()     {}
-func (DeliveredIn) input() {}
-func (ReplyIn) input()     {}
+func (in RouteIn) decide(t *step, hit *bridge.Record) error     { return t.route(in, hit) }
+func (in DeliveredIn) decide(t *step, hit *bridge.Record) error { return t.delivered(in, hit) }
+func (in ReplyIn) decide(t *step, hit *bridge.Record) error     { return t.reply(in, hit) }
+
+func (in RouteIn) keys() []string     { return idemKeys(in.By, in.Idempotency) }
+func (in DeliveredIn) keys() []string { return []string{in.key()} }
 
 func (in DeliveredIn) key() string { return "delivered/" + in.Message }
 
@@ -105,9 +108,7 @@ func (t *step) route(in RouteIn, hit *bridge.Record) error {
 		draft := bridge.Draft{Type: TypeTaskIssued, Subject: "tasks/" + data.Task, Lane: bridge.Alarm, Severity: inc.Priority, Drill: inc.Drill}
 		if i == 0 {
 			t.answer.Task = data.Task
-			if in.Idempotency != "" {
-				draft.Key = idemKey(in.By, in.Idempotency)
-			}
+			draft.Key = idemKey(in.By, in.Idempotency)
 		}
 		t.add(draft, data)
 		issued = append(issued, &Task{

@@ -224,7 +224,7 @@ func (t *step) beginRound(in BeginRoundIn, hit *bridge.Record) error {
 	} else {
 		data.Limit = bridge.At(t.now.Add(millis(p.WithinMS)))
 	}
-	t.addRound(data, draftKey(in.By, in.Idempotency))
+	t.addRound(data, idemKey(in.By, in.Idempotency))
 	return nil
 }
 
@@ -251,7 +251,7 @@ func (t *step) roundAction(in RoundIn, hit *bridge.Record) error {
 	if p.Round.By != in.By.Name {
 		return &ConflictError{What: "round", ID: in.Round, By: p.Round.By, At: p.Round.BegunAt, Remedy: "begin it as a lead, with a reason, to take it over"}
 	}
-	key := draftKey(in.By, in.Idempotency)
+	key := idemKey(in.By, in.Idempotency)
 	switch in.Verb {
 	case verbFinish:
 		if err := text("note", in.Note, noteBytesMax); err != nil {
@@ -416,14 +416,6 @@ func (t *step) walkedBefore(hit *bridge.Record, typ, key string, same func(walke
 	}
 	t.answer.Duplicate = true
 	return nil
-}
-
-// draftKey is the key of an event that somebody asked for; none without his.
-func draftKey(by Actor, key string) string {
-	if key == "" {
-		return ""
-	}
-	return idemKey(by, key)
 }
 
 func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }

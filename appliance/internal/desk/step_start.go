@@ -13,7 +13,10 @@ import (
 // itself gives it, until a step has nothing more to say.
 type PlanIn struct{ Since bridge.Stamp }
 
-func (PlanIn) input() {}
+func (in PlanIn) decide(t *step, _ *bridge.Record) error {
+	t.plan(in.Since)
+	return nil
+}
 
 // startStepsMax bounds the steps of one start.
 const startStepsMax = 1000

@@ -117,9 +117,7 @@ func changed(task *Task, by string, to TaskState) TaskChanged {
 
 func (t *step) addTask(typ string, task *Task, data TaskChanged, in TaskActionIn) {
 	draft := bridge.Draft{Type: typ, Subject: "tasks/" + task.ID, Lane: bridge.Alarm, Severity: task.Priority, Drill: task.Drill}
-	if in.Idempotency != "" {
-		draft.Key = idemKey(in.By, in.Idempotency)
-	}
+	draft.Key = idemKey(in.By, in.Idempotency)
 	t.addChange(draft, task, data)
 }
 

@@ -60,9 +60,7 @@ func (t *step) resent(in ResentIn, hit *bridge.Record) error {
 		return &NotFoundError{"set_aside", in.ID}
 	}
 	d := bridge.Draft{Type: TypeUplinkResent, Subject: "events/" + in.ID, Lane: bridge.Local}
-	if in.Idempotency != "" {
-		d.Key = idemKey(in.By, in.Idempotency)
-	}
+	d.Key = idemKey(in.By, in.Idempotency)
 	t.add(d, ResentFact{Schema: schema, Uplink: in.Uplink, ID: in.ID, By: in.By.Name, Reason: in.Reason})
 	return nil
 }

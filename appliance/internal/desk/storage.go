@@ -58,8 +58,8 @@ type EvictedIn struct{ Evicted StorageEvicted }
 // ForecastIn says when a class of files will be full.
 type ForecastIn struct{ Forecast StorageForecast }
 
-func (EvictedIn) input()  {}
-func (ForecastIn) input() {}
+func (in EvictedIn) decide(t *step, _ *bridge.Record) error  { return t.evicted(in) }
+func (in ForecastIn) decide(t *step, _ *bridge.Record) error { return t.forecast(in) }
 
 func (t *step) evicted(in EvictedIn) error {
 	e := in.Evicted

@@ -2,6 +2,8 @@ package desk
 
 import (
 	"time"
+
+	"github.com/watchpost-edge/watchpost/bridge"
 )
 
 // TaskIn issues a task: from the room, or (HQID and Uplink) from above.
@@ -51,18 +53,19 @@ type RefusedOrderIn struct {
 	Digest string // of the bytes that came
 }
 
-func (TaskIn) input()         {}
-func (TaskActionIn) input()   {}
-func (CancelOrderIn) input()  {}
-func (RefusedOrderIn) input() {}
+func (in TaskIn) decide(t *step, hit *bridge.Record) error         { return t.issue(in, hit) }
+func (in TaskActionIn) decide(t *step, hit *bridge.Record) error   { return t.taskAction(in, hit) }
+func (in CancelOrderIn) decide(t *step, hit *bridge.Record) error  { return t.cancelOrder(in, hit) }
+func (in RefusedOrderIn) decide(t *step, hit *bridge.Record) error { return t.refuseOrder(in, hit) }
+
+func (in TaskActionIn) keys() []string   { return idemKeys(in.By, in.Idempotency) }
+func (in CancelOrderIn) keys() []string  { return []string{CancelledKey(in.Uplink, in.HQID)} }
+func (in RefusedOrderIn) keys() []string { return []string{in.key()} }
 
 func (in TaskIn) keys() []string {
-	var keys []string
+	keys := idemKeys(in.By, in.Idempotency)
 	if in.HQID != "" {
-		keys = append(keys, HQKey(in.Uplink, in.HQID), AnsweredKey(in.Uplink, in.HQID))
-	}
-	if in.Idempotency != "" {
-		keys = append(keys, idemKey(in.By, in.Idempotency))
+		keys = append([]string{HQKey(in.Uplink, in.HQID), AnsweredKey(in.Uplink, in.HQID)}, keys...)
 	}
 	return keys
 }
