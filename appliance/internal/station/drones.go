@@ -88,9 +88,10 @@ func (d *uav) watch(ctx context.Context) error {
 		case <-tick.C:
 		}
 		d.mu.Lock()
-		seen, at := d.seen, d.last.At
+		seen, last := d.seen, d.last
 		d.mu.Unlock()
-		in := desk.DeviceIn{Device: d.cfg.ID, Type: "drone", State: "online", Since: at}
+		// Where it was last tells the desk to which incident its silence belongs.
+		in := desk.DeviceIn{Device: d.cfg.ID, Type: "drone", State: "online", Since: last.At, Position: last.Position}
 		switch {
 		case seen.IsZero() && told != "online":
 			continue // never heard: nothing to say yet
