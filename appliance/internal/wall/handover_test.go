@@ -87,3 +87,32 @@ func TestHandoverOverHTTP(t *testing.T) {
 	require.Len(t, seen, 34)
 	require.Equal(t, open["id"], seen[33].(object)["id"])
 }
+
+// Guessing somebody's password at the desk of another is guessing it at the
+// login; from a locked desk nobody guesses.
+func TestGuessingAtTheDeskOfAnother(t *testing.T) {
+	b := newBox(t)
+	require.NoError(t, b.users.Add("zhao", password, access.Operator))
+	li := b.as(t, "operator")
+	_, made := li.do("POST", "/api/v1/handover", object{})
+	open := made["handover"].(object)
+	take := "/api/v1/handover/" + open["id"].(string) + "/take"
+	guess := object{"sha256": open["sha256"], "name": "zhao", "password": "wrong horse"}
+	codes := map[any]int{}
+	for range 6 {
+		_, problem := li.do("POST", take, guess)
+		codes[problem["code"]]++
+	}
+	require.Equal(t, map[any]int{"login_refused": 5, "login_limited": 1}, codes)
+	guess["password"] = password
+	status, problem := li.do("POST", take, guess)
+	require.Equal(t, []any{429, "login_limited"}, []any{status, problem["code"]}, "not with the right one either")
+	require.NotZero(t, problem["retry_after_s"])
+	status, _ = b.as(t, "").do("POST", "/api/v1/session", object{"name": "zhao", "password": password})
+	require.Equal(t, 429, status, "the same limit as the login's")
+	require.Len(t, b.seen("refused"), 6, "each guess is told, and the limit once")
+	require.NoError(t, b.users.Add("sun", password, access.Operator))
+	require.Equal(t, 200, first(li.do("POST", "/api/v1/session/lock", nil)))
+	status, problem = li.do("POST", take, object{"sha256": open["sha256"], "name": "sun", "password": password})
+	require.Equal(t, []any{423, "session_locked"}, []any{status, problem["code"]})
+}

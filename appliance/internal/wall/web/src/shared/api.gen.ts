@@ -47,7 +47,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events. `event: incident|alert|device|uplink|clip` carries the changed resource whole (Incident, Alert, Device, Device with type uplink, Clip) and an `id: {epoch}.{place}`; `event: state` carries a State without an id; a comment comes every 10 s. 410 place_gone: load /room again. */
+        /** Server-sent events. `event: incident|alert|task|device|uplink|clip` carries the changed resource whole (Incident, Alert, Task, Device, Device with type uplink, Clip) and an `id: {epoch}.{place}`; so do `event: patrol|drill`, with what the journal knows: what the caller may do with it tell /patrols and /drills; `event: state` carries a State without an id; a comment comes every 10 s. 410 place_gone: load /room again. */
         get: operations["events"];
         put?: never;
         post?: never;
