@@ -42,6 +42,8 @@ type rig struct {
 	street incident // of the press from the street
 	before clipPart // the seconds before it
 
+	simChanges, boxChanges [][2]string // of the configurations: what stands there, and what instead
+
 	client http.Client
 	cookie *http.Cookie
 }
@@ -72,7 +74,7 @@ const (
 )
 
 // newRig starts firmware-sim and the box and logs in.
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T, changes ...func(*rig)) *rig {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
@@ -80,6 +82,9 @@ func newRig(t *testing.T) *rig {
 	_, file, _, _ := runtime.Caller(0)
 	r := &rig{t: t, day: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, 1))}
 	r.client.Timeout = 15 * time.Second
+	for _, change := range changes {
+		change(r)
+	}
 	for _, name := range []string{"watchpost", "firmware-sim"} {
 		require.FileExists(t, r.bin(name), "run: make build")
 	}
@@ -101,7 +106,6 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// bin is a built program: in bin, or where WATCHPOST_BIN says.
 // addUser makes a user of the box, running or not.
 func (r *rig) addUser(name, role string) {
 	add := exec.Command(r.bin("watchpost"), "user", "add", "-config", r.path("box.yaml"), "-role", role, name)
@@ -116,7 +120,7 @@ func (r *rig) writeSecrets() {
 	routing, err := os.ReadFile(filepath.Join(r.root, "configs", "routing.yaml"))
 	require.NoError(r.t, err)
 	r.write("routing.yaml", string(routing))
-	for _, partner := range []string{"municipal", "parking"} {
+	for _, partner := range []string{"municipal", "parking", "traffic-police"} {
 		r.write("secrets/"+partner, partner+"-password")
 	}
 	r.write("secrets/camera", "camera-password")
@@ -126,6 +130,7 @@ func (r *rig) writeSecrets() {
 	}
 }
 
+// bin is a built program: in bin, or where WATCHPOST_BIN says.
 func (r *rig) bin(name string) string {
 	return filepath.Join(cmp.Or(os.Getenv("WATCHPOST_BIN"), filepath.Join(r.root, "bin")), name)
 }
@@ -140,7 +145,7 @@ func writeFile(t *testing.T, path, content string) {
 
 func (r *rig) startSim() {
 	yard, gate := footage(r.t, r.root)
-	r.write("sim.yaml", fmt.Sprintf(`
+	r.write("sim.yaml", r.changed(fmt.Sprintf(`
 data: {dir: sim}
 cameras:
   - {id: yard, file: %q, username: viewer, password: camera-password, start: false}
@@ -155,7 +160,7 @@ phones:
   - {id: liu, password: liu-password, center: {lat: 28.6920, lon: 115.9940}, radius_m: 40, every_s: 2}
 hq:
   - {name: hq, station: jingdong, box: a, mqtt: {username: jingdong-a, password: hq-password}}
-`, yard, gate))
+`, yard, gate), r.simChanges))
 	r.sim = start(r.day, "firmware-sim", r.dir, r.bin("firmware-sim"), "-config", r.path("sim.yaml"), "-seed", fmt.Sprint(*seed))
 	r.sim.ready(r, r.path("sim/addresses.json"), &r.simAt)
 }
@@ -165,8 +170,7 @@ func (r *rig) boxConfig(httpPort, mqttPort, udp, tcp, dronePort int) string {
 	text, err := os.ReadFile(filepath.Join(r.root, "configs", "demo.yaml"))
 	require.NoError(r.t, err)
 	hq := r.simAt.HQ["hq"]
-	replaced := string(text)
-	for _, pair := range [][2]string{
+	replaced := r.changed(string(text), [][2]string{
 		{"dir: ../.demo/data", "dir: data"},
 		{"127.0.0.1:8080", fmt.Sprintf("127.0.0.1:%d", httpPort)},
 		{"127.0.0.1:1883", fmt.Sprintf("127.0.0.1:%d", mqttPort)},
@@ -177,11 +181,17 @@ func (r *rig) boxConfig(httpPort, mqttPort, udp, tcp, dronePort int) string {
 		{"http://127.0.0.1:18890/files/", hq.TUS},
 		{"demo-secrets/", "secrets/"},
 		{"\ndrones:", "\n  - {id: P-003, name: 试验柱, position: {lat: 28.6904, lon: 115.9913}, cameras: [gate], password_file: secrets/P-003}\ndrones:"},
-	} {
-		require.Contains(r.t, replaced, pair[0], "configs/demo.yaml has changed: follow it here")
-		replaced = strings.ReplaceAll(replaced, pair[0], pair[1])
+	})
+	return r.changed(replaced, r.boxChanges) + fmt.Sprintf("webrtc: {udp: %d, tcp: %d}\n", udp, tcp)
+}
+
+// changed is a configuration with other words in it.
+func (r *rig) changed(text string, pairs [][2]string) string {
+	for _, pair := range pairs {
+		require.Contains(r.t, text, pair[0], "the configuration has changed: follow it here")
+		text = strings.ReplaceAll(text, pair[0], pair[1])
 	}
-	return replaced + fmt.Sprintf("webrtc: {udp: %d, tcp: %d}\n", udp, tcp)
+	return text
 }
 
 func (r *rig) startBox() {
@@ -225,9 +235,14 @@ func (r *rig) api(method, path, body string, out any) int {
 }
 
 func (r *rig) apiBytes(method, path, body string) (int, []byte) {
+	return r.ask(r.cookie, method, path, body)
+}
+
+// ask asks the box as whoever has the session.
+func (r *rig) ask(session *http.Cookie, method, path, body string) (int, []byte) {
 	req, err := http.NewRequest(method, r.url(path), strings.NewReader(body))
 	require.NoError(r.t, err)
-	req.AddCookie(r.cookie)
+	req.AddCookie(session)
 	if method != http.MethodGet {
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Idempotency-Key", fmt.Sprint(r.rand.Uint64()))

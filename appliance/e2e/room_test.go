@@ -51,19 +51,21 @@ type alert struct {
 	Recorded time.Time `json:"recorded"`
 }
 
+type camera struct {
+	ID   string `json:"id"`
+	Live struct {
+		Live bool   `json:"live"`
+		Why  string `json:"why"`
+	} `json:"live"`
+}
+
 type room struct {
 	AsOf      string            `json:"as_of"`
 	Incidents []json.RawMessage `json:"incidents"`
 	Alerts    []json.RawMessage `json:"alerts"`
 	Clips     []json.RawMessage `json:"clips"`
-	Cameras   []struct {
-		ID   string `json:"id"`
-		Live struct {
-			Live bool   `json:"live"`
-			Why  string `json:"why"`
-		} `json:"live"`
-	} `json:"cameras"`
-	Drones []struct {
+	Cameras   []camera          `json:"cameras"`
+	Drones    []struct {
 		ID        string `json:"id"`
 		Telemetry *struct {
 			Position *struct{ Lat, Lon float64 } `json:"position"`
@@ -116,7 +118,8 @@ type ledgerLine struct {
 	Severity string          `json:"severity"`
 	Received time.Time       `json:"received"`
 	Event    struct {
-		Data json.RawMessage `json:"data"`
+		Drill bool            `json:"drill"`
+		Data  json.RawMessage `json:"data"`
 	} `json:"event"`
 }
 
