@@ -99,6 +99,9 @@ hq:
 		{`["08:00", "10:00", "12:00", "14:00", "16:00", "18:00", "20:00", "22:00"], within: 1h`, fmt.Sprintf(`[%q], within: 20m`, soon(8))},
 		{`["23:30", "02:30"], within: 30m`, fmt.Sprintf(`[%q, %q], within: 1m`, soon(first), soon(first+1))},
 	}
+	for _, at := range []string{"09:00", "09:30", "09:40"} { // the demo's own drills, whenever this runs
+		r.boxChanges = append(r.boxChanges, [2]string{fmt.Sprintf("at: %q", at), fmt.Sprintf("at: %q", soon(12*60))})
+	}
 }
 
 // hire is a new user who is logged in.
@@ -222,7 +225,7 @@ func correlation(t *testing.T, s *shift) {
 	})
 	s.control("POST", "/camera/yard/start", "", nil)
 	press := s.rig.press("P-001", "alarm")
-	s.until(10*time.Second, "the pillar's ack", func() bool {
+	s.until(30*time.Second, "the pillar's ack", func() bool {
 		s.press = s.simState().Pillars["P-001"].Acks[press].Incident
 		return s.press != ""
 	})
