@@ -251,7 +251,7 @@ func (a *Analyzer) compare(f *Frame) (Motion, bool) {
 // compared takes a frame that was compared through objects, tracks and rules.
 func (a *Analyzer) compared(ctx context.Context, f *Frame, m moment, motion Motion) {
 	a.pace.moving(m.at, motion)
-	a.gate.saw(len(motion.Regions) > 0)
+	a.gate.saw(motion)
 	a.note(func(s *Stats) { s.Analysed++; s.Mode = a.pace.mode(m.at); s.Moving = motion.Changed })
 	a.tell(ctx, f, a.watch.compare(m, motion))
 	a.blinds(ctx)
@@ -356,6 +356,7 @@ func (a *Analyzer) tell(ctx context.Context, f *Frame, sightings []Sighting) {
 // hand gives a sighting to the sink, on a thread that does not step back behind
 // others: it may hold what a press needs.
 func (a *Analyzer) hand(ctx context.Context, s Sighting) {
+	a.leave() // a sink that waits for a disk needs no processor
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

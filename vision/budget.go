@@ -19,6 +19,7 @@ type Budget struct {
 	have   time.Duration
 	last   time.Time
 	opened time.Time // when a camera that was shed was let in last
+	short  time.Time // when one was shed last
 	now    func() time.Time
 }
 
@@ -55,10 +56,30 @@ func (b *Budget) Grant(priority string) bool {
 	return float64(b.have) >= floor*float64(b.burst)
 }
 
+// leisureAfter is how long no camera must have been shed before the box looks
+// where nobody expects anything: after a storm they all come to rest first.
+const leisureAfter = 30 * time.Second
+
 // Spare tells whether the box has so much left that it may look where nobody
 // expects anything.
 func (b *Budget) Spare() bool {
-	return b.Share() >= 0.8
+	if b == nil {
+		return true
+	}
+	share := b.Share()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return share >= 0.8 && (b.short.IsZero() || b.now().Sub(b.short) >= leisureAfter)
+}
+
+// Short says that a camera was shed: the box did not have what it needed.
+func (b *Budget) Short() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.short = b.now()
 }
 
 // Reopen tells whether a camera that was shed may decode everything again: with
@@ -85,6 +106,19 @@ func (b *Budget) Reopen(priority string) bool {
 	return true
 }
 
+// aPicture is about what looking back costs a picture (1080p).
+const aPicture = 14 * time.Millisecond
+
+// Advance pays for so many pictures before they are decoded, and returns what
+// gives the money back, for they are paid for one by one too. So when many
+// cameras open in the same second, as many look back as can, and the others know
+// at once that they cannot: if all began, none would be done in time.
+func (b *Budget) Advance(pictures int) func() {
+	d := time.Duration(pictures) * aPicture
+	b.Spend(d)
+	return func() { b.Spend(-d) }
+}
+
 // Turn waits until a processor is free for one picture, and returns what gives
 // it back. Who waits long falls behind, and is refused its next Grant.
 func (b *Budget) Turn() func() {
@@ -92,7 +126,24 @@ func (b *Budget) Turn() func() {
 		return func() {}
 	}
 	b.turns <- struct{}{}
-	return func() { <-b.turns }
+	aside := b.Aside()
+	return func() {
+		<-b.turns
+		aside()
+	}
+}
+
+// Aside is a turn that waits for nobody, and is paid for like any.
+//
+// What is paid is the time that it took on this box, not the processor's share
+// of it: with others at work a second of decoding takes two, and a budget that
+// did not know would promise what is not there.
+func (b *Budget) Aside() func() {
+	if b == nil {
+		return func() {}
+	}
+	began := b.now()
+	return func() { b.Spend(b.now().Sub(began)) }
 }
 
 // Share is how much of what may be saved up is there, 0..1.
@@ -115,7 +166,7 @@ func (b *Budget) Spend(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refill()
-	b.have = max(-2*b.burst, b.have-d)
+	b.have = min(b.burst, max(-2*b.burst, b.have-d))
 }
 
 func (b *Budget) refill() {

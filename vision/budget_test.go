@@ -87,9 +87,11 @@ func TestALoneKeyWaitsForItsTurnAndNotForEver(t *testing.T) {
 		keys := vision.NewKeys(func() vision.Decoder { return &eyes{} })
 		u := &ingest.Unit{Key: true, Params: &ingest.Params{Codec: ingest.H264}}
 		release := make(chan struct{})
-		go func() {
-			_ = keys.Decode(context.Background(), u, func(*vision.Frame) error { <-release; return nil })
-		}()
+		for range 2 { // so many decode at a time
+			go func() {
+				_ = keys.Decode(context.Background(), u, func(*vision.Frame) error { <-release; return nil })
+			}()
+		}
 		synctest.Wait()
 		began := time.Now()
 		require.Error(t, keys.Decode(t.Context(), u, func(*vision.Frame) error { return nil }))

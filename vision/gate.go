@@ -93,8 +93,8 @@ type gate struct {
 
 	sum   float64 // of what stands out
 	low   float64 // and of what is missing: a picture that froze, or was covered
-	tame  bool    // shed: neither the newest key picture nor what came before it stood out
-	whole bool    // shed: all that lies before the next key picture was measured
+	tame  bool    // shed: nothing stood out between the newest key picture and the one before
+	whole bool    // shed: all since the newest key picture was measured
 	wild  int     // shed: key pictures in a row that showed nothing, where what came before stood out
 	alarm float64
 	facts []fact // since pictures were looked at last: to be learnt, if these showed nothing
@@ -107,6 +107,7 @@ type gate struct {
 	proved    time.Time // last
 	nextProof time.Duration
 	leisure   bool    // the box has time for a proof
+	cause     string  // why it opened last; "" of one that has closed since
 	moves     int     // looks with motion since it opened
 	peak      float64 // highest sum since it opened
 	last      slice.Picture
@@ -215,6 +216,9 @@ func (g *gate) sleeping() bool { return g.state == GateQuiet || g.state == GateS
 func (g *gate) quiet(u *ingest.Unit) verdict {
 	if g.state == GateShed {
 		g.counts.Shed++
+		if u.Key {
+			g.another()
+		}
 		if u.Key && g.now.Sub(g.looked) >= keyEvery-keySlack {
 			return lone
 		}
@@ -241,6 +245,29 @@ func (g *gate) quiet(u *ingest.Unit) verdict {
 	return hold
 }
 
+// another begins a GOP of a camera that was shed. Each is measured by itself,
+// whether its key picture gets a turn or not.
+func (g *gate) another() {
+	g.tame = g.whole && g.sum < g.alarm
+	if !g.tame {
+		g.facts = nil
+	}
+	if g.whole {
+		g.wild++
+	}
+	if g.tame {
+		g.wild = 0
+	}
+	g.sum, g.whole = 0, true
+}
+
+// differs tells whether a lone key picture shows that something goes on. On a
+// camera that was shed it may be what came or left while nobody looked, and
+// nothing since; a quiet one knows the place.
+func (g *gate) differs(m Motion) bool {
+	return len(m.Regions) > 0 && (g.state == GateQuiet || !m.Stands)
+}
+
 // pause is the time between lone key pictures.
 func (g *gate) pause() time.Duration {
 	if g.proven >= 1 && g.sum < g.alarm/2 {
@@ -250,7 +277,10 @@ func (g *gate) pause() time.Duration {
 }
 
 func (g *gate) open(s GateState, why string) verdict {
-	g.state, g.reason, g.moves, g.peak, g.facts = s, why, 0, 0, nil
+	if g.cause == "" || g.state == GateQuiet {
+		g.cause, g.moves = why, 0
+	}
+	g.state, g.reason, g.peak, g.facts = s, why, 0, nil
 	g.calmSince, g.calmLooks = g.now, 0
 	if s == GateFull {
 		why = "full"
@@ -271,15 +301,8 @@ func (g *gate) loneKey(moved bool) verdict {
 	if moved && g.state == GateQuiet {
 		return g.open(GateBusy, becauseKey)
 	}
-	if g.state == GateShed {
-		g.tame = !moved && g.whole && g.sum < g.alarm
-		if g.whole {
-			g.wild++
-		}
-		if moved || g.tame {
-			g.wild = 0
-		}
-		g.sum, g.whole = 0, true
+	if g.state == GateShed && moved {
+		g.tame, g.wild = false, 0
 	}
 	// Nothing has happened up to here, or it is too late: hold from this key on.
 	if n := len(g.held); n > 0 {
@@ -289,21 +312,23 @@ func (g *gate) loneKey(moved bool) verdict {
 }
 
 // shed stops decoding because the box has no more to give.
-func (g *gate) shed() {
+// whole says that it is done at a key picture.
+func (g *gate) shed(whole bool) {
 	g.state, g.reason, g.looked, g.quietFor = GateShed, "no processor time left", g.now, g.now
-	g.sum, g.tame, g.whole, g.wild = 0, false, false, 0
+	g.sum, g.tame, g.whole, g.wild = 0, false, whole, 0
 }
 
 // room ends shedding, at a key picture.
 func (g *gate) room() verdict { return g.open(GateBusy, "room again") }
 
-// saw takes whether anything moved on a picture that was looked at.
-func (g *gate) saw(moved bool) {
+// saw takes what moved on a picture that was looked at. What stands keeps no
+// gate open, and is not what the place is like either.
+func (g *gate) saw(m Motion) {
 	g.calmLooks++
-	if moved {
+	if moved := len(m.Regions) > 0; moved && !m.Stands {
 		g.calmSince, g.calmLooks = g.now, 0
 		g.moves++
-	} else if g.innocent() {
+	} else if !moved && g.innocent() {
 		for _, f := range g.facts {
 			g.norm.learn(f)
 		}
@@ -353,12 +378,18 @@ func (g *gate) rest(free bool, hevc bool, area int) {
 		return
 	}
 	g.judge()
+	g.cause = ""
 	g.state, g.reason, g.quietFor, g.looked, g.sum, g.low = GateQuiet, "", g.now, g.now, 0, 0
 }
 
-// judge learns from a stretch that is over, whether opening was right.
+// judge learns from a stretch that is over, whether opening was right. A false
+// alarm is one though the box had no time to look at all of it: the key pictures
+// showed nothing.
 func (g *gate) judge() {
 	switch {
+	case g.cause == becauseSlices && g.moves == 0:
+		g.counts.Idle++
+		g.alarm = min(sumLoose, 1.15*g.alarm)
 	case g.reason == becauseProof && g.moves >= 2 && g.peak < g.alarm:
 		g.counts.Misses++
 		g.proven, g.nextProof = 0, proofFirst
@@ -367,9 +398,6 @@ func (g *gate) judge() {
 		g.proven++
 		g.nextProof = min(proofEvery, 4*g.nextProof)
 		g.alarm += (sumAlarm - g.alarm) / 8
-	case g.reason == becauseSlices && g.moves == 0:
-		g.counts.Idle++
-		g.alarm = min(sumLoose, 1.15*g.alarm)
 	case g.reason == becauseKey && g.moves >= 2 && g.peak < g.alarm: // the slices should have told
 		g.alarm = max(sumStrict, 0.85*g.alarm)
 	}

@@ -11,7 +11,7 @@ import (
 
 const (
 	decoderKept = 10 * time.Second // of quiet, before its memory is given back
-	behindMax   = 2 * time.Second  // a camera that is further behind leaves out a GOP
+	behindMax   = time.Second      // a camera that is further behind leaves out a GOP
 	patience    = 3 * time.Second  // after looking back began, until it must have caught up
 	standingGOP = 2500 * time.Millisecond
 	confirmMax  = 2 * time.Second // somebody new is waited for so long, when the detector does not get to it
@@ -65,8 +65,7 @@ func (a *Analyzer) take(ctx context.Context, u *ingest.Unit) {
 
 func (a *Analyzer) carryOut(ctx context.Context, u *ingest.Unit, v verdict) {
 	if (v == wake || v == follow && (u.Key || a.behind(u))) && !a.affordable(u) {
-		a.gate.shed()
-		a.sleep()
+		a.shed(u.Key)
 		v = hold
 		if u.Key {
 			v = lone
@@ -89,6 +88,14 @@ func (a *Analyzer) carryOut(ctx context.Context, u *ingest.Unit, v verdict) {
 		}
 		a.settle(u)
 	}
+}
+
+// shed stops decoding because the box has no more to give; whole says that it
+// is done at a key picture.
+func (a *Analyzer) shed(whole bool) {
+	a.gate.shed(whole)
+	a.parts.Budget.Short()
+	a.sleep()
 }
 
 // goOn lets media time go on, once a second, while pictures are held: stays of
@@ -182,7 +189,7 @@ func (a *Analyzer) alone(ctx context.Context, u *ingest.Unit) {
 		if !ok {
 			return nil
 		}
-		moved := len(motion.Regions) > 0
+		moved := a.gate.differs(motion)
 		if next = a.gate.loneKey(moved); next == wake {
 			return nil // it comes again, after what was before it
 		}
@@ -220,7 +227,7 @@ func (a *Analyzer) alone(ctx context.Context, u *ingest.Unit) {
 	case next == wake && a.affordable(u):
 		a.lookBack(ctx)
 	case next == wake:
-		a.gate.shed()
+		a.shed(true)
 	}
 }
 
@@ -241,9 +248,9 @@ func (a *Analyzer) missing(at time.Duration) bool {
 func (a *Analyzer) decodeKey(ctx context.Context, u *ingest.Unit, each func(*Frame) error) error {
 	defer a.leave()
 	if a.parts.Keys != nil {
-		return a.parts.Keys.decode(ctx, u, each, a.enter)
+		return a.parts.Keys.decode(ctx, u, each, a.aside)
 	}
-	a.enter()
+	a.aside()
 	a.sleep()
 	defer a.sleep()
 	return decodeAlone(a.decoder(), u, each)
@@ -255,16 +262,19 @@ func (a *Analyzer) decodeKey(ctx context.Context, u *ingest.Unit, each func(*Fra
 func (a *Analyzer) lookBack(ctx context.Context) {
 	a.sleep()
 	a.back = true
-	defer func() { a.back = false }()
+	settle := a.parts.Budget.Advance(len(a.gate.held))
+	defer func() {
+		a.back = false
+		settle()
+	}()
 	a.patient = time.Now().Add(patience)
 	for i, u := range a.gate.held {
 		if ctx.Err() != nil {
 			return
 		}
-		if i%10 == 9 && a.cfg.MaxLag > 0 && !a.affordable(a.gate.held[len(a.gate.held)-1]) {
+		if i%10 == 9 && a.behind(a.gate.held[len(a.gate.held)-1]) {
 			a.gate.counts.Shed += uint64(len(a.gate.held) - i)
-			a.gate.shed()
-			a.sleep()
+			a.shed(false)
 			return
 		}
 		a.decode(ctx, u)
@@ -304,6 +314,10 @@ func (a *Analyzer) decode(ctx context.Context, u *ingest.Unit) {
 // enter waits for a turn at a processor; leave gives it back, once.
 func (a *Analyzer) enter() { a.turn = a.parts.Budget.Turn() }
 
+// aside takes a turn of its own, for a lone key picture: it does not wait behind
+// those who decode everything, and with it a camera has no need to.
+func (a *Analyzer) aside() { a.turn = a.parts.Budget.Aside() }
+
 func (a *Analyzer) leave() {
 	if a.turn != nil {
 		a.turn()
@@ -319,7 +333,6 @@ func (a *Analyzer) empty() bool {
 // spent counts the processor time since began as decoding.
 func (a *Analyzer) spent(began time.Duration) {
 	took := cpuTime() - began
-	a.parts.Budget.Spend(took)
 	a.note(func(s *Stats) { s.DecodeTime += took })
 }
 

@@ -26,13 +26,42 @@ type Keys struct {
 	lanes map[string]*keyLane
 }
 
+// keyLane is the decoders for one codec and size. A second is only made when the
+// first is at work.
 type keyLane struct {
 	turn chan struct{}
-	dec  Decoder
+
+	mu   sync.Mutex
+	idle []Decoder // the one that was used last comes last
 }
 
-// keyLanesMax bounds the decoders; cameras of more sizes share by turns.
-const keyLanesMax = 6
+// Bounds of the decoders: cameras of more sizes, and more key pictures at a
+// time, share by turns. One at a time is not enough where 32 cameras send a key
+// every 2 s and everybody else is at work too.
+const (
+	keyLanesMax = 6
+	keyTurns    = 2
+)
+
+// take is a decoder for who has a turn; give hands it back.
+func (l *keyLane) take(open func() Decoder) Decoder {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.idle)
+	if n == 0 {
+		return open()
+	}
+	d := l.idle[n-1]
+	l.idle = l.idle[:n-1]
+	return d
+}
+
+func (l *keyLane) give(d Decoder) {
+	d.Reset()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.idle = append(l.idle, d)
+}
 
 // NewKeys shares decoders that open makes when they are needed.
 func NewKeys(open func() Decoder) *Keys { return &Keys{open: open, lanes: map[string]*keyLane{}} }
@@ -48,14 +77,14 @@ func (k *Keys) lane(p *ingest.Params) *keyLane {
 		}
 	}
 	if l == nil {
-		l = &keyLane{turn: make(chan struct{}, 1), dec: k.open()}
+		l = &keyLane{turn: make(chan struct{}, keyTurns)}
 		k.lanes[name] = l
 	}
 	return l
 }
 
 // Decode gives the picture of one key unit. Frames are valid until each
-// returns; meanwhile nobody else has a turn.
+// returns.
 func (k *Keys) Decode(ctx context.Context, u *ingest.Unit, each func(*Frame) error) error {
 	return k.decode(ctx, u, each, func() {})
 }
@@ -73,9 +102,10 @@ func (k *Keys) decode(ctx context.Context, u *ingest.Unit, each func(*Frame) err
 		return errNoTurn
 	}
 	defer func() { <-l.turn }()
-	defer l.dec.Reset()
+	d := l.take(k.open)
+	defer l.give(d)
 	ready()
-	return decodeAlone(l.dec, u, each)
+	return decodeAlone(d, u, each)
 }
 
 // Close frees all memory. Nobody may decode any more.
@@ -83,7 +113,9 @@ func (k *Keys) Close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, l := range k.lanes {
-		l.dec.Close()
+		for _, d := range l.idle {
+			d.Close()
+		}
 	}
 	clear(k.lanes)
 }

@@ -25,11 +25,14 @@ type Decoder interface {
 	Close()
 }
 
-// Motion is what changed between frames.
+// Motion is what differs from how the place has looked lately.
 type Motion struct {
 	Regions []Box   // where, largest first
 	Changed float64 // share of the picture, 0..1
-	View    View
+	// Stands says that the picture is as it was a second or more ago: what
+	// differs from the memory of the place came and stands, or has left.
+	Stands bool
+	View   View
 }
 
 // MotionDetector compares a camera's frames. It is used by one goroutine.

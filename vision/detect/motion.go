@@ -20,7 +20,7 @@ const (
 	motionStep    = 18
 	motionArea    = 24   // pixels of the small picture; a far figure has more
 	motionLearn   = 0.06 // weight of the newest picture in the background
-	motionSettle  = 0.7  // and when that is known to show nothing that moves: the rest keeps noise low
+	motionSettle  = 0.9  // and when that is known to show nothing that moves: the rest keeps noise low
 	motionFlood   = 0.6  // share of the picture: the light changed, learn it at once
 	motionRegions = 32   // reported at most
 )
@@ -33,6 +33,7 @@ type Motion struct {
 	labels, stats, centres, kernel gocv.Mat
 	size                           image.Point
 	masked                         []bool // of the small picture's pixels; nil without masks
+	lately                         lately
 }
 
 var _ vision.MotionDetector = (*Motion)(nil)
@@ -51,6 +52,7 @@ func (m *Motion) Close() {
 	for _, mat := range []*gocv.Mat{&m.small, &m.back, &m.ground, &m.diff, &m.dil, &m.labels, &m.stats, &m.centres, &m.kernel} {
 		mat.Close()
 	}
+	m.lately.close()
 }
 
 // Look implements vision.MotionDetector.
@@ -61,6 +63,7 @@ func (m *Motion) Look(f *vision.Frame) (vision.Motion, error) {
 	if err := m.shrink(f); err != nil {
 		return vision.Motion{}, fmt.Errorf("compare frame: %w", err)
 	}
+	defer m.lately.keep(f, m.small)
 	view, err := m.view(f)
 	if err != nil {
 		return vision.Motion{}, fmt.Errorf("compare frame: %w", err)
@@ -77,6 +80,7 @@ func (m *Motion) Look(f *vision.Frame) (vision.Motion, error) {
 	if changed > 0 {
 		gocv.Dilate(m.diff, &m.dil, m.kernel)
 		out.Regions = m.regions()
+		out.Stands = m.lately.stands(f, m.small, &m.diff)
 	}
 	if changed > motionFlood {
 		m.learn()
