@@ -41,6 +41,9 @@ type Options struct {
 	Write func(path string, write func(io.Writer) error) error
 	Log   *slog.Logger
 	Now   func() time.Time // nil: the wall clock
+	// Team is the row in which a receiver of orders is counted (TeamRow); nil:
+	// each has his own.
+	Team func(to string) string
 }
 
 // Book is the projection: it follows the journal, and tells each day once it is
@@ -63,9 +66,16 @@ func New(o Options) *Book {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Book{
-		o: o, path: filepath.Join(o.Dir, fileName), kept: newKept(o.Journal.Epoch(), o.Zone.String()), changed: make(chan struct{}),
-	}
+	b := &Book{o: o, path: filepath.Join(o.Dir, fileName), changed: make(chan struct{})}
+	b.kept = b.fresh(o.Journal.Epoch(), o.Zone.String())
+	return b
+}
+
+// fresh is what is known before anything is.
+func (b *Book) fresh(epoch, zone string) *kept {
+	k := newKept(epoch, zone)
+	k.row = b.o.Team
+	return k
 }
 
 // Open reads the file, if there is one that can be used.
@@ -74,7 +84,7 @@ func (b *Book) Open() error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	k := newKept("", "")
+	k := b.fresh("", "")
 	if err == nil {
 		err = json.Unmarshal(text, k)
 	}
@@ -152,7 +162,7 @@ func (b *Book) fold() (more bool, err error) {
 	if errors.As(err, &retired) {
 		if b.kept.Place > 0 {
 			b.o.Log.Warn("the journal has lost what the review had not read: it is made anew", "from", b.kept.Place, "through", retired.Through)
-			b.kept = newKept(b.kept.Epoch, b.kept.Zone)
+			b.kept = b.fresh(b.kept.Epoch, b.kept.Zone)
 		}
 		records, err = b.o.Journal.Read(retired.Through, foldBatch)
 	}

@@ -46,6 +46,7 @@ func (k *kept) works() map[string]*work {
 // counted is what a day comes to now: a function of what is kept.
 func (k *kept) counted(date string, w *work) (desk.DayCounts, []desk.PersonTally) {
 	c := newCounter()
+	c.row = k.row
 	c.alerts(k.Open[date])
 	people := map[string]*desk.PersonTally{}
 	if w == nil {
@@ -70,6 +71,7 @@ type counter struct {
 	cells   map[[2]int]*desk.CellTally
 	orders  map[string]*desk.OrderTally
 	totals  desk.DayTotals
+	row     func(to string) string
 }
 
 type waiting struct {
@@ -166,8 +168,8 @@ func (c *counter) incident(i *incident) {
 		}
 		i.add(c.tally(group, key, name))
 	}
-	for _, to := range i.Teams {
-		i.add(c.tally("team", to, ""))
+	for _, row := range c.rows(i.Teams) {
+		i.add(c.tally("team", row, ""))
 	}
 	for _, s := range c.sourcesOf(i.Origins) {
 		s.Incidents++
@@ -189,6 +191,33 @@ func (c *counter) incident(i *incident) {
 		}
 	}
 	i.waits(func(state string, took time.Duration, s stage) { c.wait(i, state, took, s) })
+}
+
+// rows are those of the receivers of orders, each once. A day's counts leave the
+// box: a person's own row would be a tally of him.
+func (c *counter) rows(receivers []string) []string {
+	var rows []string
+	for _, to := range receivers {
+		if c.row != nil {
+			to = c.row(to)
+		}
+		if !slices.Contains(rows, to) {
+			rows = append(rows, to)
+		}
+	}
+	return rows
+}
+
+// PersonsRow is the row of all orders that went to persons and to no team.
+const PersonsRow = "persons"
+
+// TeamRow is the row of a receiver of orders: what one person did stands in his
+// own tally only.
+func TeamRow(p desk.Party) string {
+	if p.Kind == "team" || p.Kind == "partner" {
+		return p.ID
+	}
+	return PersonsRow
 }
 
 // add counts the incident into a group's row.

@@ -42,6 +42,8 @@ type kept struct {
 	Orders    map[string]*order    `json:"orders"`
 	Days      map[string]*day      `json:"days"` // by date, or date/epoch
 	Skipped   int                  `json:"skipped"`
+
+	row func(to string) string // Options.Team
 }
 
 // first is the place of the first event that was recorded on a day.

@@ -85,6 +85,33 @@ func TestADayHasRoomInAnEvent(t *testing.T) {
 	require.Equal(t, counts, again)
 }
 
+// TestADaysCountsNameNoPerson: they leave the box, and what one person did is in
+// the other event only.
+func TestADaysCountsNameNoPerson(t *testing.T) {
+	k := newKept("E", "UTC")
+	k.row = func(to string) string {
+		return TeamRow(map[string]desk.Party{"t1": {Kind: "team", ID: "t1"}, "lights": {Kind: "partner", ID: "lights"}, "wu": {Kind: "person", ID: "wu"}}[to])
+	}
+	at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	k.fold(record(1, at, desk.TypeIncidentOpened, `{"incident":"i","priority":"P1","kind":"x"}`), time.UTC)
+	for n, to := range []string{"wu", "zhangwei", "t1", "lights"} {
+		k.fold(record(uint64(n+2), at, desk.TypeTaskIssued, fmt.Sprintf(`{"task":"t%d","incident":"i","to":%q,"kind":"task","by":"li"}`, n, to)), time.UTC)
+	}
+	counts, people := k.counted("2026-03-02", k.works()["2026-03-02"])
+	text, err := json.Marshal(counts)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "wu")
+	require.NotContains(t, string(text), "zhangwei")
+	rows := map[string]int{}
+	for _, row := range counts.By["team"] {
+		rows[row.Key] = row.Incidents
+	}
+	require.Equal(t, map[string]int{"t1": 1, "lights": 1, PersonsRow: 1}, rows)
+	require.NotEmpty(t, people)
+	k.moveOn("F")
+	require.NotNil(t, k.row)
+}
+
 // TestBounds: days end by age, and before that by number.
 func TestBounds(t *testing.T) {
 	k := newKept("E", "UTC")

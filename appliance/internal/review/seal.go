@@ -174,7 +174,7 @@ func (k *kept) moveOn(epoch string) {
 		d.Place, d.Unsaid = 0, true
 		days[key] = d
 	}
-	skipped := k.Skipped
+	skipped, row := k.Skipped, k.row
 	*k = *newKept(epoch, k.Zone)
-	k.Days, k.Skipped = days, skipped
+	k.Days, k.Skipped, k.row = days, skipped, row
 }

@@ -19,9 +19,6 @@ import (
 // reviewDays is how long a period is that nobody named: a week with today.
 const reviewDays = 7
 
-// personsRow is the row of all orders that went to persons and to no team.
-const personsRow = "persons"
-
 // reviewer counts what the journal tells (package review). Places are waited
 // for: what an answer is as of, it has.
 type reviewer interface {
@@ -105,12 +102,7 @@ func (s *Server) reviewSpan(c *fiber.Ctx) (from, to string) {
 
 // teamRow is the row of a receiver of orders: what one person did stands in
 // his tally only.
-func (s *Server) teamRow(to string) string {
-	if p := s.o.Desk.Rules().Party(to); p.Kind == "team" || p.Kind == "partner" {
-		return p.ID
-	}
-	return personsRow
-}
+func (s *Server) teamRow(to string) string { return review.TeamRow(s.o.Desk.Rules().Party(to)) }
 
 // nameReview gives rows the names that the configuration has now.
 func (s *Server) nameReview(r *review.Report) {
@@ -126,7 +118,7 @@ func (s *Server) nameReview(r *review.Report) {
 	}
 	nameOf := func(group, key, name string) string {
 		switch {
-		case group == "team" && key != personsRow:
+		case group == "team" && key != review.PersonsRow:
 			return s.o.Desk.Rules().Party(key).Name
 		case names[group+"/"+key] != "":
 			return names[group+"/"+key]

@@ -25,6 +25,7 @@ import (
 func newReview(t *testing.T, j bridge.Reader, d *desk.Desk, dir string) *review.Book {
 	book := review.New(review.Options{
 		Journal: j, Desk: d, Dir: dir, Zone: time.UTC, Log: slog.New(slog.DiscardHandler),
+		Team: func(to string) string { return review.TeamRow(d.Rules().Party(to)) },
 		Write: func(path string, write func(io.Writer) error) error {
 			f, err := os.Create(path)
 			if err != nil {
