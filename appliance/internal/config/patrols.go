@@ -31,6 +31,7 @@ type Drill struct {
 const (
 	patrolsMax      = 100
 	drillsMax       = 500
+	patrolCamerasOf = 5000 // of all plans together
 	patrolCamerasIn = 200
 	patrolTimesIn   = 96
 )
@@ -65,7 +66,7 @@ func (c *Config) validatePatrols(ps *Problems) {
 	if n := len(c.Patrols); n > patrolsMax {
 		ps.add("patrols", "has %d plans; write at most %d", n, patrolsMax)
 	}
-	cameras, ids := map[string]bool{}, map[string]bool{}
+	cameras, ids, all := map[string]bool{}, map[string]bool{}, 0
 	for i := range c.Cameras {
 		cameras[c.Cameras[i].ID] = true
 	}
@@ -73,6 +74,10 @@ func (c *Config) validatePatrols(ps *Problems) {
 		key := fmt.Sprintf("patrols[%d]", i)
 		validateID(key+".id", c.Patrols[i].ID, ids, ps)
 		c.Patrols[i].validate(key, cameras, ps)
+		all += len(c.Patrols[i].Cameras)
+	}
+	if all > patrolCamerasOf {
+		ps.add("patrols", "walk %d cameras together; write at most %d", all, patrolCamerasOf)
 	}
 }
 

@@ -27,6 +27,7 @@ func (s *State) Apply(rec bridge.Record) error {
 	return nil
 }
 
+// fold folds what is about incidents and orders.
 func (s *State) fold(e *bridge.Event) error {
 	switch e.Type {
 	case TypeAlertRaised:
@@ -51,6 +52,16 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.taskChanged)
 	case TypeTaskDelivered, TypeTaskUndeliverable:
 		return with(e, s.taskDelivered)
+	case TypeClipReady, TypeClipUploaded, TypeClipEvicted:
+		return with(e, s.clipChanged)
+	}
+	return s.foldRoom(e)
+}
+
+// foldRoom folds what is about no incident and no order: devices, people, the
+// room's routine.
+func (s *State) foldRoom(e *bridge.Event) error {
+	switch e.Type {
 	case TypeDeviceOnline, TypeDeviceOffline, TypeDeviceSilent, TypeDeviceDegraded, TypeDeviceTampered, TypeDeviceClock:
 		return with(e, s.deviceChanged)
 	case TypeBlindOpened, TypeBlindClosed:
@@ -71,8 +82,6 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.handedOver)
 	case TypeRequested, TypeApproved, TypeWithdrawn, TypeExpired, TypeUnmasked:
 		return with(e, s.approvalChanged)
-	case TypeClipReady, TypeClipUploaded, TypeClipEvicted:
-		return with(e, s.clipChanged)
 	case TypeUplinkSetAside:
 		return with(e, s.setAside)
 	case TypeUplinkResent:

@@ -204,7 +204,7 @@ func TestInterleavingsAreLegal(t *testing.T) {
 		for i, by := range []desk.Actor{operator("li"), lead("chen")} {
 			wait.Go(func() {
 				a := &actor{Rand: rand.New(rand.NewPCG(s, uint64(round*2+i))), by: by, d: d}
-				for range 150 {
+				for range 220 {
 					clock.pass(time.Second)
 					if a.IntN(50) == 0 { // somebody mends the clock
 						clock.set(time.Duration(a.IntN(120)-60) * time.Minute)
