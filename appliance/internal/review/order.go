@@ -65,8 +65,12 @@ func sends(kind string) bool {
 	return true
 }
 
-// person is whose order it is: who took it, else whom it was for.
+// person is whose order it is: who took it, else whom it was for. A work order
+// is its partner's, which is no person.
 func (o *order) person() string {
+	if o.Kind == string(desk.WorkOrder) {
+		return ""
+	}
 	if o.By != "" || o.Kind == string(desk.Supervision) { // that one is for whoever leads
 		return o.By
 	}

@@ -16,6 +16,11 @@ export function moved(from: Position, bearingDeg: number, metres: number): LonLa
   return [from.lon + east / (metresPerDegree * Math.cos((from.lat * Math.PI) / 180)), lat]
 }
 
+export function metresBetween(a: Position, b: Position): number {
+  const north = (b.lat - a.lat) * metresPerDegree
+  return Math.hypot(north, (b.lon - a.lon) * metresPerDegree * Math.cos((a.lat * Math.PI) / 180))
+}
+
 const coneSteps = 16
 
 // viewCone is what a camera sees: nothing when its angle or range is not known.

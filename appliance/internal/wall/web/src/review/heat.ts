@@ -2,10 +2,10 @@
 // station's places, the hottest numbered.
 import type { Feature, Polygon } from 'geojson'
 import { computed } from 'vue'
-import { moved, placePolygon, type LonLat } from '@/map/geo'
+import { metresBetween, moved, placePolygon, type LonLat } from '@/map/geo'
 import { placeMarks, type Mark, type Scene } from '@/map/scene'
 import { useRoom } from '@/shared/room'
-import type { Place, ReviewCell } from '@/shared/types'
+import type { Place, Position, ReviewCell } from '@/shared/types'
 
 export const cellKey = (cell: ReviewCell) => `${cell.lat.toFixed(5)},${cell.lon.toFixed(5)}`
 
@@ -32,6 +32,17 @@ export function placeOf(at: { lat: number; lon: number }, places: Iterable<Place
     if (inside) return place
   }
   return undefined
+}
+
+// nearestTo is what stands nearest to a point, within so many metres.
+export function nearestTo<T extends { position?: Position }>(at: Position, things: Iterable<T>, within: number): T | undefined {
+  let best: T | undefined
+  let least = within
+  for (const thing of things) {
+    const far = thing.position ? metresBetween(at, thing.position) : Infinity
+    if (far <= least) [best, least] = [thing, far]
+  }
+  return best
 }
 
 export function useHeat(cells: () => ReviewCell[], hottest: () => ReviewCell[]): Scene {

@@ -1,8 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import { rowsOf } from '@/review/groups'
-import { cellPolygon, placeOf } from '@/review/heat'
+import { cellPolygon, nearestTo, placeOf } from '@/review/heat'
 import { addDays, before, daysOf, isDate, periodOf, step } from '@/review/period'
 import type { Place, Review } from '@/shared/types'
+
+describe('a hot square', () => {
+  const pillar = { name: 'pillar', position: { lat: 28.6902, lon: 115.9914 } }
+  const things = [{ name: 'nowhere' }, { name: 'far', position: { lat: 28.7, lon: 115.9914 } }, pillar]
+  it('is called by what stands near, not by what is far', () => {
+    expect(nearestTo({ lat: 28.6897, lon: 115.9914 }, things, 100)).toBe(pillar) // 56 m
+    expect(nearestTo({ lat: 28.6897, lon: 115.9914 }, things, 50)).toBeUndefined()
+  })
+})
 
 describe('a period', () => {
   const today = '2026-03-05' // a Thursday
