@@ -106,15 +106,31 @@ func (s *Station) partnerStages() []stage {
 	return stages
 }
 
-// waitingFor is how many orders wait for the partner's line, and since when.
-func (s *Station) waitingFor(id string) (orders int, since bridge.Stamp) {
+// unsent is how many orders wait for a partner's line, and since when.
+type unsent struct {
+	orders int
+	since  bridge.Stamp
+}
+
+// waiting asks the desk once for all partners: each question waits for the
+// disk, and health is asked several times a second.
+func (s *Station) waiting() map[string]unsent {
+	if len(s.couriers) == 0 {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), findWithin)
 	defer cancel()
-	var news desk.OrderNews
-	if _, err := s.desk.View(ctx, func(state *desk.State) { _, news, orders = state.News(id) }); err != nil {
-		return 0, bridge.Stamp{}
+	all := map[string]unsent{}
+	if _, err := s.desk.View(ctx, func(state *desk.State) {
+		for id := range s.couriers {
+			if _, news, n := state.News(id); n > 0 {
+				all[id] = unsent{n, news.At}
+			}
+		}
+	}); err != nil {
+		return nil // the desk's own stage says why
 	}
-	return orders, news.At
+	return all
 }
 
 const findWithin = 2 * time.Second
@@ -132,13 +148,14 @@ func partnerCodes() []health.Code {
 
 func (s *Station) partnerFindings() []health.Finding {
 	var list []health.Finding
+	waits := s.waiting()
 	for _, p := range s.cfg.Routing.Partners {
 		courier := s.couriers[p.ID]
 		if courier == nil {
 			continue
 		}
 		st := courier.Status()
-		if n, since := s.waitingFor(p.ID); n > 0 && time.Since(since.Time) > partnerWarnAfter {
+		if n, since := waits[p.ID].orders, waits[p.ID].since; n > 0 && time.Since(since.Time) > partnerWarnAfter {
 			text := fmt.Sprintf("%d orders wait for %s since %s: %s; call them", n, p.Name, since, st.Why)
 			list = append(list, health.Finding{Code: "partner_waiting", Subject: p.ID, Text: text, Params: said("orders", n, "name", p.Name, "since", since, "why", st.Why)})
 		}
@@ -151,15 +168,15 @@ func (s *Station) partnerFindings() []health.Finding {
 }
 
 func (s *Station) collectPartners(g gatherer) {
+	waits := s.waiting()
 	for id, courier := range s.couriers {
 		st := courier.Status()
 		up := 0.0
 		if st.Connected {
 			up = 1
 		}
-		n, _ := s.waitingFor(id)
 		g.add(prometheus.GaugeValue, "partner_connected", "1: the line to the partner stands.", up, "partner", id)
-		g.add(prometheus.GaugeValue, "partner_orders_waiting", "Orders of which the partner has not got all.", float64(n), "partner", id)
+		g.add(prometheus.GaugeValue, "partner_orders_waiting", "Orders of which the partner has not got all.", float64(waits[id].orders), "partner", id)
 		g.add(prometheus.CounterValue, "partner_messages_sent_total", "Messages that the partner's line took.", float64(st.Sent), "partner", id)
 		g.add(prometheus.CounterValue, "partner_replies_refused_total", "Replies that nobody could take.", float64(st.Refused), "partner", id)
 	}
