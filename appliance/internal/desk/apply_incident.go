@@ -58,6 +58,9 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 		}
 	case TypeIncidentMerged:
 		s.merged(inc, data)
+		if inc.Limit != data.Limit { // the other one's is nearer
+			inc.Next = earlier(inc.Next, data.Limit)
+		}
 	case TypeIncidentSplit:
 		s.split(inc, data)
 	case TypeIncidentReopened:

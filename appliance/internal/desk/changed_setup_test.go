@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -153,30 +154,61 @@ func TestPeopleAndTemplatesGo(t *testing.T) {
 	r.after(24 * time.Hour).settle()
 }
 
+// big gives a station many plans, and a drill of each of many pillars at the
+// same time of day.
+func big(s *desk.Setup) {
+	var cameras []string
+	for i := range 80 {
+		cameras = append(cameras, fmt.Sprint("camera-with-a-long-name-", i))
+		s.Cameras = append(s.Cameras, desk.Camera{ID: cameras[i]})
+	}
+	for i := range 60 {
+		plan := walk()
+		plan.ID, plan.Cameras, plan.Times = fmt.Sprint("plan-", i), cameras, nil
+		for hour := range 24 {
+			plan.Times = append(plan.Times, fmt.Sprintf("%02d:00", hour))
+		}
+		s.Patrols = append(s.Patrols, plan)
+	}
+	for i := range 500 {
+		id := fmt.Sprint("pillar-", i)
+		s.Pillars = append(s.Pillars, desk.Pillar{ID: id})
+		s.Drills = append(s.Drills, desk.Drill{ID: id, Target: "pillar:" + id, At: "16:00", Every: 24 * time.Hour})
+	}
+}
+
+// A start of a big station is one call of Handle and several steps: all of it
+// is in force when the call returns, and the journal takes each step.
+func TestStartOfABigStation(t *testing.T) {
+	s := setup()
+	big(&s)
+	j, err := journal.Open(journal.Options{Dir: t.TempDir(), Source: "/stations/test/boxes/a"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, j.Close()) })
+	hands := newHands()
+	d := openDeskOf(t, s, j, hands, rand.NewChaCha8([32]byte{}))
+	for _, down := range []time.Duration{0, 3 * 24 * time.Hour, time.Hour} {
+		hands.pass(down)
+		result, err := d.Handle(t.Context(), desk.StartedIn{Version: "1", Boot: "b", Config: "c"})
+		require.NoError(t, err)
+		require.Equal(t, j.Last(), result.Place)
+		_, err = d.View(t.Context(), func(state *desk.State) {
+			require.Len(t, d.Rules().Patrols(state), 60)
+			for _, p := range d.Rules().Patrols(state) {
+				require.True(t, p.Limit.After(state.Now().Time))
+			}
+			for _, target := range s.Drills {
+				require.NotNil(t, state.Drilled(target.Target))
+			}
+		})
+		require.NoError(t, err)
+	}
+}
+
 // A long outage of a station with many plans and drills: the journal takes the
 // start and every tick after it.
 func TestLongOutageOfABigStation(t *testing.T) {
-	big := func(s *desk.Setup) {
-		var cameras []string
-		for i := range 80 {
-			cameras = append(cameras, fmt.Sprint("camera-with-a-long-name-", i))
-			s.Cameras = append(s.Cameras, desk.Camera{ID: cameras[i]})
-		}
-		for i := range 60 {
-			plan := walk()
-			plan.ID, plan.Cameras, plan.Times = fmt.Sprint("plan-", i), cameras, nil
-			for hour := range 24 {
-				plan.Times = append(plan.Times, fmt.Sprintf("%02d:00", hour))
-			}
-			s.Patrols = append(s.Patrols, plan)
-		}
-		for i := range 500 {
-			id := fmt.Sprint("pillar-", i)
-			s.Pillars = append(s.Pillars, desk.Pillar{ID: id})
-			s.Drills = append(s.Drills, desk.Drill{ID: id, Target: "pillar:" + id, At: "16:00", Every: 24 * time.Hour})
-		}
-	}
-	for _, down := range []time.Duration{3 * time.Hour, 6 * 24 * time.Hour, 400 * 24 * time.Hour} {
+	for _, down := range []time.Duration{3 * time.Hour, 6 * 24 * time.Hour, 20 * 24 * time.Hour} {
 		t.Run(down.String(), func(t *testing.T) {
 			f := newFlood(t)
 			s := setup()
@@ -188,13 +220,11 @@ func TestLongOutageOfABigStation(t *testing.T) {
 			for f.fits(desk.PlanIn{}) > 0 {
 			}
 			f.now = f.now.Add(down)
-			began := time.Now()
 			since := bridge.At(f.now.Add(-down))
 			f.fits(desk.StartedIn{Version: "1", Boot: "b", Config: "c"})
 			for steps := 0; f.fits(desk.PlanIn{Since: since}) > 0; steps++ {
 				require.Less(t, steps, 100)
 			}
-			require.Less(t, time.Since(began), 20*time.Second)
 			f.settle()
 		})
 	}

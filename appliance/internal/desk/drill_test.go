@@ -297,3 +297,32 @@ func TestDrillsAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// TestDrillWhileTheClockIsPutBack: a receipt by a clock that was put back says
+// nothing of how long it took; when the desk heard of it does.
+func TestDrillWhileTheClockIsPutBack(t *testing.T) {
+	r := planned(t, withDrills)
+	r.do(desk.DrillIn{Target: "uplink:hq", By: lead("chen")})
+	run := r.state.Drilled("uplink:hq").Run
+	r.after(3 * time.Second).do(desk.DrillMarkIn{Target: run.Target, Run: run.ID, Mark: "received", Uplink: "hq", At: r.now.Add(-time.Hour)})
+	require.Equal(t, bridge.At(r.now), r.state.Drilled("uplink:hq").Run.Received["hq"])
+}
+
+// TestDrillSupervisesNobody: an exercise that nobody answers escalates as one,
+// and so does an order of it; no lead is told to see to it, and no receiver's
+// orders count one more.
+func TestDrillSupervisesNobody(t *testing.T) {
+	r := planned(t, withDrills)
+	for range 3 {
+		r.issue(desk.TaskIn{To: "wu", Note: "n", Limit: r.now.Add(time.Minute)})
+	}
+	require.Len(t, of(r.after(time.Minute).settle(), desk.TypeTaskOverdue), 3)
+	before := len(r.state.Tasks())
+	_, begun := r.do(desk.DrillIn{Target: "rule:gate/yard-night", By: lead("chen")})
+	order := r.issue(desk.TaskIn{To: "wu", Note: "n", Incident: begun.Incident, Limit: r.now.Add(time.Minute)})
+	records := r.after(4 * time.Minute).settle()
+	require.Len(t, of(records, desk.TypeIncidentEscalated), 1)
+	late := data[desk.TaskChanged](t, of(records, desk.TypeTaskOverdue)[0])
+	require.Equal(t, []any{order.ID, false, 0, ""}, []any{late.Task, late.Flagged, late.Overdue, late.Supervision})
+	require.Len(t, r.state.Tasks(), before+1)
+}

@@ -154,6 +154,20 @@ func TestScore(t *testing.T) {
 	require.ErrorContains(t, err, "reason")
 }
 
+// TestMergeBringsTheNearerLimit: an alarm that becomes part of a theft is due as
+// an alarm is.
+func TestMergeBringsTheNearerLimit(t *testing.T) {
+	r := newRoom(t)
+	_, theft := r.do(desk.ReportIn{Source: "walk_in", Kind: "theft", Place: "菜市场", Note: "n", By: operator("li")})
+	r.do(desk.ActionIn{Incident: theft.Incident, Verb: "claim", By: operator("li")})
+	_, alarm := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
+	r.do(desk.ActionIn{Incident: theft.Incident, Verb: "merge", Other: alarm.Incident, Reason: "r", By: operator("li")})
+	inc := r.state.Incident(theft.Incident)
+	require.Equal(t, bridge.At(r.now.Add(5*time.Minute)), inc.Limit)
+	require.Equal(t, inc.Limit, r.state.Deadline())
+	require.Equal(t, []string{"incident.escalated", "task.issued"}, types(r.after(5*time.Minute).settle()))
+}
+
 // TestOrdersMoveTheIncident: an order sends it, an arrival puts it on scene.
 func TestOrdersMoveTheIncident(t *testing.T) {
 	r := newRoom(t)

@@ -211,10 +211,9 @@ func (t *step) drillMark(in DrillMarkIn) error {
 		return nil
 	}
 	at := bridge.At(in.At)
-	if in.At.IsZero() || at.After(t.now.Time) {
-		at = t.now
+	if at.Before(d.Run.BegunAt.Time) || at.After(t.now.Time) {
+		at = t.now // it is not told, or by a clock that was put back since
 	}
-	at = later(d.Run.BegunAt, at)
 	switch {
 	case in.Mark == "snapshot":
 		t.drillStill(d.Run, in.Snapshot)
