@@ -243,7 +243,7 @@ func approvalProblem(err error) *problem {
 	case errors.Is(err, desk.ErrApproval):
 		return fault(http.StatusNotFound, "approval_unknown", "ask again", "%s", desk.ErrApproval.Error())
 	case errors.Is(err, desk.ErrSamePerson):
-		return fault(http.StatusForbidden, "second_person", "ask another lead", "%s", desk.ErrSamePerson.Error())
+		return fault(http.StatusForbidden, "second_person", "ask somebody else", "%s", desk.ErrSamePerson.Error())
 	case errors.Is(err, desk.ErrApprovalsMax):
 		return fault(http.StatusServiceUnavailable, "approvals_exhausted", "decide about those that wait", "%s", desk.ErrApprovalsMax.Error())
 	}
