@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -284,6 +285,15 @@ func TestLatePositions(t *testing.T) {
 	for _, second := range []int{10, 1, 2, 11} {
 		require.NoError(t, s.Positions("zhang").Append(ingest.Fix{Person: "zhang", At: noon.Add(time.Duration(second) * time.Second)}))
 	}
+	require.NoError(t, filepath.WalkDir(s.Path(media.Positions), func(path string, entry fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := entry.Info()
+		require.NoError(t, err)
+		if path != s.Path(media.Positions) {
+			require.Zero(t, info.Mode().Perm()&0o077, "%s: where people were is the box's alone", path)
+		}
+		return nil
+	}))
 	got, err := s.Positions("zhang").Read(noon, noon.Add(time.Hour))
 	require.NoError(t, err)
 	var seconds []float64

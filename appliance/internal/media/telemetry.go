@@ -102,10 +102,10 @@ func (t *Track[T]) file(at time.Time) (path string, day time.Time, err error) {
 // appendLine begins with a line end when the file does not end with one: what
 // a crash tore must not swallow the next report. It returns the file's size.
 func appendLine(path string, line []byte) (int64, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return 0, err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600) // where people were is the box's alone
 	if err != nil {
 		return 0, err
 	}

@@ -67,7 +67,20 @@ func (s *Station) newPositions() *positions {
 			p.newest[one.ID] = track[len(track)-1]
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), fixWithin)
+	defer cancel()
+	units, err := p.look(ctx)
+	if err != nil { // who is on duty is not known: nobody is anywhere
+		clear(p.newest)
+	}
+	p.set(units)
 	return p
+}
+
+// look asks the desk who is on duty now.
+func (p *positions) look(ctx context.Context) (units []desk.Unit, err error) {
+	_, err = p.desk.View(ctx, func(s *desk.State) { units = p.desk.Rules().Units(s, time.Now()) })
+	return units, err
 }
 
 // take keeps a position, or says why not.
@@ -134,8 +147,8 @@ func (p *positions) run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		changed := p.desk.Changed()
-		var units []desk.Unit
-		if _, err := p.desk.View(ctx, func(s *desk.State) { units = p.desk.Rules().Units(s, time.Now()) }); err != nil {
+		units, err := p.look(ctx)
+		if err != nil {
 			return nil // ctx has ended, or the desk has: its own stage says why
 		}
 		p.set(units)

@@ -107,6 +107,8 @@ func TestPositionsOfPeopleOnDutyOnly(t *testing.T) {
 	require.Equal(t, 3.0, fix.Position.Lat)
 	s.setDuty(t, desk.DutyIn{Person: "zhang", On: false})
 	require.Eventually(t, func() bool { _, known := s.positions.Newest("zhang"); return !known }, 10*time.Second, 5*time.Millisecond)
+	_, known = s.newPositions().Newest("zhang")
+	require.False(t, known, "a start recalls nobody who is off duty")
 	zhang(now.Add(time.Second), 5)
 	require.Equal(t, []float64{3}, s.kept(t, "zhang"))
 	require.Zero(t, s.pillars.broker.Stats().Retained)
