@@ -61,6 +61,14 @@ func TestWhenThingsCount(t *testing.T) {
 	require.Len(t, dates("2020-01-01", "2026-01-01"), spanMax)
 }
 
+// TestAPartnerIsNoPerson: a work order is nobody's in the tally of people.
+func TestAPartnerIsNoPerson(t *testing.T) {
+	people := map[string]*desk.PersonTally{}
+	(&order{Kind: string(desk.WorkOrder), To: "lights", By: "partner/lights", State: desk.Confirmed}).people(people)
+	(&order{Kind: string(desk.PlainTask), To: "patrol-1", By: "li", State: desk.Accepted}).people(people)
+	require.Equal(t, []desk.PersonTally{{Person: "li", Orders: 1}}, tallies(people))
+}
+
 // TestADayHasRoomInAnEvent: however much there was, totals stay, lists are
 // shortened, and what has no room is counted.
 func TestADayHasRoomInAnEvent(t *testing.T) {

@@ -154,6 +154,21 @@ describe('incidents', () => {
   it('that do not exist say so', async () => {
     await logIn(page, fixture.url, { to: '/incidents/01JNOTHING' })
     await visible('text=没有这起警情')
+    assert.equal(await page.locator('[data-action=report-again]').count(), 0, 'that is no incident at all')
+  })
+
+  it('that have left the room are gone on from in a new one', async () => {
+    const old = '01JZZZZZZZZZZZZZZZZZZZZZZZ'
+    await logIn(page, fixture.url, { to: `/incidents/${old}` })
+    await page.click('[data-action=report-again]')
+    await visible('[data-reopens]')
+    await page.fill('dialog input[name=kind]', '盗窃')
+    await page.fill('dialog input[name=place]', '河边')
+    await accessible('reporting again')
+    const sent = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/incidents'))
+    await page.keyboard.press('Enter')
+    assert.equal((await sent).postDataJSON().reopens, old)
+    await visible('[data-detail] >> text=盗窃')
   })
 })
 

@@ -6,7 +6,7 @@ import type { Place, Review } from '@/shared/types'
 
 describe('a hot square', () => {
   const pillar = { name: 'pillar', position: { lat: 28.6902, lon: 115.9914 } }
-  const things = [{ name: 'nowhere' }, { name: 'far', position: { lat: 28.7, lon: 115.9914 } }, pillar]
+  const things: { name: string; position?: { lat: number; lon: number } }[] = [{ name: 'nowhere' }, { name: 'far', position: { lat: 28.7, lon: 115.9914 } }, pillar]
   it('is called by what stands near, not by what is far', () => {
     expect(nearestTo({ lat: 28.6897, lon: 115.9914 }, things, 100)).toBe(pillar) // 56 m
     expect(nearestTo({ lat: 28.6897, lon: 115.9914 }, things, 50)).toBeUndefined()
