@@ -36,3 +36,16 @@ func (s *State) accessed(e *bridge.Event, data *AccessFact) {
 // OpenLooks are the looks whose end is not recorded: when the box starts, those
 // that it went down with.
 func (s *State) OpenLooks() []OpenLook { return s.k.Looks }
+
+// access records who looked, logged in or was refused: lane local.
+func (t *step) access(in AccessIn) error {
+	if err := oneOf("kind", in.Kind, accessKinds()...); err != nil {
+		return err
+	}
+	data := AccessFact{
+		Schema: schema, By: cut(in.By.Name), Role: in.By.Role, Camera: cut(in.Camera), Remote: cut(in.Remote), Why: cut(in.Why),
+		From: bridge.At(in.From), To: bridge.At(in.To), Note: cut(in.Note),
+	}
+	t.add(bridge.Draft{Type: accessPrefix + in.Kind, Subject: "users/" + data.By, Lane: bridge.Local}, data)
+	return nil
+}

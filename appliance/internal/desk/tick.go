@@ -8,51 +8,6 @@ import (
 	"github.com/watchpost-edge/watchpost/bridge"
 )
 
-// access records who looked, logged in or was refused: lane local.
-func (t *step) access(in AccessIn) error {
-	if err := oneOf("kind", in.Kind, accessKinds()...); err != nil {
-		return err
-	}
-	data := AccessFact{
-		Schema: schema, By: cut(in.By.Name), Role: in.By.Role, Camera: cut(in.Camera), Remote: cut(in.Remote), Why: cut(in.Why),
-		From: bridge.At(in.From), To: bridge.At(in.To), Note: cut(in.Note),
-	}
-	t.add(bridge.Draft{Type: accessPrefix + in.Kind, Subject: "users/" + data.By, Lane: bridge.Local}, data)
-	return nil
-}
-
-func receiptKey(in ReceiptIn) string {
-	verdict := "rejected"
-	if in.Accepted {
-		verdict = "accepted"
-	}
-	return "receipt/" + in.Uplink + "/" + in.Epoch + "/" + in.ID + "/" + verdict
-}
-
-// receipt records headquarters' word on an event, once however often it comes.
-func (t *step) receipt(in ReceiptIn, hit *bridge.Record) error {
-	if hit != nil {
-		t.answer.Duplicate = true
-		return nil
-	}
-	if in.ID == "" {
-		return &InvalidError{"id", "", "the id of the event that is meant"}
-	}
-	if err := texts("uplink", in.Uplink, "epoch", in.Epoch, "lane", string(in.Lane), "id", in.ID, "by", in.By); err != nil {
-		return err
-	}
-	typ := TypeReceiptRejected
-	if in.Accepted {
-		typ = TypeReceiptAccepted
-	}
-	at, _ := t.occurred(in.At, t.now.Time)
-	t.judgeReport(in)
-	t.add(bridge.Draft{Type: typ, Subject: "events/" + in.ID, Time: at, Lane: bridge.Local, Key: receiptKey(in)}, ReceiptFact{
-		Schema: schema, Uplink: in.Uplink, Epoch: in.Epoch, Lane: in.Lane, ID: in.ID, By: in.By, At: at, Reason: cut(in.Reason),
-	})
-	return nil
-}
-
 // tick does what is due: the most urgent first, the oldest first among equals,
 // as much as a step has room for. What is left is due still, and the next tick
 // follows at once.

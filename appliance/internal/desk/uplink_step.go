@@ -110,3 +110,35 @@ func (s *State) resent(uplink, id string) {
 		s.k.SetAside = slices.Delete(slices.Clone(s.k.SetAside), i, i+1)
 	}
 }
+
+func receiptKey(in ReceiptIn) string {
+	verdict := "rejected"
+	if in.Accepted {
+		verdict = "accepted"
+	}
+	return "receipt/" + in.Uplink + "/" + in.Epoch + "/" + in.ID + "/" + verdict
+}
+
+// receipt records headquarters' word on an event, once however often it comes.
+func (t *step) receipt(in ReceiptIn, hit *bridge.Record) error {
+	if hit != nil {
+		t.answer.Duplicate = true
+		return nil
+	}
+	if in.ID == "" {
+		return &InvalidError{"id", "", "the id of the event that is meant"}
+	}
+	if err := texts("uplink", in.Uplink, "epoch", in.Epoch, "lane", string(in.Lane), "id", in.ID, "by", in.By); err != nil {
+		return err
+	}
+	typ := TypeReceiptRejected
+	if in.Accepted {
+		typ = TypeReceiptAccepted
+	}
+	at, _ := t.occurred(in.At, t.now.Time)
+	t.judgeReport(in)
+	t.add(bridge.Draft{Type: typ, Subject: "events/" + in.ID, Time: at, Lane: bridge.Local, Key: receiptKey(in)}, ReceiptFact{
+		Schema: schema, Uplink: in.Uplink, Epoch: in.Epoch, Lane: in.Lane, ID: in.ID, By: in.By, At: at, Reason: cut(in.Reason),
+	})
+	return nil
+}
