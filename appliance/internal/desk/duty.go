@@ -12,9 +12,10 @@ import (
 const TypeDutyChanged = "watchpost.duty.changed"
 
 const (
-	dutyDefault = 12 * time.Hour       // a word without an end
-	dutyLongest = 366 * 24 * time.Hour // of a word: beyond it the shifts are wrong
-	dutyWords   = 2000                 // in force at a time
+	dutyDefault = 12 * time.Hour             // a word without an end
+	dutyLongest = 366 * 24 * time.Hour       // of a word: beyond it the shifts are wrong
+	dutyOnMost  = 7*24*time.Hour + time.Hour // of a word that puts somebody on duty, and the caller's clock: his phone is followed as long
+	dutyWords   = 2000                       // in force at a time
 )
 
 // DutyWord is one word in force. Exactly one of Person and Team is there.
@@ -175,6 +176,8 @@ func (t *step) duty(in DutyIn, hit *bridge.Record) error {
 		return &InvalidError{"reason", "", "why the shifts do not count"}
 	case d <= 0 || d > dutyLongest:
 		return &InvalidError{"until", bridge.At(until).String(), "a time to come, within a year"}
+	case in.On && d > dutyOnMost:
+		return &InvalidError{"until", bridge.At(until).String(), "a time within a week: who is on duty for longer has a shift, in the configuration"}
 	case t.s.dutyWords(t.now.Time) >= dutyWords:
 		return &InvalidError{"until", bridge.At(until).String(), "a change of the shifts: too many words stand against them"}
 	}

@@ -97,6 +97,7 @@ func TestWordsOnDutyThatAreRefused(t *testing.T) {
 		"why the shifts do not count": func(in *desk.DutyIn) { in.Reason = "" },
 		"a time to come":              func(in *desk.DutyIn) { in.Until = r.now },
 		"within a year":               func(in *desk.DutyIn) { in.Until = r.now.Add(367 * 24 * time.Hour) },
+		"within a week":               func(in *desk.DutyIn) { in.Until = r.now.Add(8 * 24 * time.Hour) },
 		"officer\" may not":           func(in *desk.DutyIn) { in.By = officer("he") },
 	} {
 		in := ok
