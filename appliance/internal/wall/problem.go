@@ -189,7 +189,7 @@ func (s *Server) fail(c *fiber.Ctx, err error) error {
 	if p.Status >= http.StatusInternalServerError && p.Code == "internal" {
 		s.o.Log.Error("request failed", "method", c.Method(), "path", c.Path(), "err", err)
 	}
-	if p.Status == http.StatusRequestEntityTooLarge {
+	if p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusRequestHeaderFieldsTooLarge {
 		linger(c.Context().Conn())
 	}
 	if p.RetryAfter > 0 {
