@@ -111,6 +111,19 @@ func TestWhoSeesAPartUnmasksNoneOfTheRest(t *testing.T) {
 	for _, a := range asking.get("/api/v1/approvals", "ApprovalPage")["items"].([]any) {
 		require.Equal(t, "waiting", a.(object)["state"])
 	}
+	// A clip of a camera that the incident is not bound to, any more or yet.
+	require.NoError(t, b.users.AddLimited("most", password, access.Lead, access.Scope{Cameras: []string{"east"}}))
+	most, path := b.as(t, "most"), "/api/v1/incidents/"+incident+"/evidence.zip?reason=r"
+	may := func() int {
+		answer := most.raw("HEAD", path, nil)
+		require.NoError(t, answer.Body.Close())
+		return answer.StatusCode
+	}
+	require.Equal(t, 200, may())
+	clip.ID, clip.Camera = incident+"-west-1", "west"
+	_, err := b.desk.Handle(t.Context(), desk.ClipIn{Clip: clip})
+	require.NoError(t, err)
+	require.Equal(t, 403, may())
 }
 
 // A bundle with originals: asked with a reason, approved by another lead (who
