@@ -54,6 +54,9 @@ func (c *clock) peek(u *ingest.Unit) time.Duration {
 	return c.at + ticks(u.PTS-c.pts)
 }
 
+// After is how much later the frame is than another one of its run.
+func (f *Frame) After(pts int64) time.Duration { return ticks(f.PTS - pts) }
+
 func ticks(n int64) time.Duration {
 	return time.Duration(n * (int64(time.Second) / 10_000) / (ingest.ClockRate / 10_000))
 }

@@ -43,6 +43,7 @@ const (
 	busyLooks  = 4               // of it with pictures looked at: a camera that lags has looks left out
 	keyEvery   = 2 * time.Second // between lone key pictures
 	keyRarely  = 4 * time.Second // once it has proven itself
+	keyCompany = time.Second     // while somebody stands there
 	lessLasts  = 9 * time.Second // until a frozen or covered picture has shown itself
 	keySlack   = 100 * time.Millisecond
 	proofFirst = 15 * time.Second // of quiet, before the first proof
@@ -107,6 +108,7 @@ type gate struct {
 	proved    time.Time // last
 	nextProof time.Duration
 	leisure   bool    // the box has time for a proof
+	company   bool    // somebody is there, and stands
 	cause     string  // why it opened last; "" of one that has closed since
 	moves     int     // looks with motion since it opened
 	peak      float64 // highest sum since it opened
@@ -268,8 +270,12 @@ func (g *gate) differs(m Motion) bool {
 	return len(m.Regions) > 0 && (g.state == GateQuiet || !m.Stands)
 }
 
-// pause is the time between lone key pictures.
+// pause is the time between lone key pictures. Who stands there is looked at
+// before his stay would be over (lostAfter).
 func (g *gate) pause() time.Duration {
+	if g.company {
+		return keyCompany
+	}
 	if g.proven >= 1 && g.sum < g.alarm/2 {
 		return keyRarely
 	}

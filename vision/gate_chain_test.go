@@ -178,6 +178,9 @@ func BenchmarkNothingMissed(b *testing.B) {
 			for range b.N {
 				full, gated, late, st := compare(b, street(), objects, units)
 				report(b, full, gated, late, st, len(units))
+				if len(gated) > len(full) {
+					b.Errorf("told %d times, and by full decoding %d: one stay is one sighting", len(gated), len(full))
+				}
 			}
 		})
 	}

@@ -48,6 +48,7 @@ func (a *Analyzer) take(ctx context.Context, u *ingest.Unit) {
 	}
 	was := a.gate.state
 	a.gate.leisure = a.cfg.MaxLag < 0 || a.parts.Budget.Spare()
+	a.gate.company = a.tracker.Live() > 0
 	a.carryOut(ctx, u, a.gate.take(u))
 	if a.gate.sleeping() && a.dec != nil && a.parts.Keys != nil && a.gate.now.Sub(a.gate.quietFor) > decoderKept {
 		a.release()

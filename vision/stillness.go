@@ -14,7 +14,9 @@ import (
 //
 // An encoder drops most noise between its key pictures and keeps it in these, so
 // pictures are compared twice: with the one before, if no key lies between, and
-// each key with the key before.
+// each key with the key before. An encoder with bits to spare (constant bit rate)
+// codes what is frozen better and better after each key, so that neither is the
+// same; but the last pictures of two GOPs then are.
 const (
 	nearFew, farFew = 150, 6 // comparisons, before it is known what is usual: what is near changes over the first GOPs
 	gaugeMost       = 64     // newest that count
@@ -27,7 +29,8 @@ const (
 	dubiousShare        = 0.5
 	lessEvery           = 8 // of such are learnt
 
-	nearStill   = 10 // such pictures in a row tell, or one key
+	nearStill   = 10 // such pictures in a row tell, or one key,
+	lateStill   = 2  // or so many ends of GOPs
 	dubiousMost = 12 * time.Second
 	flashLevel  = 16  // of a pixel; where most change by so much the light changed,
 	flashShare  = 0.3 // and with it the noise
@@ -153,15 +156,19 @@ func (g *gauge) forget() { g.usual, g.seen, g.less = ring{size: gaugeMost}, 0, 0
 
 // stillness finds pictures that come again and again.
 type stillness struct {
-	near, far gauge
-	keys      int           // so far
-	since     time.Duration // nothing has shown since that the camera is alive
-	from      time.Time
-	at        time.Duration
-	nears     int // pictures in it that are the same as the one before
-	fars      int // keys
-	maybe     bool
-	frozen    bool
+	near, far, late gauge
+	between         bool          // there were pictures since the newest key
+	moving          []Box         // on the newest of them
+	lates           int           // GOPs in a row that ended with the same picture
+	lateFrom        time.Time     // when the first of them ended
+	keys            int           // so far
+	since           time.Duration // nothing has shown since that the camera is alive
+	from            time.Time
+	at              time.Duration
+	nears           int // pictures in it that are the same as the one before
+	fars            int // keys
+	maybe           bool
+	frozen          bool
 }
 
 // look tells whether the picture is frozen, and since when it has been the same.
@@ -169,15 +176,20 @@ func (s *stillness) look(m moment, motion *Motion) (bool, time.Time) {
 	v := &motion.View
 	if s.near.level == 0 {
 		s.near, s.far = gauge{level: nearLevel, few: nearFew, least: nearLeast}, gauge{level: farLevel, few: farFew, least: farLeast}
+		s.late = s.far
 		s.near.forget()
 		s.far.forget()
+		s.late.forget()
 		s.since, s.from = m.at, m.captured
 	}
 	s.at = m.at
 	g, count := &s.near, &s.nears
 	if m.keys != s.keys {
+		s.ended(m, v)
 		s.keys, g, count = m.keys, &s.far, &s.fars
 		s.near.ref = append(s.near.ref[:0], v.Luma...)
+	} else {
+		s.between, s.moving = true, motion.Regions
 	}
 	switch g.compare(v, motion.Regions) {
 	case repeated:
@@ -187,6 +199,8 @@ func (s *stillness) look(m moment, motion *Motion) (bool, time.Time) {
 	case flash:
 		s.near.forget()
 		s.far.forget()
+		s.late.forget()
+		s.lates = 0
 		s.again(m)
 	case alive:
 		s.again(m)
@@ -194,7 +208,28 @@ func (s *stillness) look(m moment, motion *Motion) (bool, time.Time) {
 	if (s.fars > 0 || s.nears >= nearStill) && m.at-s.since >= frozenAfter {
 		s.frozen = true
 	}
+	if s.lates >= lateStill {
+		return true, s.lateFrom
+	}
 	return s.frozen, s.from
+}
+
+// ended compares the last picture of a GOP with that of the GOP before, at the
+// key that follows.
+func (s *stillness) ended(m moment, v *View) {
+	if !s.between || len(s.near.ref) != len(v.Luma) {
+		return
+	}
+	s.between = false
+	switch s.late.compare(&View{W: v.W, H: v.H, Luma: s.near.ref}, s.moving) {
+	case repeated:
+		if s.lates++; s.lates == 1 {
+			s.lateFrom = m.captured
+		}
+	case untold:
+	default:
+		s.lates = 0
+	}
 }
 
 // again begins a new stretch, with this picture.
@@ -204,5 +239,5 @@ func (s *stillness) again(m moment) {
 
 // dubious tells whether the picture may be frozen, and a few more will tell.
 func (s *stillness) dubious() bool {
-	return !s.frozen && (s.maybe || s.nears > 0 || s.fars > 0) && s.at-s.since < dubiousMost
+	return !s.frozen && (s.maybe || s.nears > 0 || s.fars > 0 || s.lates > 0) && s.at-s.since < dubiousMost
 }

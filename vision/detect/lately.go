@@ -6,7 +6,6 @@ import (
 
 	"gocv.io/x/gocv"
 
-	"github.com/watchpost-edge/watchpost/ingest"
 	"github.com/watchpost-edge/watchpost/vision"
 )
 
@@ -76,7 +75,7 @@ func (s *still) age(f *vision.Frame) (age time.Duration, ok bool) {
 	if s.mat.Ptr() == nil || s.run != f.Run {
 		return 0, false
 	}
-	return time.Duration(float64(f.PTS-s.pts) / ingest.ClockRate * float64(time.Second)), true
+	return f.After(s.pts), true
 }
 
 func (s *still) size() image.Point { return image.Pt(s.mat.Cols(), s.mat.Rows()) }
