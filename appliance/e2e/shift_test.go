@@ -81,8 +81,8 @@ func shiftRig(r *rig) {
 		return time.Now().Add(time.Duration(minutes) * time.Minute).In(time.FixedZone("", 8*3600)).Format("15:04")
 	}
 	first := 1
-	if time.Now().Second() > 45 {
-		first = 2 // a box that starts slowly must not come after it
+	if time.Now().Second() > 55 {
+		first = 2 // the box is hardly up by then
 	}
 	r.simChanges = [][2]string{
 		{`center: {lat: 28.6903, lon: 115.9915}`, `center: {lat: 28.6902, lon: 115.9914}, radius_m: 5, speed_mps: 1`},
