@@ -68,6 +68,7 @@ type State struct {
 	Receipts  string          `json:"receipts"` // the mode
 	Sent      uint64          `json:"receipts_sent"`
 	Replays   uint64          `json:"replays_asked"`
+	Unheard   uint64          `json:"unheard"`  // messages that came while nobody listened
 	Verdicts  map[string]int  `json:"verdicts"` // lines of the ledger by verdict
 	Chains    []ChainState    `json:"chains"`
 	Box       json.RawMessage `json:"box,omitempty"` // its last state message
@@ -309,6 +310,7 @@ func chainStates(b *books) []ChainState {
 }
 
 func (h *HQ) countReceipt()       { h.mu.Lock(); h.state.Sent++; h.mu.Unlock() }
+func (h *HQ) countUnheard()       { h.mu.Lock(); h.state.Unheard++; h.mu.Unlock() }
 func (h *HQ) countReplay()        { h.mu.Lock(); h.state.Replays++; h.mu.Unlock() }
 func (h *HQ) setListening(y bool) { h.mu.Lock(); h.state.Listening = y; h.mu.Unlock() }
 

@@ -123,6 +123,7 @@ func (s *session) lookAway() error {
 
 func (s *session) receive(_ mqtt.Client, m mqtt.Message) {
 	if s.away.Load() {
+		s.hq.countUnheard()
 		return
 	}
 	select {
