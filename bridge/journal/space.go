@@ -342,9 +342,10 @@ func (j *Journal) Space() Space {
 // removeEmptyTables removes memtables without a byte: prepared and not used,
 // or left when badger was killed while it deleted one. badger opens neither.
 func removeEmptyTables(store string) error {
-	return eachTable(store, func(path string, _ int, size int64) error {
-		if size > 0 {
-			return nil
+	return eachTable(store, func(path string, _ int) error {
+		info, err := os.Stat(path)
+		if err != nil || info.Size() > 0 {
+			return err
 		}
 		return os.Remove(path)
 	})
@@ -352,14 +353,16 @@ func removeEmptyTables(store string) error {
 
 func highestTable(store string) (int, error) {
 	highest := 0
-	err := eachTable(store, func(_ string, number int, _ int64) error {
+	err := eachTable(store, func(_ string, number int) error {
 		highest = max(highest, number)
 		return nil
 	})
 	return highest, err
 }
 
-func eachTable(store string, do func(path string, number int, size int64) error) error {
+// eachTable goes through the memtables by their names only: an open store
+// deletes those that it has flushed at any moment.
+func eachTable(store string, do func(path string, number int) error) error {
 	entries, err := os.ReadDir(store)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -373,11 +376,7 @@ func eachTable(store string, do func(path string, number int, size int64) error)
 		if !ok || err != nil {
 			continue
 		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		if err := do(filepath.Join(store, entry.Name()), number, info.Size()); err != nil {
+		if err := do(filepath.Join(store, entry.Name()), number); err != nil {
 			return err
 		}
 	}

@@ -266,6 +266,36 @@ func TestReserveOfSmallDisk(t *testing.T) {
 	require.EqualValues(t, 1<<30, now.Wanted)
 }
 
+// TestTablesThatGoWhileTheyAreCounted: badger deletes a table that it has
+// flushed right after its start, while we look for the newest one.
+func TestTablesThatGoWhileTheyAreCounted(t *testing.T) {
+	store := t.TempDir()
+	newest := filepath.Join(store, "00900"+tableExt)
+	require.NoError(t, os.WriteFile(newest, []byte("x"), 0o600))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			path := filepath.Join(store, fmt.Sprintf("%05d%s", 1+n%800, tableExt))
+			if os.WriteFile(path, []byte("x"), 0o600) != nil || os.Remove(path) != nil {
+				return
+			}
+		}
+	}()
+	for range 3000 {
+		highest, err := highestTable(store)
+		require.NoError(t, err)
+		require.Equal(t, 900, highest)
+	}
+	close(stop)
+	<-stopped
+}
+
 // badger deletes a flushed memtable by truncating and then removing it; killed
 // in between it could not be opened again.
 func TestEmptyMemtableIsRemoved(t *testing.T) {
