@@ -140,7 +140,7 @@ func (u *Uplink) clientOptions() (*paho.ClientOptions, error) {
 		SetClientID(u.client).
 		SetProtocolVersion(version311).
 		SetCleanSession(false).
-		SetStore(paho.NewMemoryStore()). // of this connection only
+		SetStore(newWindow()). // of this connection only
 		SetResumeSubs(false).
 		SetAutoReconnect(false).
 		SetConnectRetry(false).
