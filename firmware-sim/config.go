@@ -12,10 +12,10 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 	"github.com/watchpost-edge/watchpost/firmware-sim/drone"
 	"github.com/watchpost-edge/watchpost/firmware-sim/hq"
 	"github.com/watchpost-edge/watchpost/firmware-sim/phone"
-	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
 )
 
 const anyPort = "127.0.0.1:0"
@@ -257,7 +257,7 @@ func (c *config) problems() []error {
 		key := fmt.Sprintf("pillars[%d]", i)
 		k.id(key+".id", "pillar", p.ID)
 		if p.Broker != "" {
-			k.err(key+".broker", pillar.CheckBroker(p.Broker))
+			k.err(key+".broker", client.CheckBroker(p.Broker))
 		}
 	}
 	for i, d := range c.Drones {
@@ -294,7 +294,7 @@ func (c cameraConfig) check(k *checker, key string) {
 func (p partnerConfig) check(k *checker, key string) {
 	k.id(key+".id", "partner", p.ID)
 	if p.Broker != "" {
-		k.err(key+".broker", pillar.CheckBroker(p.Broker))
+		k.err(key+".broker", client.CheckBroker(p.Broker))
 	}
 	k.within(key, "accept_s", p.AcceptS, 0.01, 3600)
 	k.within(key, "done_s", p.DoneS, 0.01, 3600)
@@ -304,7 +304,7 @@ func (p phoneConfig) check(k *checker, key string) {
 	k.id(key+".id", "phone", p.ID)
 	k.id(key+".device", key, p.Device)
 	if p.Broker != "" {
-		k.err(key+".broker", pillar.CheckBroker(p.Broker))
+		k.err(key+".broker", client.CheckBroker(p.Broker))
 	}
 	k.center(key, p.Center.Lat, p.Center.Lon)
 	k.within(key, "radius_m", p.RadiusM, 1, 10000)

@@ -29,6 +29,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
 )
 
@@ -270,7 +271,7 @@ func (h *HQ) Order(leaf string, fields map[string]any) (map[string]any, error) {
 		err = h.noteOrder(leaf, payload)
 	}
 	if err == nil {
-		err = wait(s.client.Publish(h.topic("down/"+leaf), 1, false, payload))
+		err = client.Wait(s.client.Publish(h.topic("down/"+leaf), 1, false, payload), client.AnswerWithin)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("send %s from hq %s: %w", leaf, h.conf.Name, err)

@@ -12,13 +12,13 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/oklog/ulid/v2"
+
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 )
 
 const (
-	answerTimeout = 5 * time.Second
-	goodbyeMS     = 250
-	batchMax      = 512             // messages that share one sync of the ledger
-	askAgain      = 3 * time.Second // for a range that did not come
+	batchMax = 512             // messages that share one sync of the ledger
+	askAgain = 3 * time.Second // for a range that did not come
 
 	subscribeAttempts = 5
 	subscribeRefused  = 0x80 // in a SUBACK (MQTT 3.1.1, section 3.9.3)
@@ -62,14 +62,14 @@ func (s *session) connect(password string) error {
 		SetProtocolVersion(4).
 		SetCleanSession(true).
 		SetOrderMatters(true).
-		SetConnectTimeout(answerTimeout).
+		SetConnectTimeout(client.AnswerWithin).
 		SetMaxReconnectInterval(time.Second).
 		SetKeepAlive(10*time.Second).
 		SetBinaryWill(s.hq.topic("down/presence"), []byte(`{"listening":false}`), 1, true).
 		SetDefaultPublishHandler(s.receive).
 		SetOnConnectHandler(func(mqtt.Client) { s.attend() })
 	s.client = mqtt.NewClient(opts)
-	return wait(s.client.Connect())
+	return client.Wait(s.client.Connect(), client.AnswerWithin)
 }
 
 // attend runs at every connect: subscribe, then say that we listen, then
@@ -97,7 +97,7 @@ func (s *session) subscribe() error {
 	var err error
 	for range subscribeAttempts {
 		token := s.client.SubscribeMultiple(filters, nil)
-		if err = wait(token); err != nil {
+		if err = client.Wait(token, client.AnswerWithin); err != nil {
 			return err
 		}
 		for topic, granted := range token.(*mqtt.SubscribeToken).Result() {
@@ -118,7 +118,7 @@ func (s *session) subscribe() error {
 func (s *session) lookAway() error {
 	s.away.Store(true)
 	s.hq.setListening(false)
-	return wait(s.client.Publish(s.hq.topic("down/presence"), 1, true, []byte(`{"listening":false}`)))
+	return client.Wait(s.client.Publish(s.hq.topic("down/presence"), 1, true, []byte(`{"listening":false}`)), client.AnswerWithin)
 }
 
 func (s *session) receive(_ mqtt.Client, m mqtt.Message) {
@@ -271,16 +271,9 @@ func (s *session) send(leaf string, retained bool, fields map[string]any) {
 func (s *session) leave(killed bool) {
 	if !killed {
 		token := s.client.Publish(s.hq.topic("down/presence"), 1, true, []byte(`{"listening":false}`))
-		if err := wait(token); err != nil {
+		if err := client.Wait(token, client.AnswerWithin); err != nil {
 			s.hq.log.Info("left without a word", "err", err)
 		}
 	}
-	s.client.Disconnect(goodbyeMS)
-}
-
-func wait(token mqtt.Token) error {
-	if !token.WaitTimeout(answerTimeout) {
-		return fmt.Errorf("no answer within %s", answerTimeout)
-	}
-	return token.Error()
+	s.client.Disconnect(client.GoodbyeMS)
 }

@@ -19,16 +19,10 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
-	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 )
 
-const (
-	answerWithin = 5 * time.Second
-	retryAfter   = time.Second
-	keepAlive    = 30 * time.Second
-	goodbyeMS    = 250 // paho's quiet period before DISCONNECT
-	ordersMax    = 1000
-)
+const ordersMax = 1000
 
 // Config is one partner.
 type Config struct {
@@ -51,19 +45,16 @@ type Order struct {
 
 // State is what the partner is doing.
 type State struct {
-	Running   bool             `json:"running"`
-	Broker    string           `json:"broker"`
-	Connected bool             `json:"connected"`
-	Error     string           `json:"error,omitempty"` // of the last attempt to connect
-	Orders    map[string]Order `json:"orders"`
-	Again     int              `json:"again"` // messages that came more than once
+	client.State
+	Orders map[string]Order `json:"orders"`
+	Again  int              `json:"again"` // messages that came more than once
 }
 
 // Partner is a program that can be switched on and off.
 type Partner struct {
-	conf  Config
-	log   *slog.Logger
-	moved chan struct{} // the broker changed
+	*client.Line
+	conf Config
+	log  *slog.Logger
 
 	mu    sync.Mutex
 	state State
@@ -72,22 +63,10 @@ type Partner struct {
 
 // New is a partner that is off.
 func New(conf Config, log *slog.Logger) *Partner {
+	log = log.With("partner", conf.ID)
 	return &Partner{
-		conf: conf, log: log.With("partner", conf.ID), moved: make(chan struct{}, 1), seen: map[string]bool{}, state: State{Broker: conf.Broker, Orders: map[string]Order{}},
+		Line: client.NewLine("partner "+conf.ID, conf.Broker, log), conf: conf, log: log, seen: map[string]bool{}, state: State{Orders: map[string]Order{}},
 	}
-}
-
-// SetBroker makes the partner leave its broker for another one.
-func (p *Partner) SetBroker(broker string) error {
-	if err := pillar.CheckBroker(broker); err != nil {
-		return fmt.Errorf("set broker of partner %s: %w", p.conf.ID, err)
-	}
-	p.change(func(s *State) { s.Broker = broker })
-	select {
-	case p.moved <- struct{}{}:
-	default:
-	}
-	return nil
 }
 
 // State is a copy of what the partner is doing.
@@ -95,6 +74,7 @@ func (p *Partner) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.state
+	s.State = p.Line.Line()
 	s.Orders = map[string]Order{}
 	for id, order := range p.state.Orders {
 		s.Orders[id] = order
@@ -108,29 +88,9 @@ func (p *Partner) change(f func(*State)) {
 	f(&p.state)
 }
 
-// Open switches the partner on. Run must follow.
-func (p *Partner) Open() error {
-	p.change(func(s *State) { s.Running, s.Error = true, "" })
-	return nil
-}
-
 // Run works until ctx ends.
 func (p *Partner) Run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		err := p.session(ctx, p.State().Broker)
-		p.change(func(s *State) {
-			s.Connected = false
-			if err != nil {
-				s.Error = err.Error()
-			}
-		})
-		select {
-		case <-ctx.Done():
-		case <-p.moved:
-		case <-time.After(retryAfter):
-		}
-	}
-	p.change(func(s *State) { s.Running = false })
+	p.Keep(ctx, p.session)
 	return nil
 }
 
@@ -141,31 +101,28 @@ func (p *Partner) session(ctx context.Context, broker string) error {
 		return nil
 	}
 	lost := make(chan error, 1)
-	client := mqtt.NewClient(mqtt.NewClientOptions().AddBroker(broker).SetClientID(p.conf.ID).SetUsername(p.conf.ID).SetPassword(p.conf.Password).
-		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).SetOrderMatters(true).
-		SetConnectTimeout(answerWithin).SetWriteTimeout(answerWithin).SetKeepAlive(keepAlive).
-		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err }))
-	if err := wait(client.Connect()); err != nil {
+	conn := mqtt.NewClient(client.Options(broker, p.conf.ID, p.conf.ID, p.conf.Password, lost))
+	if err := client.Wait(conn.Connect(), client.AnswerWithin); err != nil {
 		return fmt.Errorf("connect to %s: %w", broker, err)
 	}
-	defer client.Disconnect(goodbyeMS)
+	defer conn.Disconnect(client.GoodbyeMS)
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	defer work.Wait()
 	defer cancel()
-	err := wait(client.Subscribe("partner/"+p.conf.ID+"/orders", 1, func(_ mqtt.Client, m mqtt.Message) {
+	err := client.Wait(conn.Subscribe("partner/"+p.conf.ID+"/orders", 1, func(_ mqtt.Client, m mqtt.Message) {
 		if order, isNew := p.take(m.Payload()); isNew {
-			work.Go(func() { p.answer(ctx, client, order) })
+			work.Go(func() { p.answer(ctx, conn, order) })
 		}
-	}))
+	}), client.AnswerWithin)
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
-	p.change(func(s *State) { s.Connected, s.Error = true, "" })
+	p.Connected()
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-p.moved:
+	case <-p.Moved():
 		return nil
 	case err := <-lost:
 		return err
@@ -207,7 +164,7 @@ func (p *Partner) take(payload []byte) (order string, work bool) {
 const prefix = "watchpost.order."
 
 // answer says what the partner does about an order.
-func (p *Partner) answer(ctx context.Context, client mqtt.Client, order string) {
+func (p *Partner) answer(ctx context.Context, conn mqtt.Client, order string) {
 	steps := []struct {
 		after  time.Duration
 		result string
@@ -229,7 +186,7 @@ func (p *Partner) answer(ctx context.Context, client mqtt.Client, order string) 
 		}
 		payload, err := json.Marshal(reply)
 		if err == nil {
-			err = wait(client.Publish("partner/"+p.conf.ID+"/reply", 1, false, payload))
+			err = client.Wait(conn.Publish("partner/"+p.conf.ID+"/reply", 1, false, payload), client.AnswerWithin)
 		}
 		if err != nil {
 			p.log.Warn("reply not sent", "order", order, "err", err)
@@ -241,11 +198,4 @@ func (p *Partner) answer(ctx context.Context, client mqtt.Client, order string) 
 			state.Orders[order] = o
 		})
 	}
-}
-
-func wait(token mqtt.Token) error {
-	if !token.WaitTimeout(answerWithin) {
-		return fmt.Errorf("no answer within %s", answerWithin)
-	}
-	return token.Error()
 }

@@ -19,15 +19,11 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
-	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 )
 
 const (
 	earthRadiusM = 6371008.8 // mean (IUGG)
-	answerWithin = 5 * time.Second
-	retryAfter   = time.Second
-	keepAlive    = 30 * time.Second
-	goodbyeMS    = 250 // paho's quiet period before DISCONNECT
 	queuedMax    = 1000
 )
 
@@ -51,20 +47,17 @@ type Config struct {
 
 // State is what the phone is doing.
 type State struct {
-	Running   bool      `json:"running"`
-	Broker    string    `json:"broker"`
-	Connected bool      `json:"connected"`
-	Error     string    `json:"error,omitempty"` // of the last attempt to connect
-	Sent      uint64    `json:"sent"`            // positions that the broker took
-	Queued    int       `json:"queued"`
-	At        *Position `json:"at,omitempty"` // as last measured
+	client.State
+	Sent   uint64    `json:"sent"` // positions that the broker took
+	Queued int       `json:"queued"`
+	At     *Position `json:"at,omitempty"` // as last measured
 }
 
 // Phone is a device that can be switched on and off.
 type Phone struct {
-	conf  Config
-	log   *slog.Logger
-	moved chan struct{} // the broker changed
+	*client.Line
+	conf Config
+	log  *slog.Logger
 
 	mu    sync.Mutex
 	state State
@@ -73,67 +66,24 @@ type Phone struct {
 
 // New is a phone that is off.
 func New(conf Config, log *slog.Logger) *Phone {
-	return &Phone{conf: conf, log: log.With("phone", conf.Person), moved: make(chan struct{}, 1), state: State{Broker: conf.Broker}}
+	log = log.With("phone", conf.Person)
+	return &Phone{Line: client.NewLine("phone "+conf.Person, conf.Broker, log), conf: conf, log: log}
 }
-
-// SetBroker makes the phone leave its broker for another one.
-func (p *Phone) SetBroker(broker string) error {
-	if err := pillar.CheckBroker(broker); err != nil {
-		return fmt.Errorf("set broker of phone %s: %w", p.conf.Person, err)
-	}
-	p.change(func(s *State) { s.Broker = broker })
-	select {
-	case p.moved <- struct{}{}:
-	default:
-	}
-	return nil
-}
-
-// Broker is the phone's broker; empty while none is known.
-func (p *Phone) Broker() string { return p.State().Broker }
 
 // State is a copy of what the phone is doing.
 func (p *Phone) State() State {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.state
+	s.State = p.Line.Line()
 	s.Queued = len(p.queue)
 	return s
-}
-
-func (p *Phone) change(f func(*State)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f(&p.state)
-}
-
-// Open switches the phone on. Run must follow.
-func (p *Phone) Open() error {
-	p.change(func(s *State) { s.Running, s.Error = true, "" })
-	return nil
 }
 
 // Run walks until ctx ends.
 func (p *Phone) Run(ctx context.Context) error {
 	begin := time.Now()
-	for ctx.Err() == nil {
-		err := p.session(ctx, p.Broker(), begin)
-		p.change(func(s *State) {
-			s.Connected = false
-			if err != nil {
-				s.Error = err.Error()
-			}
-		})
-		if err != nil {
-			p.log.Info("phone is not connected", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-p.moved:
-		case <-time.After(retryAfter):
-		}
-	}
-	p.change(func(s *State) { s.Running = false })
+	p.Keep(ctx, func(ctx context.Context, broker string) error { return p.session(ctx, broker, begin) })
 	return nil
 }
 
@@ -141,30 +91,30 @@ func (p *Phone) Run(ctx context.Context) error {
 // is no broker the phone only walks.
 func (p *Phone) session(ctx context.Context, broker string, begin time.Time) error {
 	lost := make(chan error, 1)
-	var client mqtt.Client
+	var conn mqtt.Client
 	if broker != "" {
-		client = mqtt.NewClient(p.options(broker, lost))
-		if err := wait(client.Connect()); err != nil {
+		conn = mqtt.NewClient(p.options(broker, lost))
+		if err := client.Wait(conn.Connect(), client.AnswerWithin); err != nil {
 			p.measure(begin)
 			return fmt.Errorf("connect to %s: %w", broker, err)
 		}
-		defer client.Disconnect(goodbyeMS)
-		p.change(func(s *State) { s.Connected, s.Error = true, "" })
-		client.Subscribe("owntracks/+/+", 1, nil) // its friends: the app asks, and takes a refusal
+		defer conn.Disconnect(client.GoodbyeMS)
+		p.Connected()
+		conn.Subscribe("owntracks/+/+", 1, nil) // its friends: the app asks, and takes a refusal
 	}
 	tick := time.NewTicker(p.conf.Every)
 	defer tick.Stop()
 	for {
 		p.measure(begin)
-		if client != nil {
-			if err := p.flush(client); err != nil {
+		if conn != nil {
+			if err := p.flush(conn); err != nil {
 				return err
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-p.moved:
+		case <-p.Moved():
 			return nil
 		case err := <-lost:
 			return err
@@ -174,11 +124,8 @@ func (p *Phone) session(ctx context.Context, broker string, begin time.Time) err
 }
 
 func (p *Phone) options(broker string, lost chan<- error) *mqtt.ClientOptions {
-	return mqtt.NewClientOptions().AddBroker(broker).SetClientID(p.conf.Person+p.conf.Device).SetUsername(p.conf.Person).SetPassword(p.conf.Password).
-		SetProtocolVersion(4).SetCleanSession(true).SetAutoReconnect(false).SetConnectRetry(false).
-		SetConnectTimeout(answerWithin).SetWriteTimeout(answerWithin).SetKeepAlive(keepAlive).
-		SetWill(p.topic(), fmt.Sprintf(`{"_type":"lwt","tst":%d}`, time.Now().Unix()), 1, false).
-		SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
+	return client.Options(broker, p.conf.Person+p.conf.Device, p.conf.Person, p.conf.Password, lost).
+		SetWill(p.topic(), fmt.Sprintf(`{"_type":"lwt","tst":%d}`, time.Now().Unix()), 1, false)
 }
 
 func (p *Phone) topic() string { return "owntracks/" + p.conf.Person + "/" + p.conf.Device }
@@ -215,7 +162,7 @@ func (p *Phone) measure(begin time.Time) {
 
 // flush sends what is queued, oldest first: each leaves the queue with the
 // broker's PUBACK.
-func (p *Phone) flush(client mqtt.Client) error {
+func (p *Phone) flush(conn mqtt.Client) error {
 	for {
 		p.mu.Lock()
 		if len(p.queue) == 0 {
@@ -224,7 +171,7 @@ func (p *Phone) flush(client mqtt.Client) error {
 		}
 		message := p.queue[0]
 		p.mu.Unlock()
-		if err := wait(client.Publish(p.topic(), 1, true, message)); err != nil {
+		if err := client.Wait(conn.Publish(p.topic(), 1, true, message), 2*client.AnswerWithin); err != nil {
 			return fmt.Errorf("publish position: %w", err)
 		}
 		p.mu.Lock()
@@ -232,11 +179,4 @@ func (p *Phone) flush(client mqtt.Client) error {
 		p.state.Sent++
 		p.mu.Unlock()
 	}
-}
-
-func wait(token mqtt.Token) error {
-	if !token.WaitTimeout(2 * answerWithin) {
-		return fmt.Errorf("no answer within %s", 2*answerWithin)
-	}
-	return token.Error()
 }

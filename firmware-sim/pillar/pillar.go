@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 )
 
 // Config is one pillar.
@@ -175,7 +177,7 @@ func (p *Pillar) Press(kind string) (Press, error) {
 
 // SetBroker makes the pillar leave its broker for another one.
 func (p *Pillar) SetBroker(url string) error {
-	if err := CheckBroker(url); err != nil {
+	if err := client.CheckBroker(url); err != nil {
 		return fmt.Errorf("set broker of pillar %s: %w", p.conf.ID, err)
 	}
 	p.mu.Lock()

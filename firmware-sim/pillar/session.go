@@ -12,6 +12,7 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
 )
 
@@ -22,30 +23,13 @@ var (
 )
 
 const (
-	answerTimeout = 5 * time.Second // for the broker to answer one packet
-	goodbyeMS     = 250             // paho's quiet period before DISCONNECT
-	keepAlive     = 10 * time.Second
+	keepAlive = 10 * time.Second
 
 	// subscribeRefused in a SUBACK (MQTT 3.1.1, section 3.9.3). The broker of
 	// mochi-mqtt says so also when our packet id happens to be that of a
 	// message it is sending us: the next attempt succeeds.
 	subscribeRefused = 0x80
 )
-
-// CheckBroker tells whether url is a broker's address a pillar can use.
-func CheckBroker(broker string) error {
-	u, err := url.Parse(broker)
-	if err != nil {
-		return err
-	}
-	if u.Scheme != "mqtt" && u.Scheme != "tcp" {
-		return fmt.Errorf("broker %q: want mqtt://host:port", broker)
-	}
-	if _, _, err := net.SplitHostPort(u.Host); err != nil {
-		return fmt.Errorf("broker %q: want mqtt://host:port: %w", broker, err)
-	}
-	return nil
-}
 
 // session is one connection to the broker, from CONNECT to its end.
 type session struct {
@@ -59,8 +43,8 @@ type session struct {
 func (p *Pillar) session(ctx context.Context, broker string) error {
 	s := &session{pillar: p, lost: make(chan error, 1)}
 	s.client = mqtt.NewClient(s.options(ctx, broker))
-	if err := wait(s.client.Connect()); err != nil {
-		s.client.Disconnect(goodbyeMS)
+	if err := client.Wait(s.client.Connect(), 2*client.AnswerWithin); err != nil {
+		s.client.Disconnect(client.GoodbyeMS)
 		return fmt.Errorf("connect to %s: %w", broker, err)
 	}
 	s.calm()
@@ -82,8 +66,8 @@ func (s *session) options(ctx context.Context, broker string) *mqtt.ClientOption
 		SetCleanSession(false). // acks and commands sent meanwhile still come
 		SetAutoReconnect(false).
 		SetConnectRetry(false).
-		SetConnectTimeout(answerTimeout).
-		SetWriteTimeout(answerTimeout).
+		SetConnectTimeout(client.AnswerWithin).
+		SetWriteTimeout(client.AnswerWithin).
 		SetKeepAlive(keepAlive).
 		SetOrderMatters(true).
 		SetBinaryWill(s.topic("status"), []byte(`{"online":false}`), 1, true).
@@ -147,7 +131,7 @@ func (s *session) run(ctx context.Context, broker string) error {
 
 func (s *session) subscribe() error {
 	token := s.client.SubscribeMultiple(map[string]byte{s.topic("ack"): 1, s.topic("command"): 1}, nil)
-	if err := wait(token); err != nil {
+	if err := client.Wait(token, 2*client.AnswerWithin); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	for topic, granted := range token.(*mqtt.SubscribeToken).Result() {
@@ -189,7 +173,7 @@ func (s *session) status(online bool) error {
 	if err != nil {
 		return err
 	}
-	if err := wait(s.client.Publish(s.topic("status"), 1, true, payload)); err != nil {
+	if err := client.Wait(s.client.Publish(s.topic("status"), 1, true, payload), 2*client.AnswerWithin); err != nil {
 		return fmt.Errorf("%w: publish status: %w", errLost, err)
 	}
 	return nil
@@ -204,7 +188,7 @@ func (s *session) end(ctx context.Context, err error) {
 			_ = tcp.SetLinger(0) // a connection that is gone already needs no reset
 		}
 		_ = s.conn.Close()
-		s.client.Disconnect(goodbyeMS)
+		s.client.Disconnect(client.GoodbyeMS)
 		return
 	}
 	if err == nil || errors.Is(err, errMoved) {
@@ -212,12 +196,5 @@ func (s *session) end(ctx context.Context, err error) {
 			s.pillar.log.Info("left without a word", "err", err)
 		}
 	}
-	s.client.Disconnect(goodbyeMS)
-}
-
-func wait(token mqtt.Token) error {
-	if !token.WaitTimeout(2 * answerTimeout) {
-		return fmt.Errorf("no answer within %s", 2*answerTimeout)
-	}
-	return token.Error()
+	s.client.Disconnect(client.GoodbyeMS)
 }
