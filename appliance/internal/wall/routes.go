@@ -33,7 +33,10 @@ func (s *Server) routes(app *fiber.App) {
 	r.get("/api/openapi.json", s.openapi)
 
 	s.accessRoutes(r)
-	s.deskRoutes(r)
+	s.incidentRoutes(r)
+	s.taskRoutes(r)
+	s.dutyRoutes(r)
+	s.reviewRoutes(r)
 	s.deviceRoutes(r)
 	r.get("/*", s.page)
 }
@@ -67,37 +70,43 @@ func (s *Server) accessRoutes(r router) {
 	r.delete(apiV1+"/approvals/:id", s.withdraw)
 }
 
-// deskRoutes are the room's work.
-func (s *Server) deskRoutes(r router) {
+// incidentRoutes are what happened, and what the room makes of it.
+func (s *Server) incidentRoutes(r router) {
 	r.get(apiV1+"/room", s.room)
 	r.get(apiV1+"/events", s.events)
 	r.get(apiV1+"/incidents", s.incidents)
 	r.post(apiV1+"/incidents", s.report)
+	r.get(apiV1+"/nearby", s.nearby)
 	r.get(apiV1+"/incidents/:id", s.incident)
 	r.get(apiV1+"/incidents/:id/evidence.zip", s.evidence)
 	for _, verb := range desk.IncidentVerbs() {
 		r.post(apiV1+"/incidents/:id/"+verb, s.act(verb))
 	}
-	r.get(apiV1+"/nearby", s.nearby)
-	r.get(apiV1+"/templates", s.templates)
-	r.get(apiV1+"/routing", s.routing)
 	r.post(apiV1+"/incidents/:id/route", s.routeIncident)
-	r.post(apiV1+"/partners/:id/replies", s.partnerReply)
+	r.get(apiV1+"/alerts", s.alerts)
+	r.post(apiV1+"/alerts/:id/shown", s.shown)
+}
+
+// taskRoutes are the orders, and what partners say to theirs.
+func (s *Server) taskRoutes(r router) {
 	r.get(apiV1+"/tasks", s.tasks)
 	r.post(apiV1+"/tasks", s.issue)
 	r.get(apiV1+"/tasks/:id", s.task)
 	for _, verb := range desk.TaskVerbs() {
 		r.post(apiV1+"/tasks/:id/"+verb, s.taskAct(verb))
 	}
+	r.get(apiV1+"/templates", s.templates)
+	r.get(apiV1+"/routing", s.routing)
+	r.post(apiV1+"/partners/:id/replies", s.partnerReply)
+}
+
+// dutyRoutes are who is on duty, patrols, drills and the shift's handover.
+func (s *Server) dutyRoutes(r router) {
 	r.get(apiV1+"/forces", s.forces)
 	r.get(apiV1+"/incidents/:id/forces", s.incidentForces)
 	r.post(apiV1+"/duty", s.duty)
 	r.post(apiV1+"/positions", s.reportPosition)
 	r.get(apiV1+"/persons/:id/track", s.personTrack)
-	r.get(apiV1+"/review", s.reviewPage)
-	r.get(apiV1+"/review.csv", s.reviewCSV)
-	r.get(apiV1+"/review/people", s.reviewPeople)
-	r.get(apiV1+"/review/people.csv", s.peopleCSV)
 	r.get(apiV1+"/patrols", s.patrols)
 	r.post(apiV1+"/patrols/:plan/begin", s.beginRound)
 	for _, verb := range desk.RoundVerbs() {
@@ -112,8 +121,14 @@ func (s *Server) deskRoutes(r router) {
 	r.post(apiV1+"/handover/:id/withdraw", s.withdrawHandover)
 	r.get(apiV1+"/handovers", s.formerHandovers)
 	r.get(apiV1+"/handovers/:id", s.formerHandover)
-	r.get(apiV1+"/alerts", s.alerts)
-	r.post(apiV1+"/alerts/:id/shown", s.shown)
+}
+
+// reviewRoutes are what the days add up to.
+func (s *Server) reviewRoutes(r router) {
+	r.get(apiV1+"/review", s.reviewPage)
+	r.get(apiV1+"/review.csv", s.reviewCSV)
+	r.get(apiV1+"/review/people", s.reviewPeople)
+	r.get(apiV1+"/review/people.csv", s.peopleCSV)
 }
 
 // deviceRoutes are devices, headquarters, and what cameras gave.
