@@ -86,6 +86,12 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 	s.line(inc, e, line)
 	s.putIncident(inc)
 	s.drillAnswered(e, data)
+	s.indexIncident(inc, before, next)
+}
+
+// indexIncident keeps the index true to an incident whose state or next
+// deadline may have changed.
+func (s *State) indexIncident(inc *Incident, before IncidentState, next bridge.Stamp) {
 	if inc.Next != next || before == Closed {
 		s.ix.addDeadline(inc)
 	}
