@@ -17,8 +17,5 @@ type View struct {
 	Fine [TilesX * TilesY]float64
 }
 
-// tile is the place of a small picture's pixel among the tiles.
-func (v *View) tile(x, y int) int { return y*TilesY/v.H*TilesX + x*TilesX/v.W }
-
 // masked tells whether the pixel is not to be seen.
 func (v *View) masked(i int) bool { return v.Masked != nil && v.Masked[i] }

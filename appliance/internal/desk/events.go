@@ -319,52 +319,6 @@ func decode[T any](e *bridge.Event) (*T, error) {
 	return data, nil
 }
 
-// DataTypes gives an empty value of the data of every type of event that the
-// desk writes: what JSON Schemas are made from.
-func DataTypes() map[string]any {
-	types := map[string]any{
-		TypeAlertRaised: AlertRaised{}, TypeAlertUpdated: AlertUpdated{}, TypeAlertEnded: AlertUpdated{}, TypeAlertShown: AlertShown{},
-		TypeIncidentOpened: IncidentOpened{}, TypeBlindOpened: BlindChanged{}, TypeBlindClosed: BlindChanged{},
-		TypeConfigChanged: ConfigChanged{}, TypeHoldPlaced: HoldChanged{}, TypeHoldReleased: HoldChanged{}, TypeStorageEvicted: StorageEvicted{}, TypeStorageForecast: StorageForecast{},
-		TypeReceiptAccepted: ReceiptFact{}, TypeReceiptRejected: ReceiptFact{}, TypeUplinkSetAside: SetAsideFact{}, TypeUplinkResent: ResentFact{},
-		TypeClockStepped: ClockStepped{}, TypeBoxStarted: BoxStarted{},
-		TypeJournalRetired: JournalRetired{}, TypeJournalErased: JournalErased{}, TypeUplinkSuspended: UplinkSuspended{}, TypeUplinkResumed: UplinkSuspended{},
-	}
-	types[TypeShiftOffered], types[TypeShiftOverdue], types[TypeShiftHandedOver] = ShiftOffered{}, ShiftOverdue{}, ShiftHandedOver{}
-	types[TypeShiftWithdrawn] = ShiftWithdrawn{}
-	types[TypeIncidentScored] = IncidentScored{}
-	types[TypeReviewDay], types[TypeReviewPeople] = ReviewDay{}, ReviewPeople{}
-	types[TypeDutyChanged] = DutyChanged{}
-	types[TypePatrolPlanned], types[TypePatrolRound], types[TypePatrolLooked] = PatrolPlanned{}, PatrolRound{}, PatrolLooked{}
-	types[TypeDrillPlanned], types[TypeDrillBegun], types[TypeDrillMarked], types[TypeDrillRun] = DrillPlanned{}, DrillBegun{}, DrillMarked{}, DrillResult{}
-	for _, t := range incidentChanges() {
-		types[t] = IncidentChanged{}
-	}
-	types[TypeTaskIssued], types[TypeOrderAnswered] = TaskIssued{}, OrderAnswered{}
-	types[TypeTaskDelivered], types[TypeTaskUndeliverable] = TaskDelivered{}, TaskDelivered{}
-	for _, t := range taskChanges() {
-		types[t] = TaskChanged{}
-	}
-	for _, t := range []string{TypeDeviceOnline, TypeDeviceOffline, TypeDeviceSilent, TypeDeviceDegraded, TypeDeviceTampered, TypeDeviceClock} {
-		types[t] = DeviceChanged{}
-	}
-	for _, t := range []string{TypeClipReady, TypeClipUploaded, TypeClipEvicted} {
-		types[t] = ClipChanged{}
-	}
-	for _, kind := range accessKinds() {
-		types[accessPrefix+kind] = AccessFact{}
-	}
-	return types
-}
-
-// incidentChanges are the types whose data is IncidentChanged.
-func incidentChanges() []string {
-	return []string{
-		TypeIncidentClaimed, TypeIncidentAcknowledged, TypeIncidentClosed, TypeIncidentReopened, TypeIncidentEscalated, TypeIncidentNoted,
-		TypeIncidentDispatched, TypeIncidentOnScene, TypeIncidentLinked, TypeIncidentMerged, TypeIncidentSplit,
-	}
-}
-
 // accessKinds are what people do that is told in lane local.
 func accessKinds() []string {
 	return []string{"login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user", "requested", "approved", "withdrawn", "expired"}

@@ -27,15 +27,6 @@ const (
 	TypeOrderAnswered  = "watchpost.order.answered"
 )
 
-// taskChanges are the types whose data is TaskChanged.
-func taskChanges() []string {
-	return []string{
-		TypeTaskAccepted, TypeTaskArrived, TypeTaskReported, TypeTaskConfirmed, TypeTaskReturned,
-		TypeTaskHandedBack, TypeTaskCancelled, TypeTaskOverdue, TypeTaskSupervised,
-		TypeTaskTicked, TypeTaskRepeated, TypeTaskWithdrawn, TypeTaskKept,
-	}
-}
-
 // TaskIssued is the data of task.issued.
 type TaskIssued struct {
 	Schema   int          `json:"schema"`

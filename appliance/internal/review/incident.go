@@ -79,9 +79,6 @@ func ms(t bridge.Stamp) int64 {
 
 func (i *incident) merged() bool { return i.Result == "merged" }
 
-// counts reports whether it is an incident of its own.
-func (i *incident) counts() bool { return !i.merged() }
-
 // judged reports whether somebody said what it was.
 func (i *incident) judged() bool { return i.Result != "" && !i.merged() }
 

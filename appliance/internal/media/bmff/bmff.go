@@ -56,9 +56,6 @@ func (w *Buffer) End() {
 	binary.BigEndian.PutUint32(w.b[at:], uint32(len(w.b)-at))
 }
 
-// U8 appends one byte.
-func (w *Buffer) U8(v uint8) { w.b = append(w.b, v) }
-
 // U16 appends two bytes, big-endian.
 func (w *Buffer) U16(v uint16) { w.b = binary.BigEndian.AppendUint16(w.b, v) }
 
