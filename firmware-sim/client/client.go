@@ -68,12 +68,25 @@ func (l *Line) SetBroker(broker string) error {
 	if err := CheckBroker(broker); err != nil {
 		return fmt.Errorf("set broker of %s: %w", l.who, err)
 	}
-	l.change(func(s *State) { s.Broker = broker })
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.Broker = broker
 	select {
 	case l.moved <- struct{}{}:
 	default:
 	}
 	return nil
+}
+
+// next is the broker of the next session, which has not moved since.
+func (l *Line) next() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.moved:
+	default:
+	}
+	return l.state.Broker
 }
 
 // Moved says that the broker changed: the session is to end.
@@ -91,7 +104,7 @@ func (l *Line) Connected() { l.change(func(s *State) { s.Connected, s.Error = tr
 // Keep has one session after the other until ctx ends.
 func (l *Line) Keep(ctx context.Context, session func(ctx context.Context, broker string) error) {
 	for ctx.Err() == nil {
-		err := session(ctx, l.Broker())
+		err := session(ctx, l.next())
 		l.change(func(s *State) {
 			s.Connected = false
 			if err != nil {
