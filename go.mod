@@ -12,6 +12,7 @@ require (
 	github.com/dgraph-io/badger/v4 v4.9.6
 	github.com/eclipse/paho.mqtt.golang v1.5.1
 	github.com/gofiber/fiber/v2 v2.52.9
+	github.com/google/jsonschema-go v0.3.0
 	github.com/gowebpki/jcs v1.0.1
 	github.com/hanwen/go-fuse/v2 v2.9.0
 	github.com/mochi-mqtt/server/v2 v2.7.9
@@ -23,12 +24,14 @@ require (
 	github.com/pion/rtp v1.8.23
 	github.com/pion/webrtc/v4 v4.1.6
 	github.com/prometheus/client_golang v1.23.2
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
 	github.com/stretchr/testify v1.11.1
 	github.com/tus/tusd/v2 v2.8.0
 	github.com/yalue/onnxruntime_go v1.27.0
 	go.yaml.in/yaml/v3 v3.0.4
 	gocv.io/x/gocv v0.31.0
 	golang.org/x/exp v0.0.0-20250106191152-7588d65b2ba8
+	golang.org/x/image v0.33.0
 	golang.org/x/sync v0.18.0
 	golang.org/x/sys v0.41.0
 	golang.org/x/text v0.31.0
