@@ -80,6 +80,7 @@ type Data struct {
 	Recordings Retention `yaml:"recordings"`
 	Clips      Retention `yaml:"clips"`
 	Snapshots  Retention `yaml:"snapshots"`
+	Pictures   Retention `yaml:"pictures"` // that people bring with reports
 	Telemetry  Retention `yaml:"telemetry"`
 	Positions  Retention `yaml:"positions"`
 	MinFree    Size      `yaml:"min_free"` // of the disk: below it nothing is recorded, below twice of it the oldest goes
@@ -292,6 +293,7 @@ func Default() Config {
 			Recordings: Retention{Budget: 200 * GiB, MaxAge: 30 * day},
 			Clips:      Retention{Budget: 50 * GiB, MaxAge: 90 * day},
 			Snapshots:  Retention{Budget: 10 * GiB, MaxAge: 90 * day},
+			Pictures:   Retention{Budget: 10 * GiB, MaxAge: 90 * day},
 			Telemetry:  Retention{Budget: 1 * GiB, MaxAge: 7 * day},
 			Positions:  Retention{Budget: GiB / 4, MaxAge: 7 * day},
 			MinFree:    1 * GiB,

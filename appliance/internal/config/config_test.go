@@ -109,7 +109,8 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		{"limits: {P0", "alerts: {fold_after: 1}\nlimits: {P0", "alerts.fold_after: 1 is not within 2 and 1000"},
 		{"limits: {P0", "handover: {take_within: 1s}\nlimits: {P0", "handover.take_within: 1s; write 1m to 12h"},
 		{"limits: {P0", "points: {late: 200}\nlimits: {P0", "points.late: 200 is not within 0 and 100"},
-		{"limits: {P0", "limits: {P9", `limits.P9: unknown key (line 13); known here: P0, P1, P2, P3, overdue`},
+		{"limits: {P0", "limits: {P9", `limits.P9: unknown key (line 13); known here: P0, P1, P2, P3, overdue, judge`},
+		{"limits: {P0", "limits: {judge: 10s, P0", "limits.judge: 10s; write 1m to 30d, or 0"},
 		{"pre_roll: 10s", "pre_roll: 10s\n    pre_roll: 11s", "cameras[0].pre_roll: stands twice"},
 		{"\ndata:", "\n  data: [", "yaml: "},
 	} {

@@ -2,14 +2,17 @@ package config
 
 import "time"
 
-// Limits are how long an incident may stand in a state, by priority, and how
-// often an order may be overdue.
+// Limits are how long an incident may stand in a state, by priority, how often
+// an order may be overdue, and how long its report waits for a judgement.
 type Limits struct {
 	P0      Limit   `yaml:"P0"`
 	P1      Limit   `yaml:"P1"`
 	P2      Limit   `yaml:"P2"`
 	P3      Limit   `yaml:"P3"`
 	Overdue Overdue `yaml:"overdue"`
+	// Judge is how long a report may wait for who issued the order to confirm or
+	// return it; 0: for ever.
+	Judge Duration `yaml:"judge"`
 }
 
 // ByPriority are the limits of incidents.
@@ -40,6 +43,7 @@ func defaultLimits() Limits {
 		P2:      Limit{Open: minutes(15), Acknowledged: minutes(60), Dispatched: minutes(2 * 60), OnScene: minutes(8 * 60)},
 		P3:      Limit{Open: minutes(12 * 60), Acknowledged: minutes(24 * 60)},
 		Overdue: Overdue{Count: 3, Within: Duration(7 * 24 * time.Hour)},
+		Judge:   Duration(24 * time.Hour),
 	}
 }
 
@@ -48,5 +52,8 @@ func (l *Limits) validate(ps *Problems) {
 	// What ended longer ago has left the room's state.
 	if d := time.Duration(l.Overdue.Within); d < time.Hour || d > 7*24*time.Hour {
 		ps.add("limits.overdue.within", "%s; write 1h to 7d", d)
+	}
+	if d := time.Duration(l.Judge); d != 0 && (d < time.Minute || d > 30*24*time.Hour) {
+		ps.add("limits.judge", "%s; write 1m to 30d, or 0: nobody is reminded", d)
 	}
 }

@@ -86,7 +86,7 @@ func (c *Config) validateStation(ps *Problems) {
 	if r := c.Data.Journal.Reserve; r != 0 && r < Size(64<<20) {
 		ps.add("data.journal.reserve", "%d bytes is below 64MiB; write how much of the disk is held back for alarms, or 0", r)
 	}
-	for key, r := range map[string]Retention{"data.recordings": c.Data.Recordings, "data.clips": c.Data.Clips, "data.snapshots": c.Data.Snapshots, "data.telemetry": c.Data.Telemetry, "data.positions": c.Data.Positions} {
+	for key, r := range map[string]Retention{"data.recordings": c.Data.Recordings, "data.clips": c.Data.Clips, "data.snapshots": c.Data.Snapshots, "data.pictures": c.Data.Pictures, "data.telemetry": c.Data.Telemetry, "data.positions": c.Data.Positions} {
 		if r.Budget < Size(1<<20) {
 			ps.add(key+".budget", "%d bytes is below 1MiB; nothing could be kept", r.Budget)
 		}

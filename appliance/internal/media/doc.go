@@ -1,11 +1,12 @@
 // Package media owns everything the box keeps as files besides the journal:
-// recordings, clips, snapshots and the tracks of drones, below the data
+// recordings, clips, snapshots, people's pictures and the tracks of drones, below the data
 // directory, one folder per class.
 //
 //	recordings/{camera}/{day}/{from}-{length}.mp4   segments, times in ms; {from}.open.mp4 while written
 //	spool/{camera}/…                                the same for cameras that do not record, while a clip grows
 //	clips/{clip}/{part}.mp4 and *.json              written by package clip
 //	snapshots/{2 digits}/{sha256}.jpg               content-addressed
+//	pictures/{2 digits}/{sha256}.jpg                of people's reports; new/{person}/{sha256}.jpg until one names it
 //	telemetry/{drone}/{day}.jsonl                   one report a second
 //	positions/{person}/{day}.jsonl                  likewise
 //

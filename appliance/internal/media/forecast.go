@@ -78,7 +78,7 @@ func (s *Store) Forecasts(now time.Time) []Forecast {
 	}
 	left := st.Free - 2*max(s.opt.MinFree, 0)
 	var out []Forecast
-	for _, class := range []Class{Recordings, Clips, Snapshots, Telemetry, Positions} {
+	for _, class := range []Class{Recordings, Clips, Snapshots, Pictures, Telemetry, Positions} {
 		rate := s.growth.perDay(class)
 		if rate <= 0 {
 			continue

@@ -48,6 +48,10 @@ func (s *Store) index(class Class) error {
 				return nil
 			}
 			it.From, it.To = day, day.AddDate(0, 0, 1)
+		case Pictures:
+			if it.open = it.Owner == newPictures; it.open {
+				it.Owner = owner(filepath.Base(filepath.Dir(path)))
+			}
 		case Clips:
 			if filepath.Ext(path) != segmentSuffix {
 				return nil
@@ -67,10 +71,15 @@ func (s *Store) owner(class Class, path string) string {
 		return ""
 	}
 	first, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
-	if id, err := url.PathUnescape(first); err == nil {
+	return owner(first)
+}
+
+// owner is whose folder it is: what Folder was given.
+func owner(folder string) string {
+	if id, err := url.PathUnescape(folder); err == nil {
 		return id
 	}
-	return first
+	return folder
 }
 
 // indexSegment completes an entry from the segment's name, or finishes a

@@ -25,7 +25,8 @@ type Class string
 const (
 	Recordings Class = "recordings"
 	Clips      Class = "clips"
-	Snapshots  Class = "snapshots"
+	Snapshots  Class = "snapshots" // of cameras
+	Pictures   Class = "pictures"  // of people: with reports
 	Telemetry  Class = "telemetry" // of drones
 	Positions  Class = "positions" // of people on duty
 	Spool      Class = "spool"
@@ -67,7 +68,7 @@ type Item struct {
 	Bytes    int64
 	Uploaded bool // headquarters has it
 
-	open bool // a segment that is being written
+	open bool // a segment that is being written, a picture that no report names yet
 }
 
 // Eviction is one item that was deleted, and why: "age", "budget" or "space".
@@ -104,6 +105,7 @@ type Store struct {
 
 	syncs    chan struct{} // a slot for each sync of recordings under way
 	sweeping sync.Mutex    // held by a sweep, before mu
+	pictures sync.Mutex    // held while one changes its place, before mu
 	growth   growth        // of a sweep
 
 	mu       sync.Mutex
@@ -137,7 +139,7 @@ func (s *Store) Open() error {
 		return fmt.Errorf("open media: %w", err)
 	}
 	s.boot = binary.BigEndian.Uint64(nonce[:])
-	for _, class := range []Class{Recordings, Clips, Snapshots, Telemetry, Positions, Spool} {
+	for _, class := range []Class{Recordings, Clips, Snapshots, Pictures, Telemetry, Positions, Spool} {
 		if err := makeDir(filepath.Join(s.opt.Dir, string(class))); err != nil {
 			return fmt.Errorf("open media: %w", err)
 		}

@@ -133,7 +133,7 @@ func (c *collector) files(g gatherer) {
 	}
 	for class, b := range map[media.Class]config.Retention{
 		media.Recordings: c.s.cfg.Data.Recordings, media.Clips: c.s.cfg.Data.Clips, media.Snapshots: c.s.cfg.Data.Snapshots, media.Telemetry: c.s.cfg.Data.Telemetry,
-		media.Positions: c.s.cfg.Data.Positions,
+		media.Positions: c.s.cfg.Data.Positions, media.Pictures: c.s.cfg.Data.Pictures,
 	} {
 		g.add(prometheus.GaugeValue, "files_budget_bytes", "Bytes that may be kept.", float64(b.Budget), "class", string(class))
 	}

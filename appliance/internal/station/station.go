@@ -201,6 +201,7 @@ func (s *Station) openFiles() error {
 		MinFree: int64(s.cfg.Data.MinFree),
 		Budgets: map[media.Class]media.Budget{
 			media.Recordings: budget(s.cfg.Data.Recordings), media.Clips: budget(s.cfg.Data.Clips), media.Snapshots: budget(s.cfg.Data.Snapshots),
+			media.Pictures:  budget(s.cfg.Data.Pictures),
 			media.Telemetry: budget(s.cfg.Data.Telemetry), media.Positions: budget(s.cfg.Data.Positions),
 		},
 	})
