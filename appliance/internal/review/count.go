@@ -191,6 +191,9 @@ func (c *counter) incident(i *incident) {
 		}
 	}
 	i.waits(func(state string, took time.Duration, s stage) { c.wait(i, state, took, s) })
+	if i.Late {
+		c.waiting(i.Priority, string(i.State)).limited(stage{LimitMS: i.Given})
+	}
 }
 
 // rows are those of the receivers of orders, each once. A day's counts leave the
@@ -220,11 +223,15 @@ func TeamRow(p desk.Party) string {
 	return PersonsRow
 }
 
-// add counts the incident into a group's row.
+// add counts the incident into a group's row. One that waits past its limit
+// counts as late at once: whom nobody ever answers must not be missing.
 func (i *incident) add(t *desk.Tally) {
 	t.Incidents++
 	if i.false() {
 		t.False++
+	}
+	if i.Late {
+		t.Limited++
 	}
 	for _, s := range i.Stages {
 		if s.Limited {
@@ -244,18 +251,25 @@ func (i *incident) add(t *desk.Tally) {
 	}
 }
 
-func (c *counter) wait(i *incident, state string, took time.Duration, s stage) {
-	key := [2]string{i.Priority, state}
-	w := c.waits[key]
-	if w == nil {
-		w = &waiting{Waiting: desk.Waiting{Priority: i.Priority, State: state}, hist: histogram{}, limits: map[int64]int{}}
-		c.waits[key] = w
+func (c *counter) waiting(priority, state string) *waiting {
+	key := [2]string{priority, state}
+	if c.waits[key] == nil {
+		c.waits[key] = &waiting{Waiting: desk.Waiting{Priority: priority, State: state}, hist: histogram{}, limits: map[int64]int{}}
 	}
+	return c.waits[key]
+}
+
+func (c *counter) wait(i *incident, state string, took time.Duration, s stage) {
+	w := c.waiting(i.Priority, state)
 	w.N++
 	w.hist.add(took)
-	if !s.Limited {
-		return
+	if s.Limited {
+		w.limited(s)
 	}
+}
+
+// limited counts a wait that had a limit.
+func (w *waiting) limited(s stage) {
 	w.Limited++
 	if s.InTime {
 		w.InTime++

@@ -22,6 +22,7 @@ const (
 	keysMax     = 2_000  // rows of one group and day; what comes beyond them has no name
 	originsMax  = 32     // rules and devices of one incident; receivers of its orders
 	stagesMax   = 32     // of one incident, as in the desk
+	scoredMax   = 100    // steps of one incident's score, as in the desk
 	spanMax     = 800    // days of one report
 	cellM       = 100.0  // side of a cell of the map, metres
 	degreeM     = 111195 // metres of a degree of latitude (mean radius 6371 km)
@@ -195,7 +196,7 @@ func (k *kept) alertUpdated(r bridge.Record, data *desk.AlertUpdated) {
 		return
 	}
 	if data.Press != nil && data.Rings && !data.Limit.IsZero() && i.State != desk.Open && i.State != desk.Closed {
-		i.Limit = ms(data.Limit)
+		i.due(ms(data.Limit))
 	}
 	for n := range i.Alerts {
 		a := &i.Alerts[n]

@@ -28,6 +28,7 @@ type incident struct {
 	Since  int64              `json:"since"`           // of the state, ms
 	Limit  int64              `json:"limit,omitempty"` // of the state, ms; 0: none
 	Given  int64              `json:"given,omitempty"` // how long the limit was when the state began, ms
+	Late   bool               `json:"late,omitempty"`  // it is in the state past its limit
 	Stages []stage            `json:"stages,omitempty"`
 
 	Answer    int64    `json:"answer"` // ms since opened; -1: not yet
@@ -95,6 +96,7 @@ func (i *incident) changed(e *bridge.Event, data *desk.IncidentChanged) {
 		i.Given = max(0, ms(data.Limit)-at)
 	}
 	i.Limit = ms(data.Limit)
+	i.Late = i.State != desk.Closed && i.Limit > 0 && i.Limit < at
 	switch e.Type {
 	case desk.TypeIncidentClaimed:
 		i.Claimed = data.By
@@ -140,8 +142,14 @@ func (i *incident) raised(a alertRef, data *desk.AlertRaised) {
 		i.Alerts = append(i.Alerts, a)
 	}
 	if !data.Limit.IsZero() {
-		i.Limit = ms(data.Limit)
+		i.due(ms(data.Limit))
 	}
+}
+
+// due takes in the limit that a further alert brings. A later one is a new wait.
+func (i *incident) due(limit int64) {
+	i.Late = i.Late && limit <= i.Limit
+	i.Limit = limit
 }
 
 // told notes what took part in it.
@@ -223,7 +231,7 @@ func (i *incident) scored(data *desk.IncidentScored) {
 	for _, s := range data.Steps {
 		i.Steps = append(i.Steps, scoredStep{By: s.By, Result: s.Result, Points: s.Points})
 	}
-	i.Steps = i.Steps[:min(len(i.Steps), stagesMax)]
+	i.Steps = i.Steps[:min(len(i.Steps), scoredMax)]
 }
 
 // waits are the times that count, by state.
