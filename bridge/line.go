@@ -33,6 +33,7 @@ type line struct {
 	listening bool
 	kick      chan struct{} // closed when any of the above changed
 	epoch     string
+	nowAfter  uint64          // the alarm lane's cursor when the line became ready: behind it "now" begins
 	awaited   *Outgoing       // sent again and without a receipt
 	replays   []Replay        // asked for, oldest first
 	aside     map[string]bool // events that headquarters refused: they go without data
@@ -69,7 +70,11 @@ func newLine(o Options, u UplinkConfig) (*line, error) {
 func (l *line) change(what func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	before := l.ready()
 	what()
+	if alarms := l.window.lane(Alarm); alarms != nil && !before && l.ready() {
+		l.nowAfter = alarms.cursor
+	}
 	close(l.kick)
 	l.kick = make(chan struct{})
 }

@@ -60,8 +60,10 @@ func (l *line) now(ctx context.Context, session Session) error {
 	}
 }
 
-// nowFrom is where to begin: what is confirmed needs no second copy, and after
-// a long outage what is old comes with the drain.
+// nowFrom is where to begin: what was confirmed before the line was ready needs
+// no second copy, and after a long outage what is old comes with the drain. What
+// its lane confirms from then on goes all the same: which of the two comes first
+// is nobody's to say, and a headquarters may listen to "now" alone.
 func (l *line) nowFrom(cursor string) (uint64, error) {
 	after, err := l.journal.Cursor(cursor, Alarm)
 	if err != nil {
@@ -69,7 +71,7 @@ func (l *line) nowFrom(cursor string) (uint64, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	after = max(after, l.window.lane(Alarm).cursor)
+	after = max(after, l.nowAfter)
 	if last := l.journal.LastSequence(Alarm); last > nowScanMax {
 		after = max(after, last-nowScanMax)
 	}
