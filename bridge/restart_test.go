@@ -86,9 +86,10 @@ func TestTimesSurviveARestart(t *testing.T) {
 	require.Error(t, err)
 	o.Uplinks[0].Name = "hq %2F"
 	began := time.Now().Add(-time.Millisecond)
-	_, stop := begin(t, o)
+	f, stop := begin(t, o)
 	records := appendAll(t, j, event("p0", bridge.Alarm, "P0"), event("2", bridge.Alarm, "P2"), event("3", bridge.Alarm, "P2"))
 	u.waitFor(t, func() bool { return len(u.got) == 3 && len(u.now) == 1 }, "sent")
+	require.Eventually(t, func() bool { return !f.Deliveries(&records[2].Event)[0].Sent.IsZero() }, patience, pause, "and noted, as far as the last of them")
 	say := func(text string) {
 		require.NoError(t, u.handler.Receive(t.Context(), bridge.KindReceipt, fmt.Appendf(nil, text, j.Epoch())))
 	}
@@ -98,7 +99,7 @@ func TestTimesSurviveARestart(t *testing.T) {
 
 	idle := &fake{}
 	o.Uplinks[0].Uplink = idle
-	f, stop := begin(t, o)
+	f, stop = begin(t, o)
 	for i, want := range []bridge.Mark{bridge.MarkReceived, bridge.MarkReceived, bridge.MarkSent} {
 		d := f.Deliveries(&records[i].Event)[0]
 		require.Equal(t, want, d.Mark, i)
