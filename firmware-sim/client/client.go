@@ -17,7 +17,7 @@ import (
 
 const (
 	// AnswerWithin is for the broker to answer one packet.
-	AnswerWithin = 5 * time.Second
+	AnswerWithin = 15 * time.Second
 	// GoodbyeMS is paho's quiet period before DISCONNECT.
 	GoodbyeMS  = 250
 	retryAfter = time.Second

@@ -60,8 +60,8 @@ type clips struct {
 	log  *slog.Logger
 
 	server  *http.Server
-	serving chan struct{}  // closed when the listener has ended
-	busy    sync.WaitGroup // requests
+	serving chan struct{} // closed when the listener has ended
+	busy    works         // requests
 
 	mu    sync.Mutex // of the index
 	index *os.File
@@ -111,8 +111,10 @@ func (c *clips) serve() error {
 	}
 	files := http.StripPrefix(filesPath, handler)
 	c.server = &http.Server{ReadHeaderTimeout: headerTimeout, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c.busy.Add(1)
-		defer c.busy.Done()
+		if !c.busy.begin() {
+			panic(http.ErrAbortHandler) // its connection is closed already
+		}
+		defer c.busy.done()
 		files.ServeHTTP(w, r)
 	})}
 	go func() {
@@ -205,6 +207,6 @@ func (c *clips) close(ctx context.Context, killed bool) error {
 		c.port.Kill()
 	}
 	<-c.serving
-	c.busy.Wait()
+	c.busy.end()
 	return errors.Join(err, c.index.Close())
 }

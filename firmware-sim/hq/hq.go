@@ -202,7 +202,7 @@ func (h *HQ) Run(ctx context.Context) error {
 		if killed {
 			s.leave(true)
 		}
-		s.attending.Wait()
+		s.attending.end()
 		return errors.Join(s.clips.close(ctx, killed), h.broker.Close(), s.ledger.close())
 	})
 	err := g.Wait()

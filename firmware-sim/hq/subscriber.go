@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,7 +41,7 @@ type session struct {
 
 	away atomic.Bool // messages are for nobody
 
-	attending sync.WaitGroup
+	attending works
 
 	// the worker's own
 	books *books
@@ -75,8 +74,12 @@ func (s *session) connect(password string) error {
 // attend runs at every connect: subscribe, then say that we listen, then
 // repeat how far we got, since receipts may have been lost meanwhile.
 func (s *session) attend() {
+	if !s.attending.begin() {
+		return
+	}
 	s.away.Store(false)
-	s.attending.Go(func() { // a connect handler must not wait for the client it holds up
+	go func() { // a connect handler must not wait for the client it holds up
+		defer s.attending.done()
 		if err := s.subscribe(); err != nil {
 			s.hq.log.Error("subscribe to the box", "err", err)
 			return
@@ -84,7 +87,7 @@ func (s *session) attend() {
 		s.send("down/presence", true, map[string]any{"listening": true, "at": stamp(time.Now())})
 		s.repeatReceipts()
 		s.hq.setListening(true)
-	})
+	}()
 }
 
 // subscribe tries again where the broker refuses: mochi-mqtt does so when our
