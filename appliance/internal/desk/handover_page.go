@@ -82,6 +82,7 @@ type HandoverTask struct {
 	Incident uint64       `json:"incident,omitempty"` // its number
 	Limit    bridge.Stamp `json:"limit"`
 	Overdue  bool         `json:"overdue"`
+	What     string       `json:"what,omitempty"` // overdue: judge (of its report), step; else the report
 	Note     string       `json:"note,omitempty"`
 }
 
@@ -196,8 +197,9 @@ func (r *Rules) pageWork(p *HandoverPage, s *State) {
 		}
 		line := HandoverTask{
 			ID: task.ID, Number: task.Number, Priority: task.Priority, Drill: task.Drill, State: task.State, To: brief(r.Party(task.To).Name), Limit: task.Limit,
-			Overdue: !task.OverdueAt.IsZero(), Note: brief(task.Note),
+			Note: brief(task.Note),
 		}
+		line.Overdue, line.What = task.late()
 		if inc := s.k.Incidents[task.Incident]; inc != nil {
 			line.Incident = inc.Number
 		}

@@ -28,9 +28,13 @@ type Stage struct {
 	Limit bridge.Stamp  `json:"limit"` // its deadline; empty when it had none
 }
 
-// ScoredStep is what one step was worth. Result is in_time, late or missing.
+// ScoredStep is what one step was worth: a state of the incident, or a step of
+// one of its orders. Result is in_time, late or missing.
 type ScoredStep struct {
-	State   IncidentState `json:"state"` // that the step ended; of a missing one, that it should have begun
+	State   IncidentState `json:"state,omitempty"` // that the step ended; of a missing one, that it should have begun
+	Task    string        `json:"task,omitempty"`  // the order, its step from 1, and what that is called
+	Step    int           `json:"step,omitempty"`
+	Name    string        `json:"name,omitempty"`
 	By      string        `json:"by"`
 	TookMS  int64         `json:"took_ms"`
 	LimitMS int64         `json:"limit_ms"`
@@ -42,7 +46,8 @@ type ScoredStep struct {
 type Score struct {
 	Points int          `json:"points"`
 	Steps  []ScoredStep `json:"steps,omitempty"`
-	By     string       `json:"by"` // box, or the lead who corrected it
+	More   int          `json:"more,omitempty"` // steps of orders that had no room
+	By     string       `json:"by"`             // box, or the lead who corrected it
 	Reason string       `json:"reason,omitempty"`
 	At     bridge.Stamp `json:"at"`
 }
@@ -53,12 +58,14 @@ type IncidentScored struct {
 	Incident string       `json:"incident"`
 	Points   int          `json:"points"`
 	Steps    []ScoredStep `json:"steps"`
+	More     int          `json:"more,omitempty"`
 	By       string       `json:"by"`
 	Reason   string       `json:"reason"`
 }
 
 // score writes the points of an incident that closes now: each state with a
-// limit that was left in time or late, and an arrival that nobody reported.
+// limit that was left in time or late, an arrival that nobody reported, and the
+// steps of its orders.
 // Drills are never counted.
 func (t *step) score(inc *Incident, in ActionIn) {
 	if inc.Drill || len(inc.Stages) == 0 {
@@ -87,6 +94,7 @@ func (t *step) score(inc *Incident, in ActionIn) {
 	if sent && !arrived && in.Result == "resolved" {
 		data.Steps = append(data.Steps, ScoredStep{State: OnScene, By: in.By.Name, Result: "missing", Points: t.r.setup.Points.Missing})
 	}
+	t.scoreOrders(inc, &data)
 	for _, one := range data.Steps {
 		data.Points += one.Points
 	}
@@ -115,15 +123,15 @@ func (t *step) correct(inc *Incident, in ActionIn) error {
 		}
 		return &InvalidError{"points", value, "0 to 1000"}
 	}
-	steps := []ScoredStep{}
+	steps, more := []ScoredStep{}, 0
 	if inc.Score != nil {
-		steps = list(inc.Score.Steps)
+		steps, more = list(inc.Score.Steps), inc.Score.More
 	}
 	key := ""
 	if in.Idempotency != "" {
 		key = idemKey(in.By, in.Idempotency)
 	}
-	t.addScore(inc, IncidentScored{Schema: schema, Incident: inc.ID, Points: *in.Points, Steps: steps, By: in.By.Name, Reason: in.Reason}, key)
+	t.addScore(inc, IncidentScored{Schema: schema, Incident: inc.ID, Points: *in.Points, Steps: steps, More: more, By: in.By.Name, Reason: in.Reason}, key)
 	return nil
 }
 
@@ -138,7 +146,7 @@ func (s *State) incidentScored(e *bridge.Event, data *IncidentScored) {
 	if inc == nil {
 		return
 	}
-	inc.Score = &Score{Points: data.Points, Steps: data.Steps, By: data.By, Reason: data.Reason, At: e.RecordedTime}
+	inc.Score = &Score{Points: data.Points, Steps: data.Steps, More: data.More, By: data.By, Reason: data.Reason, At: e.RecordedTime}
 	s.line(inc, e, Step{By: data.By, Reason: data.Reason, Note: strconv.Itoa(data.Points)})
 	s.putIncident(inc)
 }

@@ -293,7 +293,7 @@ func (ix *index) addDeadline(inc *Incident) {
 func (ix *index) dropStaleDeadlines(k *kept) {
 	for len(ix.deadlines) > 0 {
 		top := ix.deadlines[0]
-		if task := k.Tasks[top.task]; task != nil && !task.State.done() && task.Next.Equal(top.at.Time) {
+		if task := k.Tasks[top.task]; task != nil && !task.State.done() && task.due().Equal(top.at.Time) {
 			return
 		}
 		if k.unshown(k.Alerts[top.alert]) {

@@ -173,7 +173,7 @@ func everything() desk.Setup {
 	s := standards()
 	partners, classes := partners()
 	s.Partners, s.Classes = append(s.Partners, partners...), classes
-	s.ShownWithin = 2 * time.Second
+	s.ShownWithin, s.JudgeWithin = 2*time.Second, time.Minute
 	withWalk(&s)
 	s.Patrols[0].Times, s.Patrols[0].WithinMS = []string{"14:02", "14:06", "14:10", "14:14"}, 60_000
 	withDrills(&s)
@@ -218,6 +218,9 @@ func TestInterleavingsAreLegal(t *testing.T) {
 		legal(t, m)
 		for _, rec := range m.records {
 			seen[rec.Event.Type]++
+			if rec.Event.Type == desk.TypeTaskOverdue {
+				seen[rec.Event.Type+"/"+data[desk.TaskChanged](t, rec).What]++
+			}
 		}
 		require.Equal(t, bytesOf(t, d), fold(t, m))
 	}
@@ -225,6 +228,7 @@ func TestInterleavingsAreLegal(t *testing.T) {
 		desk.TypeIncidentMerged, desk.TypeIncidentSplit, desk.TypeIncidentClosed, desk.TypeTaskKept, desk.TypeTaskCancelled, desk.TypeTaskSupervised,
 		desk.TypeTaskTicked, desk.TypeTaskRepeated, desk.TypeTaskConfirmed, desk.TypePatrolRound, desk.TypePatrolLooked, desk.TypeDrillBegun,
 		desk.TypeDrillRun, desk.TypeShiftHandedOver, desk.TypeDutyChanged,
+		desk.TypeTaskOverdue + "/", desk.TypeTaskOverdue + "/judge", desk.TypeTaskOverdue + "/step",
 	} {
 		require.NotZero(t, seen[typ], typ)
 	}
@@ -340,7 +344,9 @@ func owned(t *testing.T, s *desk.State, task *desk.Task) {
 			require.NotEqual(t, desk.Closed, s.Incident(id).State, where)
 			return
 		}
-		require.Contains(t, []desk.TaskState{desk.Issued, desk.Accepted, desk.Arrived, desk.Returned}, s.Task(id).State, where)
+		about := s.Task(id)
+		late := about.State == desk.Reported && !about.UnjudgedAt.IsZero() || slices.Contains([]desk.TaskState{desk.Issued, desk.Accepted, desk.Arrived, desk.Returned}, about.State)
+		require.True(t, late, where)
 		return
 	}
 	if inc := s.Incident(task.Incident); inc != nil && inc.State == desk.Closed && task.IssuedAt.Before(inc.ClosedAt.Time) {

@@ -33,7 +33,7 @@ func seed(t testing.TB) uint64 {
 // hasty folds early and waits for screens.
 func hasty() desk.Setup {
 	s := staffed()
-	s.FoldAfter, s.FloodIncidents, s.ShownWithin = 3, 1, 2*time.Second
+	s.FoldAfter, s.FloodIncidents, s.ShownWithin, s.JudgeWithin = 3, 1, 2*time.Second, time.Minute
 	s.Partners, s.Classes = partners()
 	s.Templates = standards().Templates
 	withWalk(&s)

@@ -27,7 +27,10 @@ type Setup struct {
 	Classes      []RouteClass // and of what
 	Templates    []Template   // standard pieces of work
 	Overdue      OverdueLimit // zero: DefaultOverdue
-	Limits       Limits       // missing entries are taken from DefaultLimits
+	// JudgeWithin is how long a report may wait for who issued the order, before
+	// he is overdue and the lead is told; 0: for ever.
+	JudgeWithin time.Duration
+	Limits      Limits // missing entries are taken from DefaultLimits
 	// Window is how long after its last sign a sighting on the same camera
 	// still belongs to the same incident. Default 120 s.
 	Window time.Duration

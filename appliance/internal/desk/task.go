@@ -67,13 +67,19 @@ type Task struct {
 	// that the newest was one too many of its receiver's.
 	Overdues []bridge.Stamp `json:"overdues,omitempty"`
 	Flagged  bool           `json:"flagged,omitempty"`
-	Steps    []TaskTick     `json:"steps,omitempty"`
-	Done     string         `json:"done,omitempty"`     // what counts as done
-	Wanted   int            `json:"wanted,omitempty"`   // pictures that a report needs
-	Along    *Along         `json:"along,omitempty"`    // what goes along of the incident
-	Report   string         `json:"report,omitempty"`   // the newest
-	Pictures []string       `json:"pictures,omitempty"` // of the report: SHA-256, hex
-	Reason   string         `json:"reason,omitempty"`   // of the newest return, hand-back or cancellation
+	// JudgeBy is by when the report is to be judged (empty: no limit), UnjudgedAt
+	// since when that is overdue; both are empty when no report waits. Unjudged
+	// are all the times at which it became so, of who had to judge.
+	JudgeBy    bridge.Stamp `json:"judge_by,omitzero"`
+	UnjudgedAt bridge.Stamp `json:"unjudged_at,omitzero"`
+	Unjudged   []Unjudged   `json:"unjudged,omitempty"`
+	Steps      []TaskTick   `json:"steps,omitempty"`
+	Done       string       `json:"done,omitempty"`     // what counts as done
+	Wanted     int          `json:"wanted,omitempty"`   // pictures that a report needs
+	Along      *Along       `json:"along,omitempty"`    // what goes along of the incident
+	Report     string       `json:"report,omitempty"`   // the newest
+	Pictures   []string     `json:"pictures,omitempty"` // of the report: SHA-256, hex
+	Reason     string       `json:"reason,omitempty"`   // of the newest return, hand-back or cancellation
 	// ReportEvent is the id of the newest task.reported: headquarters' word on
 	// that event confirms or returns an order from above.
 	ReportEvent string     `json:"report_event,omitempty"`
@@ -85,7 +91,8 @@ type Task struct {
 // TaskTick is one step of an order's work, ticked when it was done.
 type TaskTick struct {
 	Name   string       `json:"name"`
-	Limit  bridge.Stamp `json:"limit"` // empty: none of its own
+	Limit  bridge.Stamp `json:"limit"`            // empty: none of its own
+	LateAt bridge.Stamp `json:"late_at,omitzero"` // when it was told that it is past its limit
 	DoneAt bridge.Stamp `json:"done_at"`
 	By     string       `json:"by,omitempty"`
 }
@@ -106,7 +113,8 @@ type TaskStep struct {
 	By       string       `json:"by,omitempty"`
 	State    TaskState    `json:"state,omitempty"`
 	Reason   string       `json:"reason,omitempty"`
-	Note     string       `json:"note,omitempty"`
+	What     string       `json:"what,omitempty"` // of task.overdue: judge, step; else the report
+	Note     string       `json:"note,omitempty"` // of task.overdue: who has to judge, the steps' names
 	Pictures []string     `json:"pictures,omitempty"`
 	Ticked   []int        `json:"ticked,omitempty"` // steps, from 1
 	Event    string       `json:"event"`            // id of the event

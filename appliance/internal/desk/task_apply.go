@@ -68,8 +68,8 @@ func (ix *index) addEnding(task *Task) {
 }
 
 func (ix *index) addTaskDeadline(task *Task) {
-	if !task.State.done() && !task.Next.IsZero() {
-		heap.Push(&ix.deadlines, deadline{at: task.Next, task: task.ID})
+	if due := task.due(); !task.State.done() && !due.IsZero() {
+		heap.Push(&ix.deadlines, deadline{at: due, task: task.ID})
 	}
 }
 
@@ -107,7 +107,7 @@ func (s *State) putTask(task *Task, e *bridge.Event, line TaskStep) {
 	s.k.Tasks[task.ID] = task
 	s.ix.touch(&s.k, ref{s.k.Place, kindTask, task.ID})
 	s.ix.addTask(task)
-	if old == nil || old.Next != task.Next {
+	if old == nil || old.due() != task.due() {
 		s.ix.addTaskDeadline(task)
 	}
 	if old == nil || !old.State.done() {
@@ -157,6 +157,7 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 	case TypeTaskReported:
 		task.tick(data, e.RecordedTime)
 		task.ReportedAt, task.Report, task.Pictures, task.ReportEvent = e.RecordedTime, data.Report, data.Pictures, e.ID
+		task.JudgeBy, task.UnjudgedAt = data.JudgeBy, bridge.Stamp{}
 	case TypeTaskReturned:
 		task.Reason, task.Supervised, task.OverdueAt = data.Reason, 0, bridge.Stamp{}
 	case TypeTaskHandedBack, TypeTaskCancelled:
@@ -166,11 +167,12 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 	case TypeTaskKept:
 		task.Owner = data.Owner
 	case TypeTaskOverdue:
-		task.OverdueAt, task.Flagged = e.RecordedTime, data.Flagged
-		task.Overdues = append(slices.Clone(task.Overdues), e.RecordedTime)
-		task.Overdues = task.Overdues[max(0, len(task.Overdues)-overduesMax):]
+		line.What, line.Note = data.What, task.overdue(data, e.RecordedTime)
 	case TypeTaskSupervised:
 		task.Supervised, task.Next = data.Step, data.Next
+	}
+	if task.State != Reported {
+		task.JudgeBy, task.UnjudgedAt = bridge.Stamp{}, bridge.Stamp{}
 	}
 	task.Order = old.Order.after(e, data)
 	switch {

@@ -79,7 +79,11 @@ type TaskChanged struct {
 	Step        int          `json:"step,omitempty"`        // supervised: 1, 2, 3
 	Next        bridge.Stamp `json:"next,omitzero"`         // supervised: when the next one comes
 	Supervision string       `json:"supervision,omitempty"` // supervised: the supervision order
-	Overdue     int          `json:"overdue,omitempty"`     // overdue, supervised: how many orders of the same receiver were overdue within the time
+	What        string       `json:"what,omitempty"`        // overdue: judge (of its report, by Who until JudgeBy), step (those in Late); else its report
+	Who         string       `json:"who,omitempty"`
+	JudgeBy     bridge.Stamp `json:"judge_by,omitzero"` // reported: by when it is to be judged
+	Late        []LateStep   `json:"late,omitempty"`
+	Overdue     int          `json:"overdue,omitempty"` // overdue, supervised: how many orders of who is late were overdue within the time
 	// Flagged says that Overdue has reached the limit in force: OverdueMax
 	// orders WithinMS.
 	Flagged    bool  `json:"flagged,omitempty"`

@@ -123,9 +123,13 @@ func (t *step) addTask(typ string, task *Task, data TaskChanged, in TaskActionIn
 
 // addChange writes what changed; who is no longer late is no longer supervised.
 func (t *step) addChange(draft bridge.Draft, task *Task, data TaskChanged) {
+	if draft.Type == TypeTaskReported {
+		data.JudgeBy = t.judgeBy(task)
+	}
 	t.add(draft, data)
-	signed := task.State == Issued && data.State == Accepted && task.OverdueAt.IsZero()
-	if signed || task.State.running() && !data.State.running() {
+	left := data.State != task.State && (task.State == Reported || task.State.running() && !data.State.running())
+	caughtUp := task.State == Issued && data.State == Accepted || len(data.Ticked) > 0
+	if left || caughtUp && task.OverdueAt.IsZero() && !task.behind(data.Ticked) {
 		t.endSupervision("tasks/"+task.ID, string(data.State))
 	}
 }

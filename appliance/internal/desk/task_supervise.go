@@ -11,8 +11,9 @@ import (
 
 // A supervision order (督导单) goes to the lead by itself when an incident or a
 // task is past its limit; there is one open at most about each. It ends when
-// what it is about is no longer late (the task was reported or has ended, the
-// incident has left the state in which it was late), or when a lead reports on
+// what it is about is no longer late (the task was reported, judged or has
+// ended, its late steps were done, the incident has left the state in which it
+// was late), or when a lead reports on
 // it. What is late still at the next step brings a new one. An exercise never
 // brings one.
 
@@ -50,13 +51,12 @@ func (t *step) endSupervision(about, why string) {
 	t.endTask(t.s.k.Tasks[id], why)
 }
 
-// superviseTasks says of every task past its limit that it is overdue, and
-// orders the lead to see to it: at once, then after as long as the task had,
-// doubled every time.
+// superviseTasks says of every task that is late what of it is overdue, one
+// thing at a time: the next tick follows at once.
 func (t *step) superviseTasks() {
 	var due []*Task
 	for id := range t.s.ix.tasks.open {
-		if task := t.s.k.Tasks[id]; !task.Next.IsZero() && !task.Next.After(t.now.Time) {
+		if task := t.s.k.Tasks[id]; isDue(task.due(), t.now) {
 			due = append(due, task)
 		}
 	}
@@ -66,35 +66,41 @@ func (t *step) superviseTasks() {
 	if len(due) == 0 {
 		return
 	}
-	limit, late := t.r.setup.Overdue, t.overdue()
+	late := t.overdue()
 	for _, task := range due[:min(len(due), tickEventsMax/2)] {
 		if t.full() {
 			return
 		}
-		if task.unsigned(t.now) {
+		switch {
+		case task.State == Reported:
+			t.tellUnjudged(task, late)
+		case !isDue(task.Next, t.now):
+			t.tellLateSteps(task, task.lateSteps(t.now))
+		case task.unsigned(t.now):
 			t.superviseUnsigned(task)
-			continue
+		default:
+			t.superviseLate(task, late)
 		}
-		data := changed(task, "box", task.State)
-		to := t.r.Party(task.To)
-		data.Reason, data.OverdueMax, data.WithinMS = "limit", limit.Count, limit.Within.Milliseconds()
-		if task.OverdueAt.IsZero() && !task.Drill {
-			late[to]++
-		}
-		if !task.Drill {
-			data.Overdue, data.Flagged = late[to], late[to] >= limit.Count
-		}
-		if task.OverdueAt.IsZero() {
-			t.addTask(TypeTaskOverdue, task, data, TaskActionIn{})
-		}
-		n := task.Supervised + 1
-		if n < escalationsMax {
-			data.Next = bridge.At(t.now.Add(max(task.Limit.Sub(task.IssuedAt.Time), taskSpanMin) << (n - 1)))
-		}
-		data.Step, data.To = n, toLead
-		data.Supervision = t.superviseTask(task)
-		t.addTask(TypeTaskSupervised, task, data, TaskActionIn{})
 	}
+}
+
+// superviseLate says once that an order is past its limit, and orders the lead
+// to see to it: at once, then after as long as the order had, doubled every
+// time.
+func (t *step) superviseLate(task *Task, late map[Party]int) {
+	data := changed(task, "box", task.State)
+	data.Reason = "limit"
+	t.countOverdue(&data, task, t.r.Party(task.To), late, task.OverdueAt.IsZero())
+	if task.OverdueAt.IsZero() {
+		t.addTask(TypeTaskOverdue, task, data, TaskActionIn{})
+	}
+	n := task.Supervised + 1
+	if n < escalationsMax {
+		data.Next = bridge.At(t.now.Add(max(task.Limit.Sub(task.IssuedAt.Time), taskSpanMin) << (n - 1)))
+	}
+	data.Step, data.To = n, toLead
+	data.Supervision = t.superviseTask(task)
+	t.addTask(TypeTaskSupervised, task, data, TaskActionIn{})
 }
 
 // unsigned reports whether what is due is the signature, and not yet the report.
@@ -111,13 +117,19 @@ func (t *step) superviseUnsigned(task *Task) {
 	t.addTask(TypeTaskSupervised, task, data, TaskActionIn{})
 }
 
-// overdue is how often each receiver's orders became overdue within the time
-// that counts. Drills never count.
+// overdue is how often each one was late within the time that counts: with an
+// order that he had, or with the judgement of a report. Drills never count.
 func (t *step) overdue() map[Party]int {
 	late, since := map[Party]int{}, t.now.Add(-t.r.setup.Overdue.Within)
 	for _, task := range t.s.k.Tasks {
-		if n := task.overdueSince(since); n > 0 && !task.Drill {
+		if task.Drill {
+			continue
+		}
+		if n := task.overdueSince(since); n > 0 {
 			late[t.r.Party(task.To)] += n
+		}
+		for _, one := range task.Unjudged {
+			late[t.r.Party(one.By)] += oneIf(one.At.After(since))
 		}
 	}
 	return late

@@ -15,6 +15,8 @@ type order struct {
 	By      string         `json:"by,omitempty"` // who took it
 	State   desk.TaskState `json:"state"`
 	Overdue bool           `json:"overdue,omitempty"`
+	// Unjudged is who let its report wait for too long, the last time.
+	Unjudged string `json:"unjudged,omitempty"`
 }
 
 // issued is what of task.issued is read here.
@@ -52,7 +54,12 @@ func (k *kept) orderChanged(r bridge.Record, data *desk.TaskChanged) {
 	case desk.TypeTaskAccepted:
 		one.By = data.By
 	case desk.TypeTaskOverdue:
-		one.Overdue = true
+		switch data.What {
+		case "": // a step that is late is scored; its order may be in time
+			one.Overdue = true
+		case desk.OverdueJudge:
+			one.Unjudged = data.Who
+		}
 	}
 }
 

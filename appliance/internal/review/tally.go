@@ -45,6 +45,9 @@ func (o *order) people(into map[string]*desk.PersonTally) {
 	if o.Overdue {
 		p.Overdue++
 	}
+	if o.Unjudged != "" {
+		person(into, o.Unjudged).Overdue++
+	}
 }
 
 func person(into map[string]*desk.PersonTally, name string) *desk.PersonTally {

@@ -45,6 +45,7 @@ func deskSetup(c *config.Config) desk.Setup {
 		}
 	}
 	s.Overdue = desk.OverdueLimit{Count: c.Limits.Overdue.Count, Within: time.Duration(c.Limits.Overdue.Within)}
+	s.JudgeWithin = time.Duration(c.Limits.Judge)
 	s.Templates = deskTemplates(c.Templates)
 	patrolSetup(c, &s)
 	return s
