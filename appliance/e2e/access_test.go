@@ -102,7 +102,7 @@ func crawl(t *testing.T, r *rig) {
 	require.NoError(t, json.Unmarshal([]byte(text), &document))
 	require.Greater(t, len(document.Paths), 40)
 	open := []string{
-		"GET /healthz", "GET /readyz", "GET /ca.crt", "GET /ca.svg", "GET /api/openapi.json", "GET /api/v1/trust", "GET /api/v1/setup",
+		"GET /healthz", "GET /readyz", "GET /ca.crt", "GET /ca.svg", "GET /api/openapi.json", "GET /api/asyncapi.json", "GET /api/schemas/", "GET /api/schemas/{name}", "GET /api/v1/trust", "GET /api/v1/setup",
 		"POST /api/v1/session", "POST /api/v1/setup",
 	}
 	params := regexp.MustCompile(`\{\w+\}`)

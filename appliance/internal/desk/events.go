@@ -319,6 +319,15 @@ func decode[T any](e *bridge.Event) (*T, error) {
 	return data, nil
 }
 
+// AccessTypes are the types of access.… events.
+func AccessTypes() []string {
+	types := accessKinds()
+	for i, kind := range types {
+		types[i] = accessPrefix + kind
+	}
+	return types
+}
+
 // accessKinds are what people do that is told in lane local.
 func accessKinds() []string {
 	return []string{"login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user", "requested", "approved", "withdrawn", "expired"}

@@ -268,9 +268,12 @@ func TestAShiftsBlindnessRoundsAndDrills(t *testing.T) {
 	shift := func() {
 		r.do(desk.BlindIn{Camera: "gate", Kind: "unseen", From: r.now, To: r.now.Add(time.Second), Whole: true})
 		r.do(desk.BlindIn{Camera: "gate", Kind: "unrecorded", From: r.now, To: r.now.Add(time.Second), Whole: true, Cause: "plan"})
-		tell(desk.TypePatrolRound, desk.PatrolRound{Plan: "night", Name: "夜巡", State: desk.RoundMissed, Due: bridge.At(r.now), Rounds: 3})
-		tell(desk.TypePatrolRound, desk.PatrolRound{Plan: "night", State: desk.RoundDone})
-		tell(desk.TypeDrillRun, desk.DrillResult{Target: "pillar:P-1", Begun: bridge.At(r.now), Result: desk.DrillPassed})
+		tell(desk.TypePatrolRound, desk.PatrolRound{Schema: 1, Plan: "night", Name: "夜巡", State: desk.RoundMissed, Due: bridge.At(r.now), Rounds: 3, Cameras: []desk.Looked{}})
+		tell(desk.TypePatrolRound, desk.PatrolRound{Schema: 1, Plan: "night", State: desk.RoundDone, Cameras: []desk.Looked{}})
+		tell(desk.TypeDrillRun, desk.DrillResult{
+			Schema: 1, Target: "pillar:P-1", Begun: bridge.At(r.now), Result: desk.DrillPassed,
+			Received: map[string]bridge.Stamp{}, Missing: []string{}, Late: []string{},
+		})
 		r.after(time.Minute)
 	}
 	page := func() desk.HandoverPage { return r.rules.HandoverPage(r.state, bridge.At(r.now), nil) }

@@ -89,6 +89,9 @@ func (m *memory) Append(drafts []bridge.Draft) ([]bridge.Record, bridge.Ticket, 
 			Sequence: bridge.SequenceText(last.sequence + 1), PrevHash: last.hash, DataHash: bridge.DataHashOf(salt[:16], data),
 			DataSalt: hex.EncodeToString(salt[:16]), Severity: d.Severity, Drill: d.Drill, Data: data,
 		}
+		if err := contracts().Event(&e); err != nil {
+			return nil, nil, err
+		}
 		m.ends[d.Lane] = end{last.sequence + 1, e.Hash()}
 		rec := bridge.Record{Place: uint64(len(m.records) + 1), Key: d.Key, Event: e}
 		if m.records = append(m.records, rec); d.Key != "" {

@@ -15,7 +15,10 @@ import (
 func TestReviewedDays(t *testing.T) {
 	r := newRoom(t)
 	day := desk.ReviewIn{
-		Day:    desk.ReviewDay{Date: "2026-02-28", Revision: 1, Counts: desk.DayCounts{Totals: desk.DayTotals{Incidents: 3}}},
+		Day: desk.ReviewDay{Date: "2026-02-28", Revision: 1, Counts: desk.DayCounts{
+			Totals: desk.DayTotals{Incidents: 3}, By: map[string][]desk.Tally{}, Waits: []desk.Waiting{},
+			Sources: []desk.SourceTally{}, Cells: []desk.CellTally{}, Orders: []desk.OrderTally{},
+		}},
 		People: []desk.PersonTally{{Person: "li", Steps: 2}},
 	}
 	records, _ := r.do(day)
