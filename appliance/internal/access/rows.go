@@ -31,6 +31,9 @@ func publicRules() []Rule {
 		{Method: "GET", Path: "/ca.crt", Public: true}, // phones and kiosks begin to trust with it
 		{Method: "GET", Path: "/ca.svg", Public: true},
 		{Method: "GET", Path: "/api/openapi.json", Public: true},
+		{Method: "GET", Path: "/api/asyncapi.json", Public: true},
+		{Method: "GET", Path: "/api/schemas/", Public: true},
+		{Method: "GET", Path: "/api/schemas/:name", Public: true},
 		{Method: "POST", Path: v1 + "/session", Public: true},
 		{Method: "GET", Path: v1 + "/setup", Public: true}, // nobody can log in yet
 		{Method: "POST", Path: v1 + "/setup", Public: true},

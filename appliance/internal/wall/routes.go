@@ -31,6 +31,9 @@ func (s *Server) routes(app *fiber.App) {
 	r.get("/ca.svg", s.caCode)
 	r.get("/metrics", s.showMetrics())
 	r.get("/api/openapi.json", s.openapi)
+	r.get("/api/asyncapi.json", s.asyncapi)
+	r.get("/api/schemas/", s.schemaIndex)
+	r.get("/api/schemas/:name", s.schemaFile)
 
 	s.accessRoutes(r)
 	s.incidentRoutes(r)
