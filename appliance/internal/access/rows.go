@@ -109,6 +109,8 @@ func taskRules() []Rule {
 		{Method: "GET", Path: v1 + "/tasks", Roles: append(viewers(), Officer)},
 		{Method: "GET", Path: v1 + "/tasks/:id", Roles: append(viewers(), Officer)},
 		{Method: "POST", Path: v1 + "/tasks", Roles: workers()},
+		{Method: "POST", Path: v1 + "/pictures", Roles: desks()},
+		{Method: "GET", Path: v1 + "/snapshots/:sha256.jpg", Roles: append(viewers(), Officer)}, // an officer: those of his orders
 		{Method: "GET", Path: v1 + "/templates", Roles: viewers()},
 		{Method: "GET", Path: v1 + "/routing", Roles: viewers()},
 		{Method: "POST", Path: v1 + "/partners/:id/replies", Roles: append(workers(), Partner)}, // workers: over the telephone
@@ -166,7 +168,7 @@ func deviceRules() []Rule {
 	}
 	for _, path := range []string{
 		"/cameras", "/pillars", "/drones", "/uplinks", "/health", "/blind", "/cameras/:id/snapshot.jpg", "/cameras/:id/clip.mp4",
-		"/cameras/:id/clip.json", "/cameras/:id/recordings", "/snapshots/:sha256.jpg", "/clips/:id/:part.mp4", "/drones/:id/track",
+		"/cameras/:id/clip.json", "/cameras/:id/recordings", "/clips/:id/:part.mp4", "/drones/:id/track",
 	} {
 		rows = append(rows, Rule{Method: "GET", Path: v1 + path, Roles: viewers()})
 	}

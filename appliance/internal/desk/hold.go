@@ -31,7 +31,7 @@ type Hold struct {
 	Clip      string       `json:"clip,omitempty"`
 	Device    string       `json:"device,omitempty"`
 	Spans     []HoldSpan   `json:"spans"`     // recordings and tracks
-	Snapshots []string     `json:"snapshots"` // SHA-256, hex
+	Snapshots []string     `json:"snapshots"` // and pictures of reports: SHA-256, hex
 	Reason    string       `json:"reason"`
 	By        string       `json:"by"`
 	At        bridge.Stamp `json:"at"`
@@ -150,9 +150,9 @@ func (t *step) holdIncident(h *Hold) error {
 			h.Spans = append(h.Spans, span)
 		}
 	}
-	for _, a := range t.s.AlertsOf(h.Incident) {
-		if a.Snapshot != "" && len(h.Snapshots) < holdSpansMax && !slices.Contains(h.Snapshots, a.Snapshot) {
-			h.Snapshots = append(h.Snapshots, a.Snapshot)
+	for _, hash := range t.s.StillsOf(h.Incident) {
+		if len(h.Snapshots) < holdSpansMax && !slices.Contains(h.Snapshots, hash) {
+			h.Snapshots = append(h.Snapshots, hash)
 		}
 	}
 	t.answer.Incident = h.Incident

@@ -59,7 +59,7 @@ func (s *Station) noteEvictions(gone []media.Eviction) {
 	}
 }
 
-// fold adds a file to the word on its class. Snapshots belong to nobody.
+// fold adds a file to the word on its class. Stills belong to nobody.
 func (v *evictions) fold(e media.Eviction) {
 	key := string(e.Class) + "/" + e.Why
 	word := v.rest[key]
@@ -70,7 +70,7 @@ func (v *evictions) fold(e media.Eviction) {
 	word.Files++
 	word.Bytes += e.Bytes
 	widen(&word.From, &word.To, e)
-	if e.Class == media.Snapshots {
+	if e.Class == media.Snapshots || e.Class == media.Pictures {
 		return
 	}
 	at := slices.IndexFunc(word.Owners, func(o desk.EvictedOwner) bool { return o.Owner == e.Owner })

@@ -135,7 +135,7 @@ func (b *caseBuilder) clipIs(id string) bool {
 // pictures lists clips and stills; of what is not kept the manifest says why.
 func (b *caseBuilder) pictures() {
 	for _, a := range b.alerts {
-		b.still(a.Snapshot, a.Device, a.From)
+		b.still(&b.c.Snapshots, a.Snapshot, a.Device, a.From)
 	}
 	clocks := map[string]bool{}
 	for _, c := range b.clips {
@@ -178,13 +178,14 @@ func (s *Station) openClip(id, part string) evidence.Opener {
 	}
 }
 
-func (b *caseBuilder) still(hash, camera string, at bridge.Stamp) {
+// still puts a picture on one of the bundle's lists, once.
+func (b *caseBuilder) still(list *[]evidence.File, hash, camera string, at bridge.Stamp) {
 	if hash == "" || b.stills[hash] {
 		return
 	}
 	b.stills[hash] = true
 	store := b.s.store
-	b.c.Snapshots = append(b.c.Snapshots, evidence.File{
+	*list = append(*list, evidence.File{
 		Name: hash + ".jpg", SHA256: hash, Camera: camera, At: at,
 		Open: func(context.Context) (io.ReadSeekCloser, error) {
 			jpeg, err := store.Snapshot(hash)
@@ -238,6 +239,8 @@ func (b *caseBuilder) belongs(e *bridge.Event) bool {
 		return b.parts[id] != nil
 	case "clips":
 		return b.clipIs(id)
+	case "tasks":
+		return b.ordered(e)
 	case "alerts":
 		return slices.Contains(b.inc.Alerts, id)
 	case "events":
@@ -259,10 +262,26 @@ func (b *caseBuilder) sighted(e *bridge.Event) {
 	if !strings.HasPrefix(e.Type, "watchpost.alert.") || json.Unmarshal(e.Data, &data) != nil {
 		return // another event, or erased by law
 	}
-	b.still(data.Snapshot, "", e.Time)
+	b.still(&b.c.Snapshots, data.Snapshot, "", e.Time)
 	if data.Sighting != nil {
-		b.still(data.Sighting.Snapshot, data.Sighting.Camera, data.Sighting.From)
+		b.still(&b.c.Snapshots, data.Sighting.Snapshot, data.Sighting.Camera, data.Sighting.From)
 	}
+}
+
+// ordered reports whether an event is of one of the incident's orders, and
+// notes the pictures of a report.
+func (b *caseBuilder) ordered(e *bridge.Event) bool {
+	var data struct {
+		Incident string   `json:"incident"`
+		Pictures []string `json:"pictures"`
+	}
+	if json.Unmarshal(e.Data, &data) != nil || b.parts[data.Incident] == nil {
+		return false // another incident's, or erased by law
+	}
+	for _, hash := range data.Pictures {
+		b.still(&b.c.Attachments, hash, "", e.Time)
+	}
+	return true
 }
 
 // clocked notes a measured clock. What else became of the incident's cameras

@@ -13,12 +13,14 @@ import (
 
 const holdsWithin = 5 * time.Second
 
-// holding is what is under legal holds. What an incident took in after the hold
+// holding is what is under legal holds, and what reports name that the desk
+// still works with. What an incident took in after the hold
 // (another one that was merged into it) is held with it, as long as the desk
 // knows the incident.
 type holding struct {
 	holds            []desk.Hold
 	clips, snapshots map[string]bool
+	named            map[string]bool // pictures of reports that the desk knows
 }
 
 // held protects what a growing clip needs and what is under a legal hold, as
@@ -35,7 +37,7 @@ func (s *Station) held() func(media.Item) bool {
 }
 
 func holdingOf(state *desk.State) holding {
-	h := holding{holds: state.Holds(), clips: map[string]bool{}, snapshots: map[string]bool{}}
+	h := holding{holds: state.Holds(), clips: map[string]bool{}, snapshots: map[string]bool{}, named: state.PicturesNamed()}
 	for i := range h.holds {
 		one := &h.holds[i]
 		h.clips[one.Clip] = one.Clip != ""
@@ -45,8 +47,8 @@ func holdingOf(state *desk.State) holding {
 		for _, c := range state.ClipsOf(one.Incident) {
 			h.clips[c.ID] = true
 		}
-		for _, a := range state.AlertsOf(one.Incident) {
-			h.snapshots[a.Snapshot] = a.Snapshot != ""
+		for _, hash := range state.StillsOf(one.Incident) {
+			h.snapshots[hash] = true
 		}
 	}
 	return h
@@ -58,6 +60,8 @@ func (h *holding) has(it media.Item) bool {
 	case media.Snapshots:
 		name := it.Name[strings.LastIndexByte(it.Name, '/')+1:]
 		return h.snapshots[it.Owner] || h.snapshots[strings.TrimSuffix(name, ".jpg")]
+	case media.Pictures:
+		return h.snapshots[it.Owner] || h.named[it.Owner]
 	case media.Clips:
 		if h.clips[it.Owner] || h.ofIncident(it.Owner) {
 			return true

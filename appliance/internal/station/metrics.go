@@ -38,6 +38,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	g.add(prometheus.GaugeValue, "journal_place", "Newest synced place of the journal.", float64(c.s.journal.Last()))
 	g.add(prometheus.CounterValue, "sightings_lost_total", "Sightings that the journal did not take.", float64(c.s.counts.sightingsLost.Load()))
 	g.add(prometheus.CounterValue, "clips_empty_total", "Wanted parts of clips of which nothing was held.", float64(c.s.counts.clipsEmpty.Load()))
+	g.add(prometheus.CounterValue, "pictures_gone_total", "Pictures of people deleted because no report named them.", float64(c.s.counts.picturesGone.Load()))
+	g.add(prometheus.GaugeValue, "pictures_waiting", "Pictures of people that no report names yet.", float64(c.s.store.PicturesWaiting()))
 	g.add(prometheus.CounterValue, "evictions_untold_total", "Evictions that did not become events.", float64(c.s.counts.evictionsUntold.Load()))
 	g.add(prometheus.CounterValue, "given_up_total", "Things to do that could never succeed; the log names each.", float64(c.s.counts.givenUp.Load()))
 	g.add(prometheus.CounterValue, "words_deferred_total", "Words of headquarters on single events that waited for space on the disk.", float64(c.s.deferred.late.Load()))

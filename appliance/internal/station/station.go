@@ -113,7 +113,7 @@ type Station struct {
 
 // counts are what the joints themselves lose or refuse.
 type counts struct {
-	sightingsLost, downRefused, clipsEmpty, evictionsUntold, givenUp atomic.Uint64
+	sightingsLost, downRefused, clipsEmpty, evictionsUntold, givenUp, picturesGone atomic.Uint64
 }
 
 // New makes a station. It does no I/O.
@@ -300,6 +300,7 @@ func (s *Station) Run(ctx context.Context) error {
 		{"files", s.store.Run},
 		{"evictions", s.tellEvictions},
 		{"forecast of storage", s.watchStorage},
+		{"pictures", s.settlePictures},
 		{"blind log", s.blindLog.run},
 		{"review", s.review.Run},
 		{"blind intervals", s.blindness.run},

@@ -42,16 +42,13 @@ func (s *Server) picture(c *fiber.Ctx, who caller) error {
 	return sendBytes(c, "image/jpeg", jpeg)
 }
 
-// snapshot is a sighting's still. Its name is its content: it never changes.
+// snapshot is a still of a sighting or a picture of a report. Its name is its content: it never changes.
 func (s *Server) snapshot(c *fiber.Ctx, who caller) error {
 	hash := c.Params("sha256")
 	if raw, err := hex.DecodeString(hash); err != nil || len(raw) != 32 {
 		return badField(http.StatusBadRequest, "field_invalid", "sha256", hash, "64 hex digits")
 	}
-	if sees, err := s.seesSnapshot(who, hash); err != nil || !sees {
-		return errors.Join(err, missing("snapshot_unknown", "snapshot", hash))
-	}
-	jpeg, err := s.o.Files.Snapshot(hash)
+	jpeg, err := s.stillFor(who, hash)
 	if absent(err) {
 		return missing("snapshot_unknown", "snapshot", hash)
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/watchpost-edge/watchpost/appliance/internal/picture"
 )
 
 // connectionsPerAddress bounds what one machine holds open, so that it cannot
@@ -130,7 +132,7 @@ func (c *boundConn) Write(b []byte) (int, error) {
 // How much is still taken of a request that was refused before it was read,
 // and for how long.
 const (
-	lingerBytesMax = 4 * bodyMaxBytes
+	lingerBytesMax = 2 * picture.BytesMax
 	lingerWithin   = 2 * time.Second
 )
 

@@ -18,6 +18,7 @@ type metrics struct {
 	streams  prometheus.Gauge
 	cut      prometheus.Counter
 	refused  *prometheus.CounterVec
+	pictures *prometheus.CounterVec
 }
 
 func newMetrics(registry *prometheus.Registry, live *whep.Server) (*metrics, error) {
@@ -27,8 +28,9 @@ func newMetrics(registry *prometheus.Registry, live *whep.Server) (*metrics, err
 		streams:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "watchpost_event_streams", Help: "Open event streams."}),
 		cut:      prometheus.NewCounter(prometheus.CounterOpts{Name: "watchpost_http_clients_cut_total", Help: "Connections closed because the client did not read."}),
 		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "watchpost_http_refused_total", Help: "Requests refused, by problem code."}, []string{"code"}),
+		pictures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "watchpost_pictures_total", Help: "Pictures that people brought: taken, refused, full (too many of theirs wait for a report)."}, []string{"result"}),
 	}
-	collectors := []prometheus.Collector{m.requests, m.seconds, m.streams, m.cut, m.refused}
+	collectors := []prometheus.Collector{m.requests, m.seconds, m.streams, m.cut, m.refused, m.pictures}
 	for name, one := range map[string]struct {
 		help  string
 		value func(whep.Stats) uint64

@@ -77,7 +77,9 @@ type video interface {
 type files interface {
 	// Picture is the camera's newest picture as JPEG.
 	Picture(ctx context.Context, camera string) ([]byte, error)
-	// Snapshot is a sighting's still as JPEG, by its SHA-256 in hex.
+	brought
+	// Snapshot is a still of a sighting or of a report as JPEG, by its SHA-256
+	// in hex.
 	Snapshot(sha256 string) ([]byte, error)
 	// Clip opens a part of a clip.
 	Clip(id, part string) (File, error)

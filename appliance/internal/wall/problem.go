@@ -170,8 +170,6 @@ func httpProblem(e *fiber.Error) *problem {
 		return fault(e.Code, "not_found", "see /api/openapi.json", "there is no such route")
 	case http.StatusMethodNotAllowed:
 		return fault(e.Code, "method_not_allowed", "see /api/openapi.json", "the route has no such method")
-	case http.StatusRequestEntityTooLarge:
-		return fault(e.Code, "body_too_large", "send less", "the body is larger than %d bytes", bodyMaxBytes)
 	}
 	return fault(e.Code, "bad_request", "see /api/openapi.json", "%s", e.Message)
 }
@@ -186,10 +184,14 @@ func absent(err error) bool {
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	s.dress(c)
 	p := problemOf(err)
+	if httpError := new(fiber.Error); errors.As(err, &httpError) && httpError.Code == http.StatusRequestEntityTooLarge {
+		p = s.tooLarge(&c.Request().Header)
+		linger(c.Context().Conn())
+	}
 	if p.Status >= http.StatusInternalServerError && p.Code == "internal" {
 		s.o.Log.Error("request failed", "method", c.Method(), "path", c.Path(), "err", err)
 	}
-	if p.Status == http.StatusRequestEntityTooLarge || p.Status == http.StatusRequestHeaderFieldsTooLarge {
+	if p.Status == http.StatusRequestHeaderFieldsTooLarge {
 		linger(c.Context().Conn())
 	}
 	if p.RetryAfter > 0 {

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +25,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/access"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/health"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -271,10 +275,13 @@ type station struct {
 	resent []desk.ResentIn
 	refuse error // of what is sent again
 	bundle func(ctx context.Context, w io.Writer) error
+
+	waiting, brought map[string][]byte // pictures: by person/hash, by hash
 }
 
 func newStation() *station {
 	s := &station{
+		waiting: map[string][]byte{}, brought: map[string][]byte{},
 		live: true, feed: feed.New[*ingest.Unit](), clip: bytes.Repeat([]byte("0123456789"), 10_000),
 		params: &ingest.Params{Codec: ingest.H264, SPS: []byte{0x67, 0x42, 0xc0, 0x1f, 0xac}, PPS: []byte{0x68, 0xee, 0x3c, 0x80}},
 	}
@@ -397,10 +404,55 @@ func (s *station) Picture(_ context.Context, camera string) ([]byte, error) {
 }
 
 func (s *station) Snapshot(hash string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if jpeg := s.brought[hash]; jpeg != nil {
+		return jpeg, nil
+	}
 	if hash != strings.Repeat("ab", 32) {
 		return nil, fs.ErrNotExist
 	}
 	return []byte("\xff\xd8still"), nil
+}
+
+// PutPicture keeps it in memory, as new by its person.
+func (s *station) PutPicture(person string, jpeg []byte) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if person == "admin" {
+		return "", media.ErrPictures
+	}
+	sum := sha256.Sum256(jpeg)
+	hash := hex.EncodeToString(sum[:])
+	s.waiting[person+"/"+hash] = jpeg
+	return hash, nil
+}
+
+func (s *station) OwnPicture(person, hash string) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if jpeg, waits := s.waiting[person+"/"+hash]; waits {
+		return jpeg, nil
+	}
+	return nil, fs.ErrNotExist
+}
+
+func (s *station) Brought(hash string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.brought[hash] != nil
+}
+
+func (s *station) KeepPictures(hashes []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, jpeg := range s.waiting {
+		if _, hash, _ := strings.Cut(key, "/"); slices.Contains(hashes, hash) {
+			delete(s.waiting, key)
+			s.brought[hash] = jpeg
+		}
+	}
+	return nil
 }
 
 type body struct{ *bytes.Reader }

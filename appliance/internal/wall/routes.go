@@ -98,6 +98,7 @@ func (s *Server) taskRoutes(r router) {
 	for _, verb := range desk.TaskVerbs() {
 		r.post(apiV1+"/tasks/:id/"+verb, s.taskAct(verb))
 	}
+	r.post(picturesPath, s.bringPicture)
 	r.get(apiV1+"/templates", s.templates)
 	r.get(apiV1+"/routing", s.routing)
 	r.post(apiV1+"/partners/:id/replies", s.partnerReply)

@@ -173,6 +173,7 @@ func (s *Server) partnerReply(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
+	s.keepNamed(in.Pictures)
 	body := replyAnswer{Order: reply.Order, Duplicate: result.Duplicate}
 	place, err := s.view(func(state *desk.State) {
 		if task := state.Task(reply.Order); task != nil {

@@ -40,21 +40,6 @@ func (s *Server) visibleClips(who caller, list []*desk.Clip) []*desk.Clip {
 	return visible(s, who, list, func(c *desk.Clip) string { return c.Camera })
 }
 
-// seesSnapshot reports whether the still is of a camera that the caller may
-// see. One that no alert names any more is of none.
-func (s *Server) seesSnapshot(who caller, hash string) (bool, error) {
-	if who.scope.All() {
-		return true, nil
-	}
-	sees := false
-	_, err := s.view(func(state *desk.State) {
-		for _, a := range state.Alerts() {
-			sees = sees || a.Snapshot == hash && s.sees(who, a.Device)
-		}
-	})
-	return sees, err
-}
-
 // hides reports whether a changed resource is of a camera that the caller may
 // not see.
 func (s *Server) hides(who caller, resource any) bool {

@@ -133,11 +133,15 @@ func (s *Server) taskAct(verb string) handler {
 			return err
 		}
 		id := c.Params("id")
+		if err := s.mayName(who, in.Pictures); err != nil {
+			return err
+		}
 		if _, err := s.handle(desk.TaskActionIn{
 			Task: id, Verb: verb, By: who.actor(), Reason: in.Reason, Report: in.Report, Pictures: in.Pictures, Steps: in.Steps, Limit: limit, Idempotency: key,
 		}); err != nil {
 			return err
 		}
+		s.keepNamed(in.Pictures)
 		return s.sendTask(c, who, http.StatusOK, id)
 	}
 }

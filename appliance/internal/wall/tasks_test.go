@@ -1,7 +1,6 @@
 package wall_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -39,7 +38,8 @@ func TestTasks(t *testing.T) {
 	status, body = act(officer, "report", object{})
 	require.Equal(t, 422, status)
 	require.Equal(t, "report", body["field"])
-	status, body = act(officer, "report", object{"report": "抓获一人", "pictures": []string{strings.Repeat("ab", 32)}})
+	_, brought := bring(officer, photo(t, 64), "image/jpeg")
+	status, body = act(officer, "report", object{"report": "抓获一人", "pictures": []any{brought["sha256"]}})
 	require.Equal(t, 200, status, body)
 	require.Empty(t, body["possible"])
 	status, body = act(operator, "arrive", nil)

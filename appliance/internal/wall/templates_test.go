@@ -1,7 +1,6 @@
 package wall_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // pieces are the box's templates.
 func pieces() []desk.Template {
 	return []desk.Template{
-		{ID: "check", Name: "核查", Kind: desk.PlainTask, Note: "核查"},
+		{ID: "check", Name: "核查", Kind: desk.PlainTask, Note: "核查", With: []string{"snapshot"}},
 		{
 			ID: "arrive", Name: "到场处置", Kind: desk.PlainTask, Note: "到现场核实", Priority: "P1", Limit: 15 * time.Minute, Done: "照片一张", Pictures: 1,
 			Steps: []desk.TemplateStep{{Name: "到场", Limit: 10 * time.Minute}, {Name: "拍照"}}, With: []string{"map"},
@@ -49,7 +48,8 @@ func TestOrderFromATemplate(t *testing.T) {
 	require.Equal(t, []any{422, "steps", "拍照"}, []any{status, body["field"], body["value"]})
 	status, body = officer.do("POST", path+"/report", object{"report": "好", "steps": []int{2}})
 	require.Equal(t, []any{422, "pictures"}, []any{status, body["field"]})
-	report := object{"report": "好", "steps": []int{2}, "pictures": []string{strings.Repeat("ab", 32)}}
+	_, brought := bring(officer, photo(t, 64), "image/jpeg")
+	report := object{"report": "好", "steps": []int{2}, "pictures": []any{brought["sha256"]}}
 	require.Equal(t, 200, first(officer.do("POST", path+"/report", report)))
 	require.Equal(t, 422, first(operator.do("POST", "/api/v1/tasks", object{"template": "none", "to": "officer"})))
 }

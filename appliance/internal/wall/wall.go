@@ -106,6 +106,8 @@ type Server struct {
 	open    chan struct{} // a slot for each event stream
 	exports chan struct{} // and for each bundle of evidence
 	state   *stateBoard
+	large   large
+	drawing chan struct{} // a slot for the picture that is drawn
 }
 
 // New makes a server that does nothing until Open.
@@ -116,7 +118,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o: o, table: access.DefaultTable(), limiter: access.NewLimiter(nil), looks: newLooks(o.Access),
 		live:    whep.New(whep.Options{UDP: o.UDP, TCP: o.TCP, Source: o.Video, Log: o.Log, Revalidate: o.Limits.Still}),
-		started: time.Now(), open: make(chan struct{}, streamsMax), exports: make(chan struct{}, exportsMax), state: newStateBoard(),
+		started: time.Now(), open: make(chan struct{}, streamsMax), exports: make(chan struct{}, exportsMax), state: newStateBoard(), drawing: make(chan struct{}, 1),
 	}
 	s.o.Acts = maps.Clone(o.Acts)
 	if s.o.Acts == nil {
@@ -147,7 +149,8 @@ func (s *Server) newApp() *fiber.App {
 		Concurrency:           connectionsMax,
 		ErrorHandler:          s.fail,
 	})
-	app.Use(s.measure, s.protect)
+	app.Server().HeaderReceived = s.admit
+	app.Use(s.measure, s.protect, s.unpacked)
 	s.routes(app)
 	return app
 }

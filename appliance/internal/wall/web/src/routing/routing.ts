@@ -1,7 +1,7 @@
 // Who takes what is no police work, and how it goes with each (分流).
 import { useAsked } from '@/shared/asked'
 import type { Partner, RouteClass, RouteKind, Routing, Task } from '@/shared/types'
-import { isDone, isLate } from '@/task/tasks'
+import { isDone, lateness } from '@/task/tasks'
 
 const askMs = 5000
 
@@ -45,4 +45,4 @@ export function wayOf(task: Task): Way {
 // said on the telephone.
 export const mayReply = (task: Task) => !isDone(task) && task.state !== 'reported'
 
-export const orderLate = (task: Task, nowMs: number) => isLate(task, nowMs)
+export const orderLate = (task: Task, nowMs: number) => lateness(task, nowMs) === 'report'

@@ -542,7 +542,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A sighting's still */
+        /** A still of a sighting, or a picture of a report; who brought a picture sees it before */
         get: operations["snapshot"];
         put?: never;
         post?: never;
@@ -1352,6 +1352,23 @@ export interface paths {
         put?: never;
         /** Import a table of cameras, whole or not at all; in force after the next start */
         post: operations["importCameras"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A photograph that a report will name: drawn anew as a JPEG of at most 1920 pixels on its longer side, without EXIF; known by its hash, so that the same one again is the same answer. It waits 24 h for a report */
+        post: operations["bringPicture"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2642,9 +2659,15 @@ export interface components {
             at: components["schemas"]["Stamp"];
             /** @description event type without watchpost. */
             type: string;
+            /**
+             * @description of task.overdue: what of the order is overdue; absent: its report
+             * @enum {string}
+             */
+            what?: "judge" | "step";
             by?: string;
             state?: components["schemas"]["TaskState"];
             reason?: string;
+            /** @description of task.overdue: who has to judge, or the steps' names */
             note?: string;
             pictures?: string[];
             event: string;
@@ -2707,6 +2730,12 @@ export interface components {
             overdues?: components["schemas"]["Stamp"][];
             /** @description its receiver was overdue once too often (limits.overdue) */
             flagged?: boolean;
+            /** @description by when its report is to be judged; absent: no report waits, or there is no limit */
+            judge_by?: components["schemas"]["Stamp"];
+            /** @description since when the judgement of its report is overdue; absent: it is not */
+            unjudged_at?: components["schemas"]["Stamp"];
+            /** @description when the judgement of a report was overdue, each time */
+            unjudged?: components["schemas"]["Unjudged"][];
             steps?: components["schemas"]["TaskTick"][];
             /** @description what counts as done */
             done?: string;
@@ -2894,6 +2923,16 @@ export interface components {
             uncertainty_ms: number;
             bytes: number;
         };
+        PictureAnswer: {
+            as_of: components["schemas"]["AsOf"];
+            /** @description of what is kept, 64 hex digits: /snapshots/{sha256}.jpg */
+            sha256: string;
+            /** @description pixels */
+            width: number;
+            /** @description pixels */
+            height: number;
+            bytes: number;
+        };
         SheetChange: {
             as_of: components["schemas"]["AsOf"];
             added: string[];
@@ -2913,7 +2952,12 @@ export interface components {
             limit: components["schemas"]["Stamp"];
         };
         ScoredStep: {
-            state: components["schemas"]["IncidentState"];
+            state?: components["schemas"]["IncidentState"];
+            /** @description of a step of an order: the order; then there is no state */
+            task?: string;
+            /** @description its number there, from 1 */
+            step?: number;
+            name?: string;
             by: string;
             took_ms: number;
             limit_ms: number;
@@ -2924,6 +2968,8 @@ export interface components {
         Score: {
             points: number;
             steps?: components["schemas"]["ScoredStep"][];
+            /** @description steps of orders that had no room */
+            more?: number;
             /** @description box, or the lead who corrected it */
             by: string;
             reason?: string;
@@ -2975,8 +3021,17 @@ export interface components {
             name: string;
             /** @description empty: none of its own */
             limit: components["schemas"]["Stamp"];
+            /** @description when it was told that the step is past its limit; absent: it was not */
+            late_at?: components["schemas"]["Stamp"];
             done_at: components["schemas"]["Stamp"];
             by?: string;
+        };
+        Unjudged: {
+            /** @description who had to judge */
+            by: string;
+            at: components["schemas"]["Stamp"];
+            /** @description he was overdue once too often (limits.overdue) */
+            flagged?: boolean;
         };
         /** @description what goes along of the incident, as it was when the order was issued */
         Along: {
@@ -3161,7 +3216,7 @@ export interface components {
             incidents: number;
             false_alarms: number;
             alerts: number;
-            /** @description states left that had a limit */
+            /** @description states left that had a limit, and those in which an incident waits past it */
             limited: number;
             in_time: number;
             share_in_time?: number;
@@ -3348,6 +3403,11 @@ export interface components {
             to: string;
             limit: components["schemas"]["Stamp"];
             overdue: boolean;
+            /**
+             * @description what of it is overdue; absent: its report
+             * @enum {string}
+             */
+            what?: "judge" | "step";
             /** @description its number */
             incident?: number;
             note?: string;
@@ -6440,6 +6500,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SheetChange"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bringPicture: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description at most 12 MiB and 24 megapixels; its length must be told */
+        requestBody: {
+            content: {
+                "image/jpeg": string;
+                "image/png": string;
+            };
+        };
+        responses: {
+            /** @description kept until a report names it */
+            201: {
+                headers: {
+                    /** @description {epoch}.{place} */
+                    "As-Of"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PictureAnswer"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -29,11 +29,19 @@ export function unsigned(tasks: Iterable<Task>): Task[] {
 // openSteps are the steps that nobody has ticked, from 1.
 export const openSteps = (task: Task): number[] => (task.steps ?? []).flatMap((step, i) => (step.done_at ? [] : [i + 1]))
 
-// isLate: past its limit, and not reported.
-export function isLate(task: Task, nowMs: number): boolean {
-  const limit = Date.parse(task.limit)
-  return isOwing(task) && !Number.isNaN(limit) && limit < nowMs
+// lateness is what of an order is past its limit: its report, the judgement of
+// that, or a step with a limit of its own.
+export function lateness(task: Task, nowMs: number): 'report' | 'judge' | 'step' | undefined {
+  const past = (stamp: string | undefined) => Date.parse(stamp ?? '') < nowMs // never, when there is none
+  if (task.state === 'reported') return past(task.judge_by) ? 'judge' : undefined
+  if (!isOwing(task)) return undefined
+  if (past(task.limit)) return 'report'
+  return task.steps?.some((step) => !step.done_at && past(step.limit)) ? 'step' : undefined
 }
+export const isLate = (task: Task, nowMs: number): boolean => lateness(task, nowMs) !== undefined
+// isFlagged: its receiver, or who lets its report wait, was overdue too often.
+export const isFlagged = (task: Task): boolean => Boolean(task.flagged) || judgeFlagged(task)
+export const judgeFlagged = (task: Task): boolean => Boolean(task.unjudged_at && task.unjudged?.at(-1)?.flagged)
 
 // byNeed: what is late first, then what waits for the room's confirmation, then
 // by priority, then by limit; what has ended last, newest first.

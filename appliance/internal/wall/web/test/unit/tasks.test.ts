@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Me, Task, TaskVerb } from '@/shared/types'
-import { asks, byNeed, isLate, may, next, noTaskFilter, openSteps, taskMatches, taskVerbs, unsigned } from '@/task/tasks'
+import { asks, byNeed, isFlagged, isLate, lateness, may, next, noTaskFilter, openSteps, taskMatches, taskVerbs, unsigned } from '@/task/tasks'
 
 const now = Date.parse('2026-03-01T12:00:00Z')
 const task = (about: Partial<Task> = {}): Task => ({
@@ -68,6 +68,18 @@ it('sorts what is late first, then what waits for a confirmation, and the ended 
   ]
   expect(list.sort(byNeed(now)).map((one) => one.id)).toEqual(['late', 'reported', 'p1', 'soon', 'none', 'newer', 'done'])
   expect(isLate(list[1]!, now), 'what is reported is not late').toBe(false)
+})
+
+it('says what of an order is late', () => {
+  const past = '2026-03-01T11:59:00Z'
+  const steps = [{ name: '到场', limit: past, done_at: '' }]
+  expect([
+    lateness(task({ limit: past, steps }), now), lateness(task({ steps }), now), lateness(task({ steps: [{ ...steps[0]!, done_at: past }] }), now),
+    lateness(task({ state: 'reported', judge_by: past, limit: past, steps }), now), lateness(task({ state: 'reported', judge_by: '2026-03-01T12:30:00Z' }), now),
+    lateness(task({ state: 'reported' }), now), lateness(task({ state: 'cancelled', limit: past, steps }), now), lateness(task(), now),
+  ]).toEqual(['report', 'step', undefined, 'judge', undefined, undefined, undefined, undefined])
+  const unjudged = [{ by: 'li', at: past, flagged: true }]
+  expect([isFlagged(task()), isFlagged(task({ flagged: true })), isFlagged(task({ unjudged })), isFlagged(task({ unjudged, unjudged_at: past }))]).toEqual([false, true, false, true])
 })
 
 it('filters by state and by text', () => {
