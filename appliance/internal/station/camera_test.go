@@ -22,13 +22,13 @@ func TestCameraIsSeenWhileTheJournalRefuses(t *testing.T) {
 	ended := make(chan error, 1)
 	b.full.is.Store(true)
 	go func() { ended <- c.watch(ctx) }()
-	require.Eventually(t, func() bool { return !c.state().Since.IsZero() }, 10*time.Second, 5*time.Millisecond, "not live")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool { return !c.state().Since.IsZero() }) // not live
+	eventually(t, func() bool {
 		c.deliver(&ingest.Unit{Key: true, Received: time.Now()})
 		return c.state().Live
-	}, 10*time.Second, 5*time.Millisecond)
+	})
 	b.full.is.Store(false)
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		c.deliver(&ingest.Unit{Key: true, Received: time.Now()})
 		online := false
 		_, err := b.desk.View(t.Context(), func(s *desk.State) {
@@ -36,7 +36,7 @@ func TestCameraIsSeenWhileTheJournalRefuses(t *testing.T) {
 			online = d != nil && d.State == "online" && d.Blind == nil
 		})
 		return err == nil && online
-	}, 20*time.Second, 5*time.Millisecond)
+	})
 	stop()
 	require.NoError(t, <-ended)
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"testing"
-	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/stretchr/testify/require"
@@ -50,16 +49,16 @@ func TestPillarsCertificateStandsForItsPassword(t *testing.T) {
 	require.NoError(t, err)
 	connect := func(user, password string, certificates ...tls.Certificate) (paho.Client, error) {
 		client := paho.NewClient(paho.NewClientOptions().AddBroker("ssl://" + broker.TLSAddr()).SetUsername(user).SetPassword(password).
-			SetClientID("c-" + user).SetAutoReconnect(false).SetConnectTimeout(10 * time.Second).
+			SetClientID("c-" + user).SetAutoReconnect(false).SetConnectTimeout(chainWithin).
 			SetTLSConfig(&tls.Config{RootCAs: s.certs.ca.Pool(), Certificates: certificates}))
 		token := client.Connect()
-		require.True(t, token.WaitTimeout(20*time.Second))
+		require.True(t, token.WaitTimeout(chainWithin))
 		return client, token.Error()
 	}
 	for _, user := range []string{"P-001", ""} {
 		client, err := connect(user, "", pair)
 		require.NoError(t, err, "user %q with the certificate of P-001", user)
-		require.True(t, client.Publish("pillar/P-001/press", 1, false, "{}").WaitTimeout(20*time.Second))
+		require.True(t, client.Publish("pillar/P-001/press", 1, false, "{}").WaitTimeout(chainWithin))
 		require.Equal(t, "P-001", <-got)
 		client.Disconnect(100)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,7 +31,7 @@ func TestFollowPassesWhatCanNeverWork(t *testing.T) {
 	require.NoError(t, ticket.Wait(t.Context()))
 
 	s := &Station{journal: j, log: slog.New(slog.DiscardHandler)}
-	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), chainWithin)
 	defer stop()
 	var tried []string
 	require.NoError(t, s.follow(ctx, "worker", func(_ context.Context, r bridge.Record) error {

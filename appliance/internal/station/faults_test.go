@@ -48,16 +48,16 @@ func TestFaultsOfThePictureAreBlindIntervals(t *testing.T) {
 
 	c, stop := run()
 	c.blinded(t.Context(), vision.Blindness{Fault: fault(vision.VideoCovered)})
-	require.Eventually(t, is("covered"), 10*time.Second, 5*time.Millisecond)
+	eventually(t, is("covered"))
 	require.Equal(t, "camera_covered", c.faultFindings()[0].Code)
 	c.blinded(t.Context(), vision.Blindness{Fault: fault(vision.VideoCovered), To: time.Now()})
-	require.Eventually(t, is(), 10*time.Second, 5*time.Millisecond)
+	eventually(t, is())
 	require.Empty(t, c.faultFindings())
 	c.blinded(t.Context(), vision.Blindness{Fault: fault(vision.VideoMoved)})
-	require.Eventually(t, is("moved"), 10*time.Second, 5*time.Millisecond)
+	eventually(t, is("moved"))
 	stop()
 
 	_, stop = run()
-	require.Eventually(t, is(), 10*time.Second, 5*time.Millisecond, "the next start learns the view again")
+	eventually(t, is()) // the next start learns the view again
 	stop()
 }

@@ -69,7 +69,7 @@ func TestSoundFindsItsMaskedPictures(t *testing.T) {
 		m := newMaskedSound(c.sub)
 		reader := m.feed.Subscribe(64, nil)
 		next := func() *ingest.Unit {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), chainWithin)
 			defer cancel()
 			u, err := reader.Next(ctx)
 			require.NoError(t, err, name)

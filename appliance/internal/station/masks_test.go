@@ -131,18 +131,59 @@ func watchRTP(t *testing.T, b *bench) func() []byte {
 	v, err := viewer.Open()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = v.Close() })
-	answer, err := server.Offer(t.Context(), whep.Request{Camera: "gate", Owner: "wang", Offer: []byte(v.Offer())})
-	require.NoError(t, err)
+	var answer whep.Answer
+	eventually(t, func() bool { // a box that is slow has no picture of late at times
+		var err error
+		answer, err = server.Offer(t.Context(), whep.Request{Camera: "gate", Owner: "wang", Offer: []byte(v.Offer())})
+		return err == nil
+	})
 	require.False(t, answer.Counter)
 	require.NoError(t, v.Answer(answer.SDP))
 	return v.Stream
+}
+
+// plays25 plays footage as a camera of 25 pictures a second does, with sound,
+// again and again until ctx ends: never faster, and slower where its rendition
+// is behind, so that nothing is dropped. Pictures are captured in their time,
+// however late they come.
+func plays25(ctx context.Context, c *camera, units []*ingest.Unit, began time.Time) {
+	pace := time.NewTicker(10 * time.Millisecond)
+	defer pace.Stop()
+	for n := 0; ctx.Err() == nil; n++ {
+		u := *units[n%len(units)]
+		u.Run, u.Captured = uint32(1+n/len(units)), began.Add(time.Duration(n)*time.Second/25)
+		for time.Now().Before(u.Captured) || n > 25 && u.Captured.Sub(heldTo(c.station, "gate")) > time.Second {
+			select {
+			case <-ctx.Done():
+				return
+			case <-pace.C:
+			}
+		}
+		u.Received = time.Now()
+		c.deliver(&u)
+		c.heard(tone(&u))
+	}
+}
+
+// heldTo is when the newest picture that is held of a camera was captured.
+func heldTo(s *Station, camera string) time.Time { return s.cutter.Stats().Cameras[camera].Held.To }
+
+// slices264 counts the pictures in H.264 with start codes: slices that begin
+// with the first macroblock.
+func slices264(stream []byte) (n int) {
+	for part := range bytes.SplitSeq(stream, []byte{0, 0, 1}) {
+		if len(part) > 1 && (part[0]&0x1f == 1 || part[0]&0x1f == 5) && part[1]&0x80 != 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // TestAMaskIsInTheStreamAndInTheFile reads what leaves the box of a masked
 // camera: the RTP of a live viewer, the clip, an interval; and what does not:
 // the sealed original.
 func TestAMaskIsInTheStreamAndInTheFile(t *testing.T) {
-	units := colourful(t, "9")
+	units := colourful(t, "7")
 	b := newBench(t)
 	stills := &blackStills{}
 	b.leaves.Decoder = func() vision.Decoder { return avcodec.New(avcodec.Options{}) }
@@ -164,19 +205,12 @@ func TestAMaskIsInTheStreamAndInTheFile(t *testing.T) {
 	}
 	defer running.Wait()
 	defer cancel()
-	play := make(chan struct{})
-	running.Go(func() {
-		defer close(play)
-		pace := time.NewTicker(time.Second / 25)
-		defer pace.Stop()
-		for _, u := range units {
-			u.Received = <-pace.C
-			u.Captured = u.Received
-			c.deliver(u)
-			c.heard(tone(u))
-		}
+	eventually(t, func() bool { // they read from the first picture on
+		return c.smallFeed().Readers() == 1 && c.recorded.Readers() == 1 && c.masked.Feed().Readers() == 1 && c.maskedFeed().Readers() == 1
 	})
-	require.Eventually(t, func() bool { _, is := b.Live("gate", true); return is }, 10*time.Second, 10*time.Millisecond)
+	began := time.Now()
+	running.Go(func() { plays25(ctx, c, units, began) })
+	eventually(t, func() bool { _, is := b.Live("gate", true); return is })
 	stream := watchRTP(t, b)
 	c.mu.Lock()
 	c.live = true
@@ -185,17 +219,19 @@ func TestAMaskIsInTheStreamAndInTheFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, maskPolygons(&c.cfg), stills.masks)
 
-	require.Eventually(t, func() bool { return c.masked.Stats().Pictures >= 36 }, 30*time.Second, 10*time.Millisecond, "the footage plays in real time")
-	want := clip.Want{Incident: b.incident, Camera: "gate", Alert: "a", At: time.Now(), PreRoll: 2 * time.Second, PostRoll: 2 * time.Second}
+	want := clip.Want{Incident: b.incident, Camera: "gate", Alert: "a", At: began.Add(3 * time.Second), PreRoll: 2 * time.Second, PostRoll: 2 * time.Second}
+	eventually(t, func() bool { // however slow the box is: the footage plays in real time or later
+		end := want.At.Add(want.PostRoll + time.Second)
+		return !heldTo(b.Station, "gate").Before(end) && !heldTo(b.Station, sealed("gate")).Before(end)
+	})
 	require.NoError(t, b.wantSealed(ctx, want))
 	id, err := b.cutter.Want(ctx, want)
 	require.NoError(t, err)
 	var known *desk.Clip
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		_, err := b.desk.View(t.Context(), func(s *desk.State) { known = s.Clip(id, clip.PartWhole) })
 		return err == nil && known != nil
-	}, 60*time.Second, 50*time.Millisecond)
-	<-play
+	})
 
 	require.True(t, known.Masked)
 	require.NotEmpty(t, known.Original)
@@ -204,6 +240,7 @@ func TestAMaskIsInTheStreamAndInTheFile(t *testing.T) {
 	require.NoError(t, err)
 	requireMasked(t, lumaOf(t, shown.Path), 20)
 	requireLoud(t, shown.Path, 3)
+	eventually(t, func() bool { return slices264(stream()) >= 15 })
 	rtp := filepath.Join(t.TempDir(), "rtp.h264")
 	require.NoError(t, os.WriteFile(rtp, stream(), 0o600))
 	requireMasked(t, lumaOf(t, rtp), 10)

@@ -27,7 +27,6 @@ func TestPressOnAFullDisk(t *testing.T) {
 	go func() { ended <- b.pillars.broker.Run(ctx) }()
 	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
 
-	const patience = 10 * time.Second
 	acks, lost := make(chan string, 16), make(chan error, 16)
 	client := paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + b.pillars.broker.Addr()).SetClientID("P-1").SetUsername("P-1").SetPassword("secret").
 		SetAutoReconnect(false).SetCleanSession(true).SetConnectionLostHandler(func(_ paho.Client, err error) { lost <- err }).
@@ -40,10 +39,10 @@ func TestPressOnAFullDisk(t *testing.T) {
 	connect := func() {
 		t.Helper()
 		token := client.Connect()
-		require.True(t, token.WaitTimeout(patience))
+		require.True(t, token.WaitTimeout(chainWithin))
 		require.NoError(t, token.Error())
 		token = client.Subscribe("pillar/P-1/ack", 1, nil)
-		require.True(t, token.WaitTimeout(patience))
+		require.True(t, token.WaitTimeout(chainWithin))
 		require.NoError(t, token.Error())
 	}
 	connect()
@@ -53,10 +52,10 @@ func TestPressOnAFullDisk(t *testing.T) {
 	token := client.Publish("pillar/P-1/press", 1, false, press)
 	select {
 	case <-lost:
-	case <-time.After(patience):
+	case <-time.After(chainWithin):
 		t.Fatal("the connection was not closed")
 	}
-	require.True(t, token.WaitTimeout(patience))
+	require.True(t, token.WaitTimeout(chainWithin))
 	require.Error(t, token.Error(), "no PUBACK")
 	require.Empty(t, acks, "no ack")
 	require.EqualValues(t, 1, b.pillars.adapter.Stats().Failed)
@@ -67,7 +66,7 @@ func TestPressOnAFullDisk(t *testing.T) {
 			connect()
 		}
 		token = client.Publish("pillar/P-1/press", 1, false, press)
-		require.True(t, token.WaitTimeout(patience))
+		require.True(t, token.WaitTimeout(chainWithin))
 		require.NoError(t, token.Error())
 	}
 	got := map[string]int{}
@@ -75,7 +74,7 @@ func TestPressOnAFullDisk(t *testing.T) {
 		select {
 		case ack := <-acks:
 			got[ack]++
-		case <-time.After(patience):
+		case <-time.After(chainWithin):
 			t.Fatalf("acks: %v", got)
 		}
 	}

@@ -44,6 +44,10 @@ type positions struct {
 	store *media.Store
 	rates map[string]*limits.Limiter // by person
 
+	// asking is held from the desk's answer until it has its effect: or an older
+	// answer would undo what a newer one allowed. Before mu.
+	asking sync.Mutex
+
 	mu      sync.Mutex
 	newest  map[string]ingest.Fix
 	roster  []desk.Unit
@@ -85,6 +89,8 @@ func (p *positions) look(ctx context.Context) (units []desk.Unit, err error) {
 
 // take keeps a position, or says why not.
 func (p *positions) take(ctx context.Context, fix ingest.Fix) (why string, err error) {
+	p.asking.Lock()
+	defer p.asking.Unlock()
 	why, err = p.judge(ctx, fix)
 	if err == nil && why == "" {
 		if err = p.store.Positions(fix.Person).Append(fix); err != nil {
@@ -147,11 +153,9 @@ func (p *positions) run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		changed := p.desk.Changed()
-		units, err := p.look(ctx)
-		if err != nil {
+		if p.refresh(ctx) != nil {
 			return nil // ctx has ended, or the desk has: its own stage says why
 		}
-		p.set(units)
 		select { // a storm of events is one change
 		case <-ctx.Done():
 			return nil
@@ -164,6 +168,17 @@ func (p *positions) run(ctx context.Context) error {
 		case <-changed:
 		}
 	}
+}
+
+// refresh asks for the roster, and forgets where those off duty are.
+func (p *positions) refresh(ctx context.Context) error {
+	p.asking.Lock()
+	defer p.asking.Unlock()
+	units, err := p.look(ctx)
+	if err == nil {
+		p.set(units)
+	}
+	return err
 }
 
 func (p *positions) set(units []desk.Unit) {

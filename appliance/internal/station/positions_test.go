@@ -60,12 +60,12 @@ func (s *Station) setDuty(t *testing.T, in desk.DutyIn) {
 func (s *Station) phone(t *testing.T, person, password string) func(at time.Time, lat float64) {
 	c := paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + s.pillars.broker.Addr()).SetUsername(person).SetPassword(password).SetClientID("phone").SetAutoReconnect(false))
 	token := c.Connect()
-	require.True(t, token.WaitTimeout(20*time.Second))
+	require.True(t, token.WaitTimeout(chainWithin))
 	require.NoError(t, token.Error())
 	t.Cleanup(func() { c.Disconnect(0) })
 	return func(at time.Time, lat float64) {
 		token := c.Publish("owntracks/"+person+"/a1", 1, true, fmt.Sprintf(`{"_type":"location","lat":%g,"lon":115.99,"tst":%d}`, lat, at.Unix()))
-		require.True(t, token.WaitTimeout(20*time.Second))
+		require.True(t, token.WaitTimeout(chainWithin))
 		require.NoError(t, token.Error())
 	}
 }
@@ -106,7 +106,7 @@ func TestPositionsOfPeopleOnDutyOnly(t *testing.T) {
 	require.True(t, known)
 	require.Equal(t, 3.0, fix.Position.Lat)
 	s.setDuty(t, desk.DutyIn{Person: "zhang", On: false})
-	require.Eventually(t, func() bool { _, known := s.positions.Newest("zhang"); return !known }, 10*time.Second, 5*time.Millisecond)
+	eventually(t, func() bool { _, known := s.positions.Newest("zhang"); return !known })
 	_, known = s.newPositions().Newest("zhang")
 	require.False(t, known, "a start recalls nobody who is off duty")
 	zhang(now.Add(time.Second), 5)
@@ -126,12 +126,12 @@ func TestAPhoneThatFloods(t *testing.T) {
 	s.setDuty(t, desk.DutyIn{Person: "li", On: true})
 	at := time.Now().Add(2 * time.Second)
 	why := ""
-	for range fixesAtOnce + 20 {
+	for n := 0; why != fixFlood; n++ { // however slow the box is: one more is allowed each second
+		require.Less(t, n, 10*fixesAtOnce)
 		var err error
 		why, err = s.positions.take(t.Context(), ingest.Fix{Person: "li", At: at, Position: ingest.Position{Lat: 1, Lon: 1}})
 		require.NoError(t, err)
 	}
-	require.Equal(t, fixFlood, why)
 	require.Len(t, s.kept(t, "li"), 1, "one a second")
 	why, err := s.positions.take(t.Context(), ingest.Fix{Person: "nobody", At: at})
 	require.NoError(t, err)
@@ -142,7 +142,7 @@ func TestAPhoneThatFloods(t *testing.T) {
 
 	c := paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + s.pillars.broker.Addr()).SetUsername("zhang").SetPassword("wrong").SetAutoReconnect(false))
 	token := c.Connect()
-	require.True(t, token.WaitTimeout(20*time.Second))
+	require.True(t, token.WaitTimeout(chainWithin))
 	require.Error(t, token.Error())
 	var codes []string
 	for _, f := range s.pillarFindings() {

@@ -29,6 +29,7 @@ type above struct {
 	gone    bool     // refuses connections
 	again   []string // ids that came by replay
 	done    chan struct{}
+	said    sync.WaitGroup // receipts that are on their way
 }
 
 type taken struct{}
@@ -59,17 +60,24 @@ func (a *above) Send(_ context.Context, b bridge.Batch) (bridge.Ticket, error) {
 		}
 	}
 	if !a.mute {
-		go func() {
+		a.said.Go(func() {
 			for _, e := range b.Events {
 				a.say(e.ID, `"received"`)
 			}
-		}()
+		})
 	}
 	return taken{}, nil
 }
 
 func (a *above) say(id, result string) {
-	_ = a.handler.Receive(context.Background(), bridge.KindReceipt, fmt.Appendf(nil, `{"id":%q,"result":%s}`, id, result))
+	_ = a.line().Receive(context.Background(), bridge.KindReceipt, fmt.Appendf(nil, `{"id":%q,"result":%s}`, id, result))
+}
+
+// line is the way down of the newest connection, nil before the first.
+func (a *above) line() bridge.Handler {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.handler
 }
 
 func (a *above) set(change func()) {
@@ -115,7 +123,8 @@ func newCommand(t *testing.T, within time.Duration, change func(*above), wrap ..
 	var group sync.WaitGroup
 	group.Go(func() { _ = c.forwarder.Run(ctx) })
 	group.Go(func() { require.NoError(t, c.receipts.watch(ctx)) })
-	t.Cleanup(func() { stop(); group.Wait(); require.NoError(t, j.Close()) })
+	t.Cleanup(func() { stop(); group.Wait(); c.hq.said.Wait(); require.NoError(t, j.Close()) })
+	eventually(t, func() bool { return c.hq.line() != nil })
 	c.press, err = d.Handle(t.Context(), desk.PressIn{Press: ingest.Press{Pillar: "P-1", ID: "e1", Kind: ingest.PressAlarm}})
 	require.NoError(t, err)
 	return c
@@ -130,7 +139,7 @@ func (c *command) incident(t *testing.T) *desk.Incident {
 
 func eventually(t *testing.T, what func() bool) {
 	t.Helper()
-	require.Eventually(t, what, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, what, chainWithin, 5*time.Millisecond)
 }
 
 // Every event of an incident tells its way; what a person above said is still
@@ -177,8 +186,8 @@ func TestNoReceiptInTime(t *testing.T) {
 	}
 	require.Equal(t, 1, n)
 	c.hq.set(func() { c.hq.mute = false })
-	c.hq.handler.Presence(false)
-	c.hq.handler.Presence(true) // headquarters comes back: all goes again
+	c.hq.line().Presence(false)
+	c.hq.line().Presence(true) // headquarters comes back: all goes again
 	eventually(t, func() bool { return c.receipts.lateOf("hq").count == 0 })
 }
 

@@ -77,7 +77,7 @@ func lastTypes(t *testing.T, s *Station, n int) []string {
 // work lets the worker carry out all that stands in the journal.
 func work(t *testing.T, s *Station) {
 	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), chainWithin)
 	defer stop()
 	last := s.journal.Last()
 	require.NoError(t, s.follow(ctx, worker, func(ctx context.Context, r bridge.Record) error {

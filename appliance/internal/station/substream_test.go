@@ -54,7 +54,7 @@ func TestSmallPictureFallsBackToTheMainStream(t *testing.T) {
 	}
 	want := []got{{1920, 1, true}, {1920, 1, false}, {1920, 1, false}, {640, 2, true}, {640, 2, false}, {1920, 3, true}, {1920, 4, true}, {640, 5, true}}
 	for i, w := range want {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), chainWithin)
 		u, err := reader.Next(ctx)
 		cancel()
 		require.NoError(t, err, i)
@@ -88,7 +88,7 @@ func TestOneStreamFindsOutAboutThePassword(t *testing.T) {
 	var held sync.WaitGroup
 	held.Go(func() { _ = c.pull(ctx) })
 	held.Go(func() { _ = c.pullSub(ctx) })
-	require.Eventually(t, func() bool { return c.source.Stats().Refused }, 10*time.Second, time.Millisecond)
+	eventually(t, func() bool { return c.source.Stats().Refused })
 	require.Never(t, func() bool { return asked.Load() > 1 }, 1500*time.Millisecond, 50*time.Millisecond)
 	require.EqualValues(t, 1, asked.Load())
 	require.ErrorIs(t, c.trySub(ctx), errRefused)

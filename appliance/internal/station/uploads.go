@@ -51,7 +51,7 @@ func (u *uploader) run(ctx context.Context) error {
 			}
 			continue
 		}
-		switch err := u.interruptible(ctx, due[0]); {
+		switch err := u.interruptible(ctx, due[0], changed); {
 		case err == nil, errors.Is(err, errOvertaken):
 			wait = uploadRetryMin
 		case hopeless(err):
@@ -157,14 +157,14 @@ func (c dueClip) rank() string {
 
 var errOvertaken = errors.New("a more urgent clip goes first")
 
-// interruptible sends one clip unless a more urgent one comes up.
-func (u *uploader) interruptible(ctx context.Context, c dueClip) error {
+// interruptible sends one clip unless a more urgent one comes up. changed is of
+// before the clip was chosen: what came since then is looked at too.
+func (u *uploader) interruptible(ctx context.Context, c dueClip, changed <-chan struct{}) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	done := make(chan error, 1)
 	go func() { done <- u.send(ctx, c) }()
 	for {
-		changed := u.station.desk.Changed()
 		select {
 		case err := <-done:
 			if context.Cause(ctx) == errOvertaken {
@@ -172,6 +172,7 @@ func (u *uploader) interruptible(ctx context.Context, c dueClip) error {
 			}
 			return err
 		case <-changed:
+			changed = u.station.desk.Changed()
 			if due, err := u.due(ctx); err == nil && len(due) > 0 && due[0].rank() < c.rank() {
 				cancel(errOvertaken)
 			}

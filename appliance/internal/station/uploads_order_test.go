@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ type slowly struct {
 	began   []string
 	ended   []string
 	holding bool
+	passed  int // overtaken ones that it has noticed
 	free    chan struct{}
 }
 
@@ -50,15 +52,15 @@ func (s *slowly) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			select {
 			case <-free:
 			case <-req.Context().Done():
-				return
 			}
 		}
-		if req.Context().Err() != nil {
-			return // it was overtaken
-		}
 		s.mu.Lock()
+		defer s.mu.Unlock()
+		if req.Context().Err() != nil {
+			s.passed++ // it was overtaken
+			return
+		}
 		s.ended = append(s.ended, strings.TrimPrefix(req.URL.Path, "/files/"))
-		s.mu.Unlock()
 		w.Header().Set("Upload-Offset", "8")
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -89,6 +91,29 @@ func (s *slowly) is(what func() bool) func() bool {
 	}
 }
 
+// What becomes due between the choice of a clip and its first byte overtakes it
+// too.
+func TestWhatCameBeforeTheFirstByteOvertakes(t *testing.T) {
+	b := newBench(t)
+	result, err := b.desk.Handle(t.Context(), desk.ReportIn{Source: "call_110", Kind: "theft", Priority: "P1", Place: "gate", By: desk.Actor{Name: "wu", Role: "lead"}})
+	require.NoError(t, err)
+	theft := &bench{b.Station, b.full, b.dir, result.Incident}
+	theft.clip(t, theft.incident+"-gate-1")
+	b.clipFiles(t, b.incident+"-gate-1")
+	receiver := &slowly{free: make(chan struct{})}
+	server := httptest.NewServer(receiver)
+	defer server.Close()
+	u := b.uploadsTo(t, server.URL)
+	changed := b.desk.Changed()
+	due, err := u.due(t.Context())
+	require.NoError(t, err)
+	b.tell(t, b.incident+"-gate-1", clip.Part1)
+	lesser := due[slices.IndexFunc(due, func(c dueClip) bool { return !c.superseded })]
+	ctx, stop := context.WithTimeout(t.Context(), chainWithin)
+	defer stop()
+	require.ErrorIs(t, u.interruptible(ctx, lesser, changed), errOvertaken)
+}
+
 // A P1's clip is on its way when a P0 comes: the seconds before the P0 overtake
 // it, and what was overtaken goes on.
 func TestSecondsBeforeP0GoFirst(t *testing.T) {
@@ -111,7 +136,7 @@ func TestSecondsBeforeP0GoFirst(t *testing.T) {
 	require.Equal(t, []string{lesser + "-whole.mp4"}, receiver.began, "part 1 need not go: the whole is there")
 
 	b.tell(t, urgent, clip.Part1)
-	eventually(t, receiver.is(func() bool { return len(receiver.began) == 2 }))
+	eventually(t, receiver.is(func() bool { return len(receiver.began) == 2 && receiver.passed == 1 }))
 	b.tell(t, urgent, clip.PartWhole)
 	receiver.letGo()
 	eventually(t, receiver.is(func() bool { return len(receiver.ended) == 3 }))

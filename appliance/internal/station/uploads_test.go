@@ -133,7 +133,7 @@ func TestPartSentBeforeAKillGoesAfterTheStart(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- u.run(ctx) }()
-	require.Eventually(t, func() bool { return !b.has(id, clip.Part1) }, 10*time.Second, 5*time.Millisecond)
+	eventually(t, func() bool { return !b.has(id, clip.Part1) })
 	require.True(t, b.has(id, clip.PartWhole))
 	stop()
 	require.NoError(t, <-ended)
@@ -181,11 +181,13 @@ func TestClipThatCannotBeRecordedIsLeftOut(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- u.run(ctx) }()
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		sent := false
 		_, err := b.desk.View(t.Context(), func(s *desk.State) { sent = !s.Clip(second, clip.PartWhole).UploadedAt.IsZero() })
-		return err == nil && sent
-	}, 10*time.Second, 5*time.Millisecond)
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		return err == nil && sent && u.refused[first+"/whole"] != ""
+	})
 	stop()
 	require.NoError(t, <-ended)
 	require.Contains(t, u.refused[first+"/whole"], "location")
