@@ -72,6 +72,7 @@ func newWhole(t *testing.T, hq string, within time.Duration, more ...string) *wh
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
 	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
+	t.Cleanup(w.fitsContracts)
 	w.pillar()
 	w.do(http.MethodPost, "/session", map[string]string{"name": "chen", "password": leadsPassword}, nil)
 	return w
