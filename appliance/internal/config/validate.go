@@ -48,8 +48,8 @@ func (c *Config) validate(can Supported, ps *Problems) {
 	for i, p := range c.Places {
 		key := fmt.Sprintf("places[%d]", i)
 		validateID(key+".id", p.ID, places, ps)
-		if n := len(p.Polygon); n > 0 && n < 3 {
-			ps.add(key+".polygon", "has %d corners; a polygon has at least 3, each [lat, lon]", n)
+		if len(p.Polygon) > 0 {
+			outline(key+".polygon", p.Polygon, ", each [lat, lon]", ps)
 		}
 		for j, at := range p.Polygon {
 			validatePosition(fmt.Sprintf("%s.polygon[%d]", key, j), at[0], at[1], ps)
@@ -217,19 +217,12 @@ func validatePosition(key string, lat, lon float64, ps *Problems) {
 	between(key+".lon", lon, -180, 180, ps)
 }
 
-func polygon(key string, points []Point, ps *Problems) {
-	if len(points) < 3 {
-		ps.add(key, "has %d corners; a polygon has at least 3", len(points))
-	}
-	for i, p := range points {
-		inPicture(fmt.Sprintf("%s[%d]", key, i), p, ps)
-	}
-}
-
-func inPicture(key string, p Point, ps *Problems) {
-	if !(p[0] >= 0 && p[0] <= 1 && p[1] >= 0 && p[1] <= 1) {
+func inPicture(key string, p Point, ps *Problems) bool {
+	in := p[0] >= 0 && p[0] <= 1 && p[1] >= 0 && p[1] <= 1
+	if !in {
 		ps.add(key, "[%g, %g] is outside the picture; x and y go from 0 to 1", p[0], p[1])
 	}
+	return in
 }
 
 func objects(key string, list []string, ps *Problems) {
