@@ -12,6 +12,7 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 // Limits of a client.
@@ -23,15 +24,20 @@ const (
 	goodbyeMillis  = 100
 )
 
-// ClientOptions name an external broker.
+// ClientOptions name an external broker. The functions are asked at every
+// attempt, so that a renewed password or certificate needs no restart.
 type ClientOptions struct {
 	URL      string // mqtt://host:1883 or mqtts://host:8883
-	ClientID string // the session's name: the same at every start
+	ClientID string // the session's name: the same at every start, and nobody else's
 	Username string
-	Password string
-	TLS      *tls.Config
+	Password func() (string, error)      // nil: none
+	TLS      func() (*tls.Config, error) // nil: the system's authorities
 	Logger   *slog.Logger
 }
+
+// ErrRefused says that the external broker does not let us in as we are: the
+// name, the password, the certificate or the client's id.
+var ErrRefused = errors.New("refused by the broker")
 
 // Client is a persistent session at an external broker, with the handlers of a
 // Broker. A message is acknowledged to that broker after its handlers have
@@ -50,6 +56,8 @@ type Client struct {
 	mu         sync.Mutex
 	current    paho.Client // nil while not connected
 	subscribed bool
+	since      time.Time // of subscribed
+	why        error     // how the latest attempt ended
 
 	messages, rejected atomic.Uint64
 }
@@ -59,7 +67,7 @@ func NewClient(opts ClientOptions) *Client {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Client{opts: opts, log: opts.Logger}
+	return &Client{opts: opts, log: opts.Logger, since: time.Now()}
 }
 
 // Handle is like Broker.Handle. It must be called before Run.
@@ -67,9 +75,16 @@ func (c *Client) Handle(pattern string, h Handler) { c.handlers.add(pattern, h) 
 
 // Connected tells whether the session is up and subscribed.
 func (c *Client) Connected() bool {
+	connected, _, _ := c.Status()
+	return connected
+}
+
+// Status tells whether the session is up and subscribed, since when that is so
+// (box time), and how the latest attempt ended; nil while none has.
+func (c *Client) Status() (connected bool, since time.Time, why error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.subscribed && c.current != nil && c.current.IsConnectionOpen()
+	return c.subscribed && c.current != nil && c.current.IsConnectionOpen(), c.since, c.why
 }
 
 // Stats counts messages handled and not taken.
@@ -100,9 +115,23 @@ func (c *Client) Publish(topic string, payload []byte, qos byte, retain bool) er
 // ends (nil) or the connection does (the reason), and returns after its last
 // handler. ingest.Keep repeats it.
 func (c *Client) Run(ctx context.Context) error {
+	err := c.run(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		c.why = err
+	}
+	return err
+}
+
+func (c *Client) run(ctx context.Context) error {
 	s := &session{client: c, lost: make(chan struct{}), ready: make(chan struct{}), queues: make(map[string][]paho.Message)}
+	options, err := s.options()
+	if err != nil {
+		return fmt.Errorf("connect to broker %s: %w", c.opts.URL, err)
+	}
 	s.work, s.stop = context.WithCancel(context.WithoutCancel(ctx))
-	client := paho.NewClient(s.options())
+	client := paho.NewClient(options)
 	defer client.Disconnect(goodbyeMillis)
 	defer s.workers.Wait()
 	defer s.stop()
@@ -110,12 +139,12 @@ func (c *Client) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		return fmt.Errorf("connect to broker %s: %w", c.opts.URL, err)
+		return fmt.Errorf("connect to broker %s: %w", c.opts.URL, asRefusal(err))
 	}
 	c.setCurrent(client, false)
 	defer c.setCurrent(nil, false)
 	close(s.ready)
-	err := s.subscribe(ctx, client)
+	err = s.subscribe(ctx, client)
 	if err == nil {
 		c.setCurrent(client, true)
 		select {
@@ -134,7 +163,20 @@ func (c *Client) Run(ctx context.Context) error {
 func (c *Client) setCurrent(client paho.Client, subscribed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.subscribed != subscribed {
+		c.since = time.Now()
+	}
 	c.current, c.subscribed = client, subscribed
+}
+
+// asRefusal marks what waiting does not mend.
+func asRefusal(err error) error {
+	for _, no := range []error{packets.ErrorRefusedBadUsernameOrPassword, packets.ErrorRefusedNotAuthorised, packets.ErrorRefusedIDRejected} {
+		if errors.Is(err, no) {
+			return fmt.Errorf("%w: %w", ErrRefused, err)
+		}
+	}
+	return err
 }
 
 func await(ctx context.Context, token paho.Token) error {
@@ -162,11 +204,23 @@ type session struct {
 	workers sync.WaitGroup
 }
 
-func (s *session) options() *paho.ClientOptions {
+func (s *session) options() (*paho.ClientOptions, error) {
 	o := s.client.opts
+	password, secure := "", &tls.Config{MinVersion: tls.VersionTLS12}
+	var err error
+	if o.Password != nil {
+		if password, err = o.Password(); err != nil {
+			return nil, err
+		}
+	}
+	if o.TLS != nil {
+		if secure, err = o.TLS(); err != nil {
+			return nil, err
+		}
+	}
 	url := strings.Replace(strings.Replace(o.URL, "mqtts://", "ssl://", 1), "mqtt://", "tcp://", 1)
 	return paho.NewClientOptions().AddBroker(url).SetClientID(o.ClientID).
-		SetUsername(o.Username).SetPassword(o.Password).SetTLSConfig(o.TLS).
+		SetUsername(o.Username).SetPassword(password).SetTLSConfig(secure).
 		SetProtocolVersion(4).SetCleanSession(false).SetAutoReconnect(false).SetConnectRetry(false).
 		SetConnectTimeout(connectTimeout).SetKeepAlive(keepAlive).SetWriteTimeout(publishWithin).
 		SetAutoAckDisabled(true).
@@ -176,7 +230,7 @@ func (s *session) options() *paho.ClientOptions {
 		// The default handler also gets what the broker kept for this session,
 		// which comes before any subscription.
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { s.receive(m) }).
-		SetConnectionLostHandler(func(_ paho.Client, err error) { s.fail(fmt.Errorf("connection to broker: %w", err)) })
+		SetConnectionLostHandler(func(_ paho.Client, err error) { s.fail(fmt.Errorf("connection to broker: %w", err)) }), nil
 }
 
 func (s *session) subscribe(ctx context.Context, client paho.Client) error {
@@ -193,7 +247,7 @@ func (s *session) subscribe(ctx context.Context, client paho.Client) error {
 	}
 	for filter, code := range token.(*paho.SubscribeToken).Result() {
 		if code >= 0x80 {
-			return fmt.Errorf("subscribe at broker: %q is refused: allow it in the broker's access list", filter)
+			return fmt.Errorf("subscribe at broker: %w: %q: allow it in the broker's access list", ErrRefused, filter)
 		}
 	}
 	return nil

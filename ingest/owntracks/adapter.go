@@ -58,8 +58,12 @@ func New(opts Options) *Adapter {
 }
 
 // on takes one message. The broker keeps a login below its own topics; a
-// message of another's is refused even if it did not.
+// message of another's is refused even if it did not. An external broker does
+// not tell who it was: there the topic says it.
 func (a *Adapter) on(_ context.Context, user, topic string, payload []byte) error {
+	if user == "" {
+		user, _ = personOf(topic)
+	}
 	fix, err := Decode(topic, payload, a.opts.Now())
 	var bad *MalformedError
 	switch {
