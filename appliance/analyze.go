@@ -25,6 +25,7 @@ type analysis struct {
 	video, mot, events, preview string
 	live                        bool
 	start                       string
+	timeless                    []string // rules whose schedule was left out
 }
 
 // analyze runs a camera's rules over footage, as fast as it goes.
@@ -89,7 +90,7 @@ func (a *analysis) run(ctx context.Context, cfg *config.Config, cam *config.Came
 		return err
 	}
 	defer closeLeaves()
-	fmt.Fprintf(errs, "objects: %s\n", leaves.Detector.Backend)
+	fmt.Fprintf(errs, "objects: %s\n", strings.TrimSuffix(leaves.Detector.Backend+": "+leaves.Detector.Why, ": "))
 	rep := &report{analysis: a, cfg: what, start: start, out: errs, frames: units.Frames(), began: time.Now()}
 	if err := rep.open(); err != nil {
 		return err
@@ -118,6 +119,9 @@ func (a *analysis) begin(what *vision.Config) (time.Time, error) {
 		text = footageStart
 		what.Rules = slices.Clone(what.Rules)
 		for i := range what.Rules {
+			if what.Rules[i].Schedule != "" {
+				a.timeless = append(a.timeless, what.Rules[i].Name)
+			}
 			what.Rules[i].Schedule = ""
 		}
 	}

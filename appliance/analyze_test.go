@@ -73,6 +73,7 @@ func TestAnalyzeGivesTheSameForTheSame(t *testing.T) {
 		require.Less(t, e["t"], 6.1)
 	}
 	require.Positive(t, lines, "without -start a schedule does not count")
+	require.Contains(t, said, "schedules left out (yard): -start says when the footage begins")
 	_, events, _ = once("noon", "-start", "2026-11-22T12:00:00+08:00", "-live")
 	require.Empty(t, events, "outside its schedule")
 

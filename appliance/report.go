@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/watchpost-edge/watchpost/vision"
@@ -130,6 +131,9 @@ func (r *report) summary(out io.Writer, st vision.Stats) {
 		st.Decoded, st.Analysed, st.Detected, st.DetectorMS, st.DecodeErrors, st.Dropped)
 	for _, rule := range r.cfg.Rules {
 		fmt.Fprintf(out, "%s (%s): %s\n", rule.Name, rule.Kind, count(r.raised[rule.Name], "sighting"))
+	}
+	if len(r.timeless) > 0 {
+		fmt.Fprintf(out, "schedules left out (%s): -start says when the footage begins\n", strings.Join(r.timeless, ", "))
 	}
 	for _, w := range st.Warnings {
 		fmt.Fprintln(out, w)
