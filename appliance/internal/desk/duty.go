@@ -8,7 +8,8 @@ import (
 )
 
 // TypeDutyChanged says that somebody's word puts a person or a team on duty or
-// takes them off, whatever the shifts say.
+// takes them off, whatever the shifts say. Its reason may be a person's illness,
+// so it never leaves the box (lane local; older journals have it in notice).
 const TypeDutyChanged = "watchpost.duty.changed"
 
 const (
@@ -185,7 +186,7 @@ func (t *step) duty(in DutyIn, hit *bridge.Record) error {
 		return err
 	}
 	word.On, word.At, word.Until, word.By, word.Reason = in.On, t.now, bridge.At(until), in.By.Name, in.Reason
-	d := bridge.Draft{Type: TypeDutyChanged, Subject: "persons/" + word.Person, Lane: bridge.Notice}
+	d := bridge.Draft{Type: TypeDutyChanged, Subject: "persons/" + word.Person, Lane: bridge.Local}
 	if word.Team != "" {
 		d.Subject = "teams/" + word.Team
 	}

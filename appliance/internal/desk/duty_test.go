@@ -59,7 +59,7 @@ func TestAWordOnDuty(t *testing.T) {
 	records, _ := r.do(desk.DutyIn{Person: "zhangwei", Reason: "生病", By: lead("chen"), Idempotency: "k1"})
 	require.Equal(t, "watchpost.duty.changed", records[0].Event.Type)
 	require.Equal(t, "persons/zhang", records[0].Event.Subject)
-	require.Equal(t, bridge.Notice, records[0].Event.Lane)
+	require.Equal(t, bridge.Local, records[0].Event.Lane, "why somebody is off duty leaves no box")
 	word := data[desk.DutyChanged](t, records[0])
 	require.Equal(t, bridge.At(r.now.Add(12*time.Hour)), word.Until, "a word without an end says which it got")
 	require.False(t, r.rules.PersonDuty(r.state, "zhang", r.now).On, "his own word counts more than his team's")
@@ -179,4 +179,20 @@ func BenchmarkUnits(b *testing.B) {
 	for b.Loop() {
 		rules.Units(r.state, r.now)
 	}
+}
+
+// TestOldWordsOnDuty: journals of older releases have the words in lane notice;
+// they count as they did, and their keys are found.
+func TestOldWordsOnDuty(t *testing.T) {
+	r := staffedRoom(t)
+	in := desk.DutyIn{Team: "t1", On: true, Reason: "增援", By: lead("chen"), Idempotency: "k1"}
+	drafts, _, err := r.rules.Step(r.state, bridge.At(r.now), [16]byte{1}, in, nil)
+	require.NoError(t, err)
+	drafts[0].Lane = bridge.Notice
+	records, _, err := r.m.Append(drafts)
+	require.NoError(t, err)
+	require.NoError(t, r.state.Apply(records[0]))
+	require.True(t, r.rules.TeamDuty(r.state, "t1", r.now).On)
+	_, again := r.do(in)
+	require.True(t, again.Duplicate)
 }

@@ -117,7 +117,11 @@ func (s *State) putTask(task *Task, e *bridge.Event, line TaskStep) {
 		if e.Type == TypeTaskIssued {
 			inc.Tasks = append(inc.Tasks, task.ID)
 		}
-		s.line(inc, e, Step{By: line.By, Task: task.ID, Reason: line.Reason, Note: line.Note})
+		note := line.Note
+		if line.What != "" { // the order itself names whom or what
+			note = ""
+		}
+		s.line(inc, e, Step{By: line.By, Task: task.ID, Reason: line.Reason, Note: note})
 		s.putIncident(inc)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/access"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -113,7 +114,8 @@ func (s *Server) units(now time.Time) []Unit {
 	list := []Unit{}
 	for _, u := range desk.OnDuty(s.o.Forces.Roster()) {
 		one := s.unit(&u, now)
-		one.Members = nil // who is on duty of them stands in Crew
+		one.Members = nil    // who is on duty of them stands in Crew
+		one.Duty.Reason = "" // every screen gets this
 		list = append(list, one)
 	}
 	return list
@@ -128,6 +130,20 @@ func without(units []Unit) []Unit {
 		out[i] = u
 	}
 	return out
+}
+
+// toldTo is what of the units the caller is told. Why somebody is off duty may
+// be his illness: that is for who works in the room, and for no screen.
+func toldTo(who caller, units []Unit) []Unit {
+	if who.role == access.Wall || who.role == access.Kiosk {
+		for i := range units {
+			units[i].Duty.Reason = ""
+		}
+	}
+	if who.anonymous {
+		return without(units)
+	}
+	return units
 }
 
 func (s *Server) forces(c *fiber.Ctx, who caller) error {
@@ -150,9 +166,7 @@ func (s *Server) forces(c *fiber.Ctx, who caller) error {
 			body.Persons = append(body.Persons, s.unit(&u, now))
 		}
 	}
-	if who.anonymous {
-		body.Teams, body.Persons = without(body.Teams), without(body.Persons)
-	}
+	body.Teams, body.Persons = toldTo(who, body.Teams), toldTo(who, body.Persons)
 	return s.answer(c, http.StatusOK, place, body)
 }
 
@@ -193,9 +207,7 @@ func (s *Server) incidentForces(c *fiber.Ctx, who caller) error {
 		unit.Metres = candidate.Metres
 		body.Items = append(body.Items, unit)
 	}
-	if who.anonymous {
-		body.Items = without(body.Items)
-	}
+	body.Items = toldTo(who, body.Items)
 	return s.answer(c, http.StatusOK, place, body)
 }
 

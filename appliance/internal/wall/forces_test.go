@@ -12,6 +12,7 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
+	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
 )
 
@@ -104,7 +105,17 @@ func TestDutyOverTheAPI(t *testing.T) {
 	matches(t, "UnitAnswer", body)
 	require.Equal(t, false, body["unit"].(object)["duty"].(object)["on"])
 	require.Equal(t, 200, first(c.do("POST", "/api/v1/duty", object{"person": "li", "on": false, "reason": "生病"}, with("Idempotency-Key", "d1"))))
-	require.Len(t, b.events(t, desk.TypeDutyChanged), 1)
+	told := b.events(t, desk.TypeDutyChanged)
+	require.Len(t, told, 1)
+	require.Equal(t, bridge.Local, told[0].Lane)
+	for role, reason := range map[string]any{"operator": "生病", "wall": nil} {
+		persons := b.as(t, role).get("/api/v1/forces", "Forces")["persons"].([]any)
+		for _, one := range persons {
+			if person := one.(object); person["id"] == "li" {
+				require.Equal(t, reason, person["duty"].(object)["reason"], role)
+			}
+		}
+	}
 	team := c.get("/api/v1/forces", "Forces")["teams"].([]any)[0].(object)
 	require.Equal(t, []any{"officer"}, team["crew"])
 	for field, bad := range map[string]object{

@@ -136,7 +136,7 @@ func routineEvents() []event {
 
 func peopleEvents() []event {
 	return []event{
-		{desk.TypeDutyChanged, bridge.Notice, desk.DutyChanged{}, "Somebody said who is on duty or off, beside the shifts.", nil},
+		{desk.TypeDutyChanged, bridge.Local, desk.DutyChanged{}, "Somebody said who is on duty or off, beside the shifts.", nil},
 		{desk.TypeShiftOffered, bridge.Notice, desk.ShiftOffered{}, "Who leaves signed the room over as it stands.", nil},
 		{desk.TypeShiftHandedOver, bridge.Notice, desk.ShiftHandedOver{}, "Who comes signed the same page.", nil},
 		{desk.TypeShiftOverdue, bridge.Notice, desk.ShiftOverdue{}, "Nobody took the room in time.", nil},
