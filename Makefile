@@ -73,7 +73,7 @@ test-browser: $(WEB)/node_modules/.stamp
 
 e2e: build
 	@echo "==> end to end: the built box, its peers and a browser"
-	$(GO_TEST) -count=1 -v ./appliance/e2e
+	$(GO_TEST) -timeout 20m -count=1 -v ./appliance/e2e
 
 bench: models web
 	go test -timeout 60m -run '^$$' -bench . -benchtime 1s ./...
@@ -87,7 +87,7 @@ soak: build
 	WATCHPOST_FAULTS=1 $(GO_TEST) -count=1 -v -run 'CameraFaults' ./appliance/bench
 	WATCHPOST_CLAIMS=1000 $(GO_TEST) -count=1 -v -run 'PairsOfClaims' ./appliance/internal/wall
 	WATCHPOST_WEEK=1 $(GO_TEST) -count=1 -v -run 'SimulatedWeek' ./appliance/internal/review
-	$(GO_TEST) -count=1 -v ./appliance/e2e -soak
+	$(GO_TEST) -timeout 20m -count=1 -v ./appliance/e2e -soak
 
 fuzz:
 	@for pkg in $$(go list ./...); do \

@@ -7,18 +7,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -48,9 +45,7 @@ func TestAccess(t *testing.T) {
 
 // newLockedRig starts firmware-sim and a box with TLS and without any user.
 func newLockedRig(t *testing.T) *rig {
-	_, file, _, _ := runtime.Caller(0)
-	r := &rig{t: t, day: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(1, 1))}
-	r.client.Timeout = 15 * time.Second
+	r := bareRig(t)
 	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r.writeSecrets()
 	r.startSim()
@@ -82,7 +77,7 @@ func (r *rig) https() string {
 func crawl(t *testing.T, r *rig) {
 	transport := &http.Transport{TLSClientConfig: r.trusted()}
 	defer transport.CloseIdleConnections()
-	client := http.Client{Transport: transport, Timeout: 15 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	ask := func(base, method, path string) (int, http.Header, string) {
 		req, err := http.NewRequest(method, base+path, nil)
 		require.NoError(t, err)
@@ -150,8 +145,11 @@ func trustingBrowser(t *testing.T, r *rig) {
 		out, err := exec.Command("certutil", append([]string{"-d", "sql:" + store}, args...)...).CombinedOutput()
 		require.NoError(t, err, "certutil of libnss3-tools is needed (make deps): %s", out)
 	}
-	link := regexp.MustCompile(`url=(https://\S+/setup#\S+)`).FindStringSubmatch(r.box.log.tail(200))
-	require.NotNil(t, link, "the box prints the set-up link")
+	var link []string
+	r.until("the box prints the set-up link", func() bool {
+		link = regexp.MustCompile(`url=(https://\S+/setup#\S+)`).FindStringSubmatch(r.box.log.tail(200))
+		return link != nil
+	})
 	script := filepath.Join(r.root, "appliance/internal/wall/web/test/e2e/access.mjs")
 	cmd := exec.Command("node", script, r.https(), link[1], "gate", os.Getenv("WATCHPOST_SHOTS"))
 	cmd.Dir = filepath.Dir(script)
@@ -207,7 +205,7 @@ func (r *rig) get(path string) (int, []byte) {
 // cutLook kills the box while somebody looks: its next start says until when.
 func cutLook(t *testing.T, r *rig) {
 	r.loginAs("chief")
-	r.until(30*time.Second, "a picture of the gate", func() bool {
+	r.until("a picture of the gate", func() bool {
 		status, _ := r.apiBytes("GET", "/api/v1/cameras/gate/snapshot.jpg", "")
 		return status == 200
 	})

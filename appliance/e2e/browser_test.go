@@ -71,7 +71,7 @@ func (r *rig) browserAt(base, name string) *browser {
 		_ = in.Close()
 		select {
 		case <-ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			_ = cmd.Process.Kill()
 			<-ended
 		}
@@ -83,8 +83,8 @@ func (r *rig) browserAt(base, name string) *browser {
 	case <-b.ready:
 	case <-ended:
 		t.Fatalf("the browser ended: %s", log.tail(20))
-	case <-time.After(60 * time.Second):
-		t.Fatal("the browser is not ready within 60 s")
+	case <-time.After(patience):
+		t.Fatalf("the browser is not ready within %v", patience)
 	}
 	return b
 }
@@ -120,7 +120,7 @@ func (b *browser) read(out io.Reader) {
 }
 
 // do runs one command and decodes its result.
-func (b *browser) do(t *testing.T, within time.Duration, into any, command string, args ...any) {
+func (b *browser) do(t *testing.T, into any, command string, args ...any) {
 	t.Helper()
 	got := b.begin(t, command, args...)
 	select {
@@ -129,8 +129,8 @@ func (b *browser) do(t *testing.T, within time.Duration, into any, command strin
 		if into != nil {
 			require.NoError(t, json.Unmarshal(a.Result, into), string(a.Result))
 		}
-	case <-time.After(within):
-		t.Fatalf("browser: %s %v took longer than %v", command, args, within)
+	case <-time.After(patience):
+		t.Fatalf("browser: %s %v took longer than %v", command, args, patience)
 	}
 }
 
@@ -157,18 +157,18 @@ func (b *browser) begin(t *testing.T, command string, args ...any) <-chan answer
 func (b *browser) rate(t *testing.T, camera string) float64 {
 	t.Helper()
 	best := 0.0
-	for look := 0; look < 3 && best < 20; look++ {
+	for look := 0; look < 3 && best < tileRate; look++ {
 		var got struct {
 			Rate float64 `json:"rate"`
 		}
-		b.do(t, 60*time.Second, &got, "frames", camera, 3)
+		b.do(t, &got, "frames", camera, 3)
 		best = max(best, got.Rate)
 	}
 	return best
 }
 
 // first waits for a sight that fits, painted at or after a time.
-func (b *browser) first(t *testing.T, within time.Duration, what string, fits func(sight) bool) sight {
+func (b *browser) first(t *testing.T, what string, fits func(sight) bool) sight {
 	t.Helper()
 	var found sight
 	require.Eventually(t, func() bool {
@@ -181,6 +181,6 @@ func (b *browser) first(t *testing.T, within time.Duration, what string, fits fu
 			}
 		}
 		return false
-	}, within, 20*time.Millisecond, what)
+	}, patience, 20*time.Millisecond, what)
 	return found
 }

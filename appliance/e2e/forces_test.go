@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -37,12 +36,12 @@ func phones(t *testing.T, r *rig, _ *browser) {
 		}
 		return found
 	}
-	r.until(20*time.Second, "both teams are known by their phones", func() bool {
+	r.until("both teams are known by their phones", func() bool {
 		return team("patrol-1").Position != nil && team("patrol-2").Position != nil
 	})
 	was := team("patrol-1").Position.Position
 	require.False(t, team("patrol-1").Position.Stale)
-	r.until(20*time.Second, "the patrol moves", func() bool { return team("patrol-1").Position.Position != was })
+	r.until("the patrol moves", func() bool { return team("patrol-1").Position.Position != was })
 
 	var made struct{ Incident struct{ ID string } }
 	require.Equal(t, 201, r.api("POST", "/api/v1/incidents", fmt.Sprintf(

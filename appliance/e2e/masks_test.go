@@ -8,14 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,18 +30,18 @@ import (
 func TestMasks(t *testing.T) {
 	r := newMaskedRig(t)
 	stop := r.watchGate()
-	r.until(20*time.Second, "the gate's pre-roll", func() bool {
+	r.until("the gate's pre-roll", func() bool {
 		_, body := r.apiBytes("GET", "/api/v1/cameras", "")
 		return r.simState().Pillars["P-002"].Connected && bytes.Contains(body, []byte(`"rendition":"masked"`))
 	})
 	wait(4 * time.Second) // of pictures before the press
 	press := r.press("P-002", "alarm")
 	var id string
-	r.until(10*time.Second, "the press is answered", func() bool {
+	r.until("the press is answered", func() bool {
 		id = r.simState().Pillars["P-002"].Acks[press].Incident
 		return id != ""
 	})
-	whole := r.clipPart(id, "gate", "whole", 30*time.Second)
+	whole := r.clipPart(id, "gate", "whole")
 	r.black("live, as the browser gets it", "h264", stop(), 20)
 	status, jpeg := r.apiBytes("GET", "/api/v1/cameras/gate/snapshot.jpg", "")
 	require.Equal(t, 200, status)
@@ -114,9 +112,7 @@ func (r *rig) unmask(id, path string) {
 
 // newMaskedRig is a rig whose gate has a mask, with two leads.
 func newMaskedRig(t *testing.T) *rig {
-	_, file, _, _ := runtime.Caller(0)
-	r := &rig{t: t, day: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(2, 2))}
-	r.client.Timeout = 15 * time.Second
+	r := bareRig(t)
 	r.writeSecrets()
 	r.startSim()
 	gate := "    position: {lat: 28.6906,"
@@ -171,7 +167,7 @@ func (r *rig) cutShort(path string) {
 	req, err := http.NewRequest("GET", r.url(path), nil)
 	require.NoError(r.t, err)
 	req.AddCookie(r.cookie)
-	res, err := (&http.Client{Transport: transport, Timeout: 30 * time.Second}).Do(req)
+	res, err := (&http.Client{Transport: transport, Timeout: patience}).Do(req)
 	require.NoError(r.t, err)
 	defer res.Body.Close()
 	require.Equal(r.t, 200, res.StatusCode)
@@ -231,7 +227,7 @@ func named(files map[string][]byte, prefix string) map[string][]byte {
 func (r *rig) uploaded(sum string) []byte {
 	sum = strings.TrimPrefix(sum, "sha256:")
 	var content []byte
-	r.until(20*time.Second, "the clip at headquarters", func() bool {
+	r.until("the clip at headquarters", func() bool {
 		for _, c := range r.hqClips() {
 			if c.OK && strings.TrimPrefix(c.SHA256, "sha256:") == sum {
 				content = fileOf(r.t, r.path("sim"), sum)
@@ -303,7 +299,7 @@ func (r *rig) watchGate() func() []byte {
 	v, err := viewer.Open()
 	require.NoError(r.t, err)
 	var answer string
-	r.until(20*time.Second, "the gate is live", func() bool {
+	r.until("the gate is live", func() bool {
 		status, sdp := r.offer(v.Offer())
 		answer = string(sdp)
 		return status == http.StatusCreated

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -52,7 +51,7 @@ func (o ordered) states() string {
 func ordersFromAbove(t *testing.T, r *rig, _ *browser) {
 	r.control("POST", "/hq/hq/incident", `{"id":"HQ-I1","kind":"theft","priority":"P1","place":"bxj-south","note":"电动车被盗"}`, nil)
 	r.control("POST", "/hq/hq/task", `{"id":"HQ-BAD","note":"派给谁？"}`, nil)
-	r.until(30*time.Second, "both answered", func() bool {
+	r.until("both answered", func() bool {
 		o := r.orders()
 		return o["HQ-I1"].Answer != nil && o["HQ-BAD"].Answer != nil
 	})
@@ -63,10 +62,10 @@ func ordersFromAbove(t *testing.T, r *rig, _ *browser) {
 	r.killBox()
 	r.control("POST", "/hq/hq/task", `{"id":"HQ-T1","to":"巡逻一组","limit":"30m","note":"到步行街南口核查","incident":"HQ-I1"}`, nil)
 	r.startBox()
-	r.until(60*time.Second, "the order that waited at the broker", func() bool { return r.orders()["HQ-T1"].Answer != nil })
+	r.until("the order that waited at the broker", func() bool { return r.orders()["HQ-T1"].Answer != nil })
 	r.killBox() // maybe before its receipt was stored
 	r.startBox()
-	r.until(30*time.Second, "a login", func() bool { return r.api("GET", "/api/v1/session", "", nil) == 200 })
+	r.until("a login", func() bool { return r.api("GET", "/api/v1/session", "", nil) == 200 })
 	answer := r.orders()["HQ-T1"].Answer
 	require.Equal(t, "taken", answer.Result)
 	require.Equal(t, r.orders()["HQ-I1"].Answer.Incident, answer.Incident)
@@ -83,15 +82,15 @@ func ordersFromAbove(t *testing.T, r *rig, _ *browser) {
 	for _, step := range [][2]string{{"accept", "{}"}, {"arrive", "{}"}, {"report", `{"report":"已到场，无异常"}`}} {
 		require.Equal(t, 200, r.api("POST", "/api/v1/tasks/"+answer.Task+"/"+step[0], step[1], nil), step[0])
 	}
-	r.until(30*time.Second, "the report at headquarters", func() bool { return r.orders()["HQ-T1"].states() == "issued accepted arrived reported" })
+	r.until("the report at headquarters", func() bool { return r.orders()["HQ-T1"].states() == "issued accepted arrived reported" })
 	states := r.orders()["HQ-T1"].States
 	r.control("POST", "/hq/hq/accept", fmt.Sprintf(`{"id":%q,"by":"赵指挥"}`, states[3].Event), nil)
-	r.until(30*time.Second, "its end", func() bool { return strings.HasSuffix(r.orders()["HQ-T1"].states(), "confirmed") })
+	r.until("its end", func() bool { return strings.HasSuffix(r.orders()["HQ-T1"].states(), "confirmed") })
 
 	// Sent again, it is not another one: the same answer comes again.
 	before := r.orders()["HQ-T1"].Answers
 	r.control("POST", "/hq/hq/task", `{"id":"HQ-T1","to":"巡逻一组","note":"再发一次"}`, nil)
-	r.until(30*time.Second, "the answer again", func() bool { return r.orders()["HQ-T1"].Answers > before })
+	r.until("the answer again", func() bool { return r.orders()["HQ-T1"].Answers > before })
 	require.Equal(t, 200, r.api("GET", "/api/v1/tasks?kind=instruction&incident="+answer.Incident, "", &list))
 	require.Len(t, list.Items, 1)
 }

@@ -1,8 +1,8 @@
 package e2e
 
 import (
-	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 
@@ -15,8 +15,9 @@ type line struct {
 	listen net.Listener
 
 	mu    sync.Mutex
-	cut   bool // nothing passes, and nobody gets through
-	mute  bool // what is sent arrives, and no answer comes back
+	cut   bool   // nothing passes, and nobody gets through
+	lost  string // a request that ends so arrives, and from then on nothing comes back
+	mute  bool   // it came
 	conns map[net.Conn]bool
 }
 
@@ -27,22 +28,40 @@ func newLine(t *testing.T, target string) *line {
 	go l.serve()
 	t.Cleanup(func() {
 		_ = listen.Close()
-		l.set(true, false)
+		l.set(true)
 	})
 	return l
 }
 
 func (l *line) url() string { return "http://" + l.listen.Addr().String() }
 
-// set cuts, mutes or heals. A cut drops what there is.
-func (l *line) set(cut, mute bool) {
+// set cuts or heals. A cut drops what there is.
+func (l *line) set(cut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.cut, l.mute = cut, mute
+	l.cut, l.lost, l.mute = cut, "", false
 	for conn := range l.conns {
 		if cut {
 			_ = conn.Close()
 		}
+	}
+}
+
+// loseAnswerTo lets a POST to a path that ends so arrive, and nothing come back
+// any more, until the line is set.
+func (l *line) loseAnswerTo(path string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lost = path
+}
+
+// sends sees what goes to the box before it is there.
+func (l *line) sends(bytes []byte) {
+	first, _, _ := strings.Cut(string(bytes), "\r\n")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost != "" && strings.HasPrefix(first, "POST ") && strings.HasSuffix(first, l.lost+" HTTP/1.1") {
+		l.mute = true
 	}
 }
 
@@ -89,13 +108,18 @@ func (l *line) pass(near net.Conn) {
 	defer far.Close()
 	go func() {
 		defer far.Close()
-		_, _ = io.Copy(far, near)
+		pump(far, near, func(bytes []byte) bool { l.sends(bytes); return true })
 	}()
+	pump(near, far, func([]byte) bool { return !l.muted() })
+}
+
+// pump hands on what passes, until either side is gone.
+func pump(to, from net.Conn, passes func([]byte) bool) {
 	buffer := make([]byte, 32<<10)
 	for {
-		n, err := far.Read(buffer)
-		if n > 0 && !l.muted() {
-			if _, err := near.Write(buffer[:n]); err != nil {
+		n, err := from.Read(buffer)
+		if n > 0 && passes(buffer[:n]) {
+			if _, err := to.Write(buffer[:n]); err != nil {
 				return
 			}
 		}

@@ -34,6 +34,7 @@ type rig struct {
 	root  string     // of the repository
 	dir   string     // of this run
 	rand  *rand.Rand
+	load  *load
 	sim   *process
 	box   *process
 	simAt simAddresses
@@ -73,20 +74,26 @@ const (
 	untouched = "auth: {idle_lock: 0s}\n"
 )
 
-// newRig starts firmware-sim and the box and logs in.
-func newRig(t *testing.T, changes ...func(*rig)) *rig {
+// bareRig is a rig in which nothing runs yet.
+func bareRig(t *testing.T) *rig {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
 	t.Logf("seed %d (go test ./appliance/e2e -seed %d)", *seed, *seed)
 	_, file, _, _ := runtime.Caller(0)
-	r := &rig{t: t, day: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, 1))}
-	r.client.Timeout = 15 * time.Second
-	for _, change := range changes {
-		change(r)
-	}
+	r := &rig{t: t, day: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, 1)), load: watchLoad(t)}
+	r.client.Timeout = patience
 	for _, name := range []string{"watchpost", "firmware-sim"} {
 		require.FileExists(t, r.bin(name), "run: make build")
+	}
+	return r
+}
+
+// newRig starts firmware-sim and the box and logs in.
+func newRig(t *testing.T, changes ...func(*rig)) *rig {
+	r := bareRig(t)
+	for _, change := range changes {
+		change(r)
 	}
 	r.writeSecrets()
 	r.startSim()
@@ -274,13 +281,18 @@ func (r *rig) control(method, path, body string, out any) {
 	}
 }
 
+// patience is how long anything that comes by itself may take, on whatever
+// machine this runs: a wait is for a condition. Times that are promised are held
+// by promised.
+const patience = 3 * time.Minute
+
 // until waits for a condition, asked on this goroutine so that it may fail the
 // test itself.
-func (r *rig) until(within time.Duration, what string, condition func() bool) {
+func (r *rig) until(what string, condition func() bool) {
 	r.t.Helper()
-	for end := time.Now().Add(within); !condition(); wait(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); !condition(); wait(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			r.t.Fatalf("not within %v: %s", within, what)
+			r.t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }
@@ -312,7 +324,7 @@ func start(t *testing.T, name, dir, bin string, args ...string) *process {
 
 func (p *process) ready(r *rig, file string, into any) {
 	r.t.Helper()
-	r.until(30*time.Second, p.name+" is ready", func() bool {
+	r.until(p.name+" is ready", func() bool {
 		select {
 		case <-p.done:
 			r.t.Fatalf("%s ended:\n%s", p.name, p.log.tail(40))
@@ -327,10 +339,10 @@ func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
-	case <-time.After(15 * time.Second):
+	case <-time.After(time.Minute):
 		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // its goroutines go to the log
 		<-p.done
-		p.t.Errorf("%s did not stop within 15 s:\n%s", p.name, p.log.tail(2000))
+		p.t.Errorf("%s did not stop within a minute:\n%s", p.name, p.log.tail(2000))
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -26,7 +25,7 @@ func (s *shift) ordered(kind, id string) ordered {
 func (s *shift) answered(ids ...string) (tasks []string) {
 	s.t.Helper()
 	for _, id := range ids {
-		s.until(60*time.Second, "the box's word on "+id, func() bool { return s.ordered("task", id).Answer != nil })
+		s.until("the box's word on "+id, func() bool { return s.ordered("task", id).Answer != nil })
 		answer := s.ordered("task", id).Answer
 		require.Equal(s.t, "taken", answer.Result, answer.Reason)
 		tasks = append(tasks, answer.Task)
@@ -39,12 +38,12 @@ func (s *shift) answered(ids ...string) (tasks []string) {
 func (s *shift) judged(ids ...string) {
 	s.t.Helper()
 	for _, id := range ids {
-		s.until(30*time.Second, "the report on "+id, func() bool { return strings.HasSuffix(s.ordered("task", id).states(), "reported") })
+		s.until("the report on "+id, func() bool { return strings.HasSuffix(s.ordered("task", id).states(), "reported") })
 	}
 	states := s.ordered("task", ids[0]).States
 	s.control("POST", "/hq/hq/accept", fmt.Sprintf(`{"id":%q,"by":"赵指挥"}`, states[len(states)-1].Event), nil)
 	for _, id := range ids {
-		s.until(30*time.Second, "the end of "+id, func() bool { return strings.HasSuffix(s.ordered("task", id).states(), "confirmed") })
+		s.until("the end of "+id, func() bool { return strings.HasSuffix(s.ordered("task", id).states(), "confirmed") })
 	}
 }
 
@@ -73,7 +72,7 @@ func instructions(t *testing.T, s *shift) {
 	s.judged("HQ-R1", "HQ-R2", "HQ-R3")
 	// A broker need not keep the order of what waited with it.
 	require.ElementsMatch(t, []string{"HQ-R1", "HQ-R2", "HQ-R3"}, s.order(s.repeated).HQIDs)
-	s.until(60*time.Second, "the box's word on the cancellation", func() bool { return s.ordered("cancel", "HQ-C").Answer != nil })
+	s.until("the box's word on the cancellation", func() bool { return s.ordered("cancel", "HQ-C").Answer != nil })
 	require.Equal(t, "taken", s.ordered("cancel", "HQ-C").Answer.Result)
 	require.Equal(t, "cancelled", s.order(told[2]).State)
 }
@@ -132,7 +131,7 @@ func drill(t *testing.T, s *shift) {
 		Late    []string
 	}
 	var last *run
-	s.until(60*time.Second, "the drill's result", func() bool {
+	s.until("the drill's result", func() bool {
 		var list struct {
 			Items []struct {
 				Target string
@@ -158,7 +157,7 @@ func drill(t *testing.T, s *shift) {
 // handover: both sign the same page, the claims go along, and what the shift
 // missed stands on it.
 func handover(t *testing.T, s *shift) {
-	s.until(150*time.Second, "the round that nobody walked", func() bool {
+	s.until("the round that nobody walked", func() bool {
 		var list struct {
 			Items []struct {
 				Plan string
@@ -275,7 +274,7 @@ func reviewed(t *testing.T, s *shift) {
 // alertsAbove counts the alerts that headquarters has, each once.
 func (s *shift) alertsAbove() (n int) {
 	s.t.Helper()
-	s.until(30*time.Second, "headquarters has everything", s.upToDate)
+	s.until("headquarters has everything", s.upToDate)
 	for _, line := range s.ledger() {
 		if line.Taken && line.Type == "watchpost.alert.raised" && !line.Event.Drill {
 			n++
@@ -296,7 +295,7 @@ func whole(t *testing.T, s *shift) {
 		require.Equal(t, []string{"dispatched", "qian"}, []string{inc.State, inc.ClaimedBy})
 	}
 	var sent map[string][]string
-	s.until(30*time.Second, "the ledger is as long as the journal", func() bool {
+	s.until("the ledger is as long as the journal", func() bool {
 		sent = s.lanes()
 		return len(s.received()["alarm"]) == len(sent["alarm"]) && len(s.received()["notice"]) == len(sent["notice"])
 	})

@@ -183,7 +183,7 @@ func report(t *testing.T, s *shift) {
 		}
 		Forces []unit
 	}
-	s.until(30*time.Second, "both teams are known by their phones", func() bool {
+	s.until("both teams are known by their phones", func() bool {
 		s.zhao.does(200, "GET", "/nearby?place=bxj-south&kind=robbery", "", &near)
 		return len(near.Forces) == 2 && near.Forces[0].Metres != nil && near.Forces[1].Metres != nil
 	})
@@ -219,13 +219,13 @@ func (s *shift) dispatch(incident, template, want string) string {
 // correlation: a pillar is pressed below a drone that falls silent, before a
 // camera that will see somebody there.
 func correlation(t *testing.T, s *shift) {
-	s.until(30*time.Second, "the drone's position", func() bool {
+	s.until("the drone's position", func() bool {
 		d := s.room().Drones
 		return len(d) == 1 && d[0].Telemetry != nil && d[0].Telemetry.Position != nil
 	})
 	s.control("POST", "/camera/yard/start", "", nil)
 	press := s.rig.press("P-001", "alarm")
-	s.until(30*time.Second, "the pillar's ack", func() bool {
+	s.until("the pillar's ack", func() bool {
 		s.press = s.simState().Pillars["P-001"].Acks[press].Incident
 		return s.press != ""
 	})
@@ -238,7 +238,7 @@ func correlation(t *testing.T, s *shift) {
 // patrolRound: the round that is due soon is walked, signed off camera by
 // camera, and finds something.
 func patrolRound(t *testing.T, s *shift) {
-	s.until(30*time.Second, "both cameras are live", func() bool {
+	s.until("both cameras are live", func() bool {
 		return !slices.ContainsFunc(s.room().Cameras, func(c camera) bool { return !c.Live.Live })
 	})
 	var round struct {
@@ -253,7 +253,7 @@ func patrolRound(t *testing.T, s *shift) {
 	require.False(t, round.Round.Due.IsZero(), "it counts for the time that is due")
 	s.zhao.does(409, "POST", "/patrols/street/begin", `{}`, nil)
 	on := "/rounds/" + round.Round.ID
-	s.until(20*time.Second, "the journal knows that the yard is back", func() bool {
+	s.until("the journal knows that the yard is back", func() bool {
 		var seen struct {
 			Round struct {
 				Cameras []struct {
@@ -278,7 +278,7 @@ func patrolRound(t *testing.T, s *shift) {
 // partners: one incident goes to two partners and is closed; one of them does
 // the work, the other hands it back, and the room has it again.
 func partners(t *testing.T, s *shift) {
-	s.until(20*time.Second, "both partners' lines", func() bool {
+	s.until("both partners' lines", func() bool {
 		var state struct {
 			Partners map[string]struct{ Connected bool } `json:"partners"`
 		}
@@ -294,7 +294,7 @@ func partners(t *testing.T, s *shift) {
 		}
 		return states
 	}
-	s.until(30*time.Second, "both have answered", func() bool {
+	s.until("both have answered", func() bool {
 		now := state()
 		return now["parking"] == "reported" && now["traffic-police"] == "handed_back"
 	})
@@ -306,7 +306,7 @@ func partners(t *testing.T, s *shift) {
 		}
 	}
 	s.zhao.claims(s.parked, "resolved")
-	s.until(20*time.Second, "the partner knows that the room is content", func() bool {
+	s.until("the partner knows that the room is content", func() bool {
 		var sim struct {
 			Partners map[string]struct {
 				Orders map[string]struct{ News []string } `json:"orders"`
@@ -334,7 +334,7 @@ func correlated(t *testing.T, s *shift) {
 	var one struct {
 		Alerts []struct{ Origin string }
 	}
-	s.until(60*time.Second, "press, sighting and drone in one incident", func() bool {
+	s.until("press, sighting and drone in one incident", func() bool {
 		s.zhao.does(200, "GET", "/incidents/"+s.press, "", &one)
 		origins := map[string]bool{}
 		for _, a := range one.Alerts {

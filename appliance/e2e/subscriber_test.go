@@ -38,7 +38,7 @@ func (r *rig) subscribe(pillar, topic string) *subscriber {
 	r.t.Cleanup(func() { _ = cmd.Process.Kill() })
 	select {
 	case <-subscribed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		r.t.Fatalf("mosquitto_sub could not subscribe to %s", topic)
 	}
 	return s
@@ -49,8 +49,8 @@ func (s *subscriber) next(t *testing.T) []byte {
 	select {
 	case line := <-s.lines:
 		return []byte(line)
-	case <-time.After(10 * time.Second):
-		t.Fatal("no message within 10 s")
+	case <-time.After(patience):
+		t.Fatalf("no message within %v", patience)
 		return nil
 	}
 }

@@ -46,7 +46,9 @@ async function accessible(page, name) {
 }
 const shot = async (page, file) => shots && page.screenshot({ path: `${shots}/${file}.png` })
 
+const patienceMs = 170_000
 const context = await browser.newContext({ viewport: { width: 1600, height: 900 }, locale: 'zh-CN' })
+context.setDefaultTimeout(patienceMs)
 const page = await open(context)
 await page.goto(setup)
 await accessible(page, 'setup')
@@ -79,10 +81,11 @@ await page.locator('dialog button.primary').click()
 await accessible(page, 'people')
 await shot(page, 'people')
 const screen = await browser.newContext({ viewport: { width: 1920, height: 1080 }, locale: 'zh-CN' })
+screen.setDefaultTimeout(patienceMs)
 const wall = await open(screen)
 await wall.goto(`${url}/login?to=/wall#token=${secret}`)
 await wall.waitForURL('**/wall')
-await wall.locator('.tiles').waitFor({ timeout: 30_000 })
+await wall.locator('.tiles').waitFor()
 seen.kiosk = { url: wall.url(), cookies: (await screen.cookies()).map(({ name, secure, httpOnly, sameSite }) => ({ name, secure, httpOnly, sameSite })) }
 await shot(wall, 'kiosk')
 
@@ -98,11 +101,11 @@ seen.cookies = (await context.cookies()).map(({ name, secure, httpOnly, sameSite
 
 // Live video over the box's TLS.
 await page.goto(`${url}/cameras`)
-await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera, { timeout: 40_000 })
+await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera)
 seen.live = true
 
 // One lead alone asks, and may only take it back.
-await page.waitForFunction(async () => (await (await fetch('/api/v1/incidents')).json()).items.length > 0, undefined, { timeout: 40_000, polling: 500 })
+await page.waitForFunction(async () => (await (await fetch('/api/v1/incidents')).json()).items.length > 0, undefined, { polling: 500 })
 await page.goto(`${url}/audit`)
 await page.locator('header button', { hasText: '依法删除' }).click()
 await page.locator('dialog input[type=number]').fill('1')

@@ -13,7 +13,7 @@
 //   open ID                     stays at an incident, beside the list of all of them
 //   click VERB                  presses its button there and does not wait
 //   list                        the list as it stands there: id, kind, state, claimed; line (cut or not) and what the bar says
-//   play-clip URL               plays a clip for 2 s: duration, position, error
+//   play-clip URL               plays a clip for 2 s, longer where it begins late: duration, position, error
 //   screenshot PATH ROUTE [WIDTH HEIGHT LANGUAGE]
 //   watch                       opens /wall and from then on prints {"event": …} lines:
 //       incident (first paint of each), tile (phase and veil on change), p0 (what fills the middle), line (cut or not)
@@ -21,6 +21,7 @@
 import { createInterface } from 'node:readline'
 import { launch, logIn } from '../fixture/browser.mjs'
 
+const patienceMs = 170_000 // whoever asks waits longer
 const [base, user, password, once, ...onceArgs] = process.argv.slice(2)
 if (!password) {
   console.error('usage: node tile.mjs BASE_URL USER PASSWORD [COMMAND [ARG…]]')
@@ -32,6 +33,7 @@ const url = base.replace(/\/$/, '')
 
 const browser = await launch()
 const context = await browser.newContext({ viewport: { width: 1600, height: 900 }, ignoreHTTPSErrors: true, locale: 'zh-CN' })
+context.setDefaultTimeout(patienceMs)
 const pages = new Map()
 
 // pageAt keeps one page for each purpose, so that tiles stay connected.
@@ -46,7 +48,7 @@ const commands = {
   async frames(camera, seconds) {
     const page = await pageAt('cameras', '/cameras')
     await page.evaluate((id) => document.querySelector(`[data-camera="${id}"]`)?.scrollIntoView(), camera)
-    await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera, { timeout: 40_000 })
+    await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera)
     const samples = await page.evaluate(async ([id, count]) => {
       const decoded = async () => {
         const pc = window.__tiles[id]
@@ -79,7 +81,7 @@ const commands = {
     if (!wanted) throw new Error('no incident yet')
     await page.goto(`${url}/incidents/${wanted}`)
     const detail = page.locator(`[data-detail="${wanted}"]`)
-    await detail.waitFor({ timeout: 30_000 })
+    await detail.waitFor()
     const facts = await detail.evaluate((element) => ({
       text: element.innerText,
       clips: [...element.querySelectorAll('[data-clip]')].map((clip) => clip.dataset.clip),
@@ -92,11 +94,11 @@ const commands = {
     const page = await pageAt('desk', '/')
     await page.goto(`${url}/incidents/${id}`)
     const button = page.locator(`[data-action="${verb}"]`)
-    await button.click({ timeout: 30_000 })
+    await button.click()
     if (verb === 'close') await page.locator('dialog[open] button[type=submit]').click()
     await page.waitForFunction(
       ([incident, v]) => document.querySelector(`[data-detail="${incident}"] [data-action="${v}"]`)?.ariaDisabled === 'true' && !document.querySelector('dialog[open]'),
-      [id, verb], { timeout: 30_000 })
+      [id, verb])
     return { id, verb, ...say(Date.now()) }
   },
 
@@ -128,11 +130,13 @@ const commands = {
       const ready = await new Promise((done) => {
         video.onloadeddata = () => done('')
         video.onerror = () => done(`${video.error?.code} ${video.error?.message}`)
-        setTimeout(() => done('nothing loaded within 10 s'), 10_000)
+        setTimeout(() => done('nothing loaded within a minute'), 60_000)
       })
       const from = video.currentTime
       if (!ready) await video.play().catch(() => undefined)
-      await new Promise((done) => setTimeout(done, ready ? 0 : 2000))
+      for (let waited = 0; !ready && !video.error && waited < 60_000 && (waited < 2000 || video.currentTime < from + 1); waited += 100) {
+        await new Promise((done) => setTimeout(done, 100))
+      }
       const quality = video.getVideoPlaybackQuality()
       const said = {
         url: src, duration: video.duration, startTime: from, currentTime: video.currentTime, width: video.videoWidth, height: video.videoHeight,
@@ -161,7 +165,7 @@ const commands = {
     await page.exposeFunction('watchpostSaw', print)
     await page.addInitScript(observe)
     await page.goto(`${url}/wall`)
-    await page.locator('[data-camera], .wall-list').first().waitFor({ timeout: 15_000 })
+    await page.locator('[data-camera], .wall-list').first().waitFor()
     return { watching: true, ...say(Date.now()) }
   },
 
