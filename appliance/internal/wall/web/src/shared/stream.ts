@@ -14,10 +14,13 @@ export interface StreamHandlers {
 const silenceMs = 4000 // state events come about once a second
 const giveUpMs = 15_000 // a line this silent is dead whatever TCP says
 const watchMs = 500
+const stoodMs = 1500 // a look that comes so late: the page itself stood still
 
 export class Stream {
   private source: EventSource | undefined
   private heardAt = 0
+  private lookedAt = 0
+  private excused = false
   private watch: ReturnType<typeof setInterval> | undefined
 
   constructor(
@@ -30,7 +33,7 @@ export class Stream {
     this.close()
     const source = this.connect(url)
     this.source = source
-    this.heardAt = this.now()
+    this.heardAt = this.lookedAt = this.now()
     source.onopen = () => this.heard()
     source.onerror = () => {
       if (source !== this.source) return
@@ -63,7 +66,14 @@ export class Stream {
   }
 
   private check() {
-    const silent = this.now() - this.heardAt
+    const now = this.now()
+    const stood = now - this.lookedAt > stoodMs
+    this.lookedAt = now
+    // What came while the page stood still is heard before the line is blamed;
+    // once, for a hidden page's looks are all late.
+    this.excused = stood && !this.excused
+    if (this.excused) return
+    const silent = now - this.heardAt
     if (silent > silenceMs) this.handlers.onLine(false)
     if (silent > giveUpMs) this.gone()
   }

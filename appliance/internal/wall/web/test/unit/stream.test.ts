@@ -68,4 +68,22 @@ describe('the stream', () => {
     vi.advanceTimersByTime(16_000)
     expect(handlers.onGone).toHaveBeenCalledOnce()
   })
+
+  it('hears first what came while the page stood still', () => {
+    vi.setSystemTime(Date.now() + 20_000)
+    vi.advanceTimersByTime(500)
+    expect(handlers.onLine).not.toHaveBeenCalled()
+    sources[0]!.say('state', {})
+    vi.advanceTimersByTime(3000)
+    expect(handlers.onLine).not.toHaveBeenCalledWith(false)
+    expect(handlers.onGone).not.toHaveBeenCalled()
+  })
+
+  it('gives up a silent line though the page is hidden and seldom looks', () => {
+    for (let looks = 0; looks < 2; looks++) {
+      vi.setSystemTime(Date.now() + 60_000)
+      vi.advanceTimersByTime(500)
+    }
+    expect(handlers.onGone).toHaveBeenCalledOnce()
+  })
 })
