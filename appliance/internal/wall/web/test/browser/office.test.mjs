@@ -37,7 +37,7 @@ async function fresh() {
   page.on('pageerror', (error) => errors.push(error.message))
   page.on('console', (message) => message.text().includes('Content Security Policy') && errors.push(message.text()))
 }
-const visible = (selector) => page.locator(selector).first().waitFor({ timeout: 25_000 })
+const visible = (selector) => page.locator(selector).first().waitFor()
 const count = (selector) => page.locator(selector).count()
 async function accessible(name) {
   await page.evaluate(axe)

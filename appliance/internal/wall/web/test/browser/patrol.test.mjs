@@ -8,7 +8,7 @@ import { accessible, browser, fixture, page, visible } from '../fixture/desk.mjs
 const round = () => fixture.patrols[0].round
 const signed = (camera) => round().cameras.find((c) => c.camera === camera)
 async function until(what, condition) {
-  for (let left = 200; left > 0; left--) {
+  for (let left = 600; left > 0; left--) {
     if (condition()) return
     await page.waitForTimeout(50)
   }

@@ -4,7 +4,9 @@ import { describe, it } from 'node:test'
 import { logIn } from '../fixture/browser.mjs'
 import { accessible, fixture, page } from '../fixture/desk.mjs'
 
-const yesterday = () => Date.now() - 24 * 3600_000
+const dayBefore = () => new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai' }).format(Date.now() - 24 * 3600_000)
+// Noon: at some times of its day the fixture has nothing recorded.
+const yesterday = () => Date.parse(`${dayBefore()}T12:00:00+08:00`)
 const clock = async () => page.locator('.clock').textContent()
 const times = () => page.locator('.cell video').evaluateAll((all) => all.filter((v) => v.offsetParent && v.src).map((v) => v.currentTime))
 
@@ -23,8 +25,7 @@ describe('playback', () => {
   })
 
   it('says why nothing is there, and steps over it', async () => {
-    const day = new Intl.DateTimeFormat('sv-SE', { timeZone: 'Asia/Shanghai' }).format(yesterday())
-    const gone = Date.parse(`${day}T00:00:00+08:00`) + 1.6 * 3600_000
+    const gone = Date.parse(`${dayBefore()}T01:36:00+08:00`)
     await logIn(page, fixture.url, { to: `/playback?cameras=gate-east&at=${gone}` })
     await page.locator('.cell .word >> text=摄像头无画面').waitFor()
     await page.locator('.cell .word >> text=/拒绝/').waitFor()

@@ -18,7 +18,7 @@ const ask = (command, ...args) => new Promise((done, failed) => {
   tile.stdin.write(`${JSON.stringify({ id: next, command, args })}\n`)
 })
 async function event(match) {
-  const until = Date.now() + 10_000
+  const until = Date.now() + 30_000
   while (!events.some(match)) {
     assert.ok(Date.now() < until, `no such event among ${JSON.stringify(events)}`)
     await new Promise((done) => setTimeout(done, 25))
