@@ -17,23 +17,21 @@ import (
 // Blind is the station's list: a camera that was gone from an hour ago for a
 // minute.
 func (s *station) Blind(_ context.Context, _ uint64, camera string, from, to time.Time) ([]wall.BlindInterval, error) {
-	gone := s.hourAgo()
+	gone := s.gone
 	if camera != "east" || !gone.Before(to) || !gone.Add(time.Minute).After(from) {
 		return nil, nil
 	}
 	return []wall.BlindInterval{{Camera: "east", Kind: "unrecorded", From: bridge.At(gone), To: bridge.At(gone.Add(time.Minute)), Cause: "disk", Why: "disk full"}}, nil
 }
 
-func (s *station) hourAgo() time.Time { return time.Now().Truncate(time.Hour).Add(-time.Hour) }
-
 func (s *station) Recorded(_ string, from, to time.Time) []media.Span {
-	gone := s.hourAgo()
+	gone := s.gone
 	return []media.Span{{From: gone.Add(-time.Hour), To: gone}, {From: gone.Add(time.Minute), To: gone.Add(10 * time.Minute)}}
 }
 
 func TestBlindIntervalsByTime(t *testing.T) {
 	b := newBox(t)
-	gone := b.station.hourAgo()
+	gone := b.station.gone
 	_, err := b.desk.Handle(t.Context(), desk.BlindIn{Camera: "east", Kind: "unseen", From: gone.Add(5 * time.Minute), Cause: "camera", Why: "refused"})
 	require.NoError(t, err)
 	c := b.as(t, "operator")

@@ -271,6 +271,7 @@ type station struct {
 	params *ingest.Params
 	gop    []*ingest.Unit
 	clip   []byte
+	gone   time.Time // when a camera was gone for a minute: an hour ago, or two
 	open   []wall.IncidentDelivery
 	resent []desk.ResentIn
 	refuse error // of what is sent again
@@ -282,7 +283,7 @@ type station struct {
 func newStation() *station {
 	s := &station{
 		waiting: map[string][]byte{}, brought: map[string][]byte{},
-		live: true, feed: feed.New[*ingest.Unit](), clip: bytes.Repeat([]byte("0123456789"), 10_000),
+		live: true, feed: feed.New[*ingest.Unit](), clip: bytes.Repeat([]byte("0123456789"), 10_000), gone: time.Now().Truncate(time.Hour).Add(-time.Hour),
 		params: &ingest.Params{Codec: ingest.H264, SPS: []byte{0x67, 0x42, 0xc0, 0x1f, 0xac}, PPS: []byte{0x68, 0xee, 0x3c, 0x80}},
 	}
 	for i := range int64(10) {
