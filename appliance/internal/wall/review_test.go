@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,10 +72,23 @@ func TestReviewAnswers(t *testing.T) {
 	}
 }
 
-// TestReviewIsATable: as spreadsheets read it.
+// column is what the rows of one list have in a column.
+func column(rows [][]string, list, name string) []string {
+	var cells []string
+	for _, row := range rows[1:] {
+		if row[0] == list {
+			cells = append(cells, row[slices.Index(rows[0], name)])
+		}
+	}
+	return cells
+}
+
+// TestReviewIsATable: as spreadsheets read it, with every list of the report.
 func TestReviewIsATable(t *testing.T) {
 	b := newBox(t)
-	_, err := b.desk.Handle(t.Context(), desk.ReportIn{Source: "walk_in", Kind: "=1+1", Place: "街口", By: desk.Actor{Name: "operator", Role: "operator"}})
+	_, err := b.desk.Handle(t.Context(), desk.TaskIn{Kind: desk.PlainTask, To: "patrol-1", Incident: b.press(t, "1").Incident, Note: "x", By: desk.Actor{Name: "operator", Role: "operator"}})
+	require.NoError(t, err)
+	_, err = b.desk.Handle(t.Context(), desk.ReportIn{Source: "walk_in", Kind: "=1+1", Place: "街口", By: desk.Actor{Name: "operator", Role: "operator"}})
 	require.NoError(t, err)
 	answer := b.as(t, "operator").raw("GET", "/api/v1/review.csv?compare_from=2026-01-05&compare_to=2026-01-11", nil)
 	defer answer.Body.Close()
@@ -90,6 +104,11 @@ func TestReviewIsATable(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, len(rows), 5)
 	require.Equal(t, "total", rows[1][0])
+	require.Equal(t, []string{"1"}, column(rows, "order", "n"), "the order of the press's incident")
+	require.Len(t, column(rows, "cell", "lat"), 1)
+	require.Len(t, column(rows, "week", "incidents"), 1)
+	require.Contains(t, column(rows, "count", "key"), "unshown")
+	require.Contains(t, column(rows, "change_kind", "key"), "alarm")
 	exported := b.events(t, "watchpost.access.exported")
 	require.Len(t, exported, 1)
 	require.Contains(t, string(exported[0].Data), `"why":"review"`)
