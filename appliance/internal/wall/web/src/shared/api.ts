@@ -15,7 +15,7 @@ export function problemOf(error: unknown): Problem {
   return problem('internal', 0, String(error))
 }
 
-function problem(code: string, status: number, detail: string): Problem {
+export function problem(code: string, status: number, detail: string): Problem {
   return { type: 'about:blank', code, title: code, status, detail }
 }
 
