@@ -39,6 +39,9 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	s.putAlert(a, inc)
 	s.ix.addNew(a)
 	s.ix.addShowBy(a)
+	if data.Press != nil {
+		s.hear(e, data.Press, a.ID, inc.ID)
+	}
 	if !data.Limit.IsZero() || inc.Priority != before {
 		s.ix.addDeadline(inc)
 	}
@@ -70,6 +73,7 @@ func origin(a *Alert, data *AlertRaised) {
 		}
 	case data.Report != nil:
 		a.Origin, a.Reported, a.Note, a.Ended = "report", data.Report.Kind, data.Report.Note, true
+		a.HQID, a.Uplink = data.Report.HQID, data.Report.Uplink
 	case data.Drone != nil:
 		a.Origin = "drone"
 	case data.DeviceFact != nil:
@@ -109,6 +113,7 @@ func (s *State) alertUpdated(e *bridge.Event, data *AlertUpdated) {
 	}
 	s.putAlert(&a, inc)
 	if data.Press != nil {
+		s.hear(e, data.Press, a.ID, inc.ID)
 		s.pressFolded(e, data, inc)
 	}
 	if data.Snapshot != "" && data.Snapshot != inc.Snapshot {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/watchpost-edge/watchpost/bridge"
-	"github.com/watchpost-edge/watchpost/ingest"
 )
 
 // A device that floods (a stuck button, a rule that fires at leaves) must not
@@ -79,7 +78,7 @@ func (t *step) foldPress(a *Alert, inc *Incident, fact *PressFact, cameras []str
 	}
 	t.add(bridge.Draft{
 		Type: TypeAlertUpdated, Subject: "incidents/" + inc.ID, Time: occurred, Lane: bridge.Alarm, Severity: a.Priority,
-		Drill: a.Drill, Key: pressKey(ingest.Press{Pillar: fact.Pillar, ID: fact.ID, AtText: fact.At, Seq: fact.Seq}),
+		Drill: a.Drill, Key: fact.key(),
 	}, data)
 	t.answer.Incident, t.answer.Alert = inc.ID, a.ID
 }

@@ -15,6 +15,11 @@ func pressKey(p ingest.Press) string {
 	return fmt.Sprintf("press/%s/%s/%s/%d", p.Pillar, p.ID, p.AtText, p.Seq)
 }
 
+// key is the pressKey of a press that was stored.
+func (f *PressFact) key() string {
+	return pressKey(ingest.Press{Pillar: f.Pillar, ID: f.ID, AtText: f.At, Seq: f.Seq})
+}
+
 // pressClass is how urgent a kind of press is. A test goes the way of a crime
 // (P1), marked as drill: it is seen at once and takes no screen away.
 func pressClass(kind ingest.PressKind) (priority string, drill, ok bool) {
@@ -33,9 +38,13 @@ func pressClass(kind ingest.PressKind) (priority string, drill, ok bool) {
 // incident of the same pillar, else in a new one. Presses of different pillars
 // never meet by themselves, drills and real ones neither.
 func (t *step) press(p ingest.Press, hit *bridge.Record) error {
-	counted := hit != nil && t.countedAnew(hit, p)
+	counted := hit != nil && t.anotherPress(p, hit.Event.RecordedTime)
 	if hit != nil && samePress(hit, p) && !counted {
 		t.duplicate(hit)
+		return nil
+	}
+	if before := t.heard(p); hit == nil && before != nil {
+		t.answer.Duplicate, t.answer.Incident, t.answer.Alert = true, before.Incident, before.Alert
 		return nil
 	}
 	pillar := t.r.pillars[p.Pillar]
@@ -87,12 +96,12 @@ func (t *step) press(p ingest.Press, hit *bridge.Record) error {
 	return nil
 }
 
-// countedAnew reports whether a press without a time is another one than the
-// one found under its key. A pillar that has no clock, and lost its counter
-// with its battery, gives its presses the keys of old ones: rather a press
-// twice than never.
-func (t *step) countedAnew(hit *bridge.Record, p ingest.Press) bool {
-	return p.AtText == "" && t.now.Sub(hit.Event.RecordedTime.Time) > clocklessResend
+// anotherPress reports whether a press without a time is another one than the
+// one that was recorded under its key. A pillar that has no clock, and lost its
+// counter with its battery, gives its presses the keys of old ones: rather a
+// press twice than never.
+func (t *step) anotherPress(p ingest.Press, recorded bridge.Stamp) bool {
+	return p.AtText == "" && t.now.Sub(recorded.Time) > clocklessResend
 }
 
 // samePress reports whether the press that was found is this one: the kind is

@@ -15,6 +15,9 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 	if hit != nil {
 		return t.reportedBefore(in, hit)
 	}
+	if known, err := t.knownAbove(in); known || err != nil { // before this journal began
+		return err
+	}
 	if err := t.checkReport(&in); err != nil {
 		return err
 	}
@@ -57,11 +60,35 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 	}
 	t.raise(a, join)
 	if in.HQID != "" {
-		t.answerOrder(in.Priority, OrderAnswered{
-			Uplink: in.Uplink, Order: "incident", HQID: in.HQID, Result: OrderTaken, Incident: t.answer.Incident, Alert: t.answer.Alert,
-		})
+		t.reportTaken(in)
 	}
 	return nil
+}
+
+// reportTaken is the receipt for an incident from above that the room has.
+func (t *step) reportTaken(in ReportIn) {
+	t.answerOrder(in.Priority, OrderAnswered{
+		Uplink: in.Uplink, Order: "incident", HQID: in.HQID, Result: OrderTaken, Incident: t.answer.Incident, Alert: t.answer.Alert,
+	})
+}
+
+// knownAbove answers an incident from above that the room has from a journal
+// that was set aside.
+func (t *step) knownAbove(in ReportIn) (bool, error) {
+	if in.HQID == "" {
+		return false, nil
+	}
+	key := HQKey(in.Uplink, in.HQID)
+	if t.s.ix.tasks.orders[key] != "" {
+		return false, usedOrder(in.HQID)
+	}
+	a := t.s.k.Alerts[t.s.ix.above[key]]
+	if a == nil {
+		return false, nil
+	}
+	t.answer.Incident, t.answer.Alert, in.Priority = a.Incident, a.ID, a.Priority
+	t.reportTaken(in)
+	return true, nil
 }
 
 func (t *step) checkReport(in *ReportIn) error {
@@ -120,6 +147,10 @@ func (t *step) checkReopens(in *ReportIn) error {
 // reportedBefore answers a report that was stored before; a key that was used
 // for something else is refused.
 func (t *step) reportedBefore(in ReportIn, hit *bridge.Record) error {
+	if answer, err := decode[OrderAnswered](&hit.Event); err == nil && hit.Event.Type == TypeOrderAnswered && answer != nil && answer.Order == "incident" {
+		t.answer.Duplicate, t.answer.Incident, t.answer.Alert = true, answer.Incident, answer.Alert
+		return nil
+	}
 	if hit.Event.Type != TypeIncidentOpened && hit.Event.Type != TypeAlertRaised {
 		if in.HQID != "" {
 			return usedOrder(in.HQID)

@@ -17,6 +17,7 @@ type index struct {
 	signs     map[string]bridge.Stamp            // open incident → its newest sign
 	sightings map[string]string                  // vision's id → alert
 	presses   map[string]int                     // pillar/id → how many alerts
+	above     map[string]string                  // HQKey of an incident from above → its alert
 	same      map[sameKey]sameAlerts
 	silent    map[string]string   // drone → its alert that has not ended
 	similar   map[string][]string // join key → incidents by number
@@ -59,7 +60,7 @@ func (k kind) String() string {
 func (ix *index) build(k *kept) {
 	*ix = index{
 		open: map[string]struct{}{}, joins: map[string]map[string]bridge.Stamp{}, signs: map[string]bridge.Stamp{}, sightings: map[string]string{},
-		presses: map[string]int{}, same: map[sameKey]sameAlerts{}, silent: map[string]string{}, similar: map[string][]string{},
+		presses: map[string]int{}, above: map[string]string{}, same: map[sameKey]sameAlerts{}, silent: map[string]string{}, similar: map[string][]string{},
 		tasks: newTaskIndex(), runs: map[string]string{},
 	}
 	incidents := make([]*Incident, 0, len(k.Incidents))
@@ -158,6 +159,9 @@ func (ix *index) addAlert(a *Alert, inc *Incident) {
 	if a.Origin == "drone" && !a.Ended {
 		ix.silent[a.Device] = a.ID
 	}
+	if a.HQID != "" {
+		ix.above[HQKey(a.Uplink, a.HQID)] = a.ID
+	}
 	if inc.State != Closed && a.To.After(ix.signs[inc.ID].Time) {
 		ix.signs[inc.ID] = a.To
 	}
@@ -207,6 +211,9 @@ func (ix *index) dropAlert(a *Alert) {
 		if ix.presses[key]--; ix.presses[key] == 0 {
 			delete(ix.presses, key)
 		}
+	}
+	if key := HQKey(a.Uplink, a.HQID); ix.above[key] == a.ID {
+		delete(ix.above, key)
 	}
 	ix.dropSame(a)
 	if ix.silent[a.Device] == a.ID {

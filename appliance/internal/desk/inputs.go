@@ -204,7 +204,7 @@ func (in PressIn) keys() []string { return []string{pressKey(in.Press)} }
 func (in ReportIn) keys() []string {
 	keys := idemKeys(in.By, in.Idempotency)
 	if in.HQID != "" {
-		keys = append([]string{HQKey(in.Uplink, in.HQID)}, keys...)
+		keys = append([]string{HQKey(in.Uplink, in.HQID), AnsweredKey(in.Uplink, in.HQID)}, keys...)
 	}
 	return keys
 }

@@ -110,6 +110,8 @@ type Alert struct {
 	Direction  string           `json:"direction,omitempty"`
 	Reported   string           `json:"reported,omitempty"` // of a report: theft, fight, …
 	Note       string           `json:"note,omitempty"`
+	HQID       string           `json:"hq_id,omitempty"` // of a report from above: headquarters' id, and by which uplink
+	Uplink     string           `json:"uplink,omitempty"`
 	Press      string           `json:"press,omitempty"`     // the pillar's own id of the press
 	Sightings  []string         `json:"sightings,omitempty"` // vision's ids that are still going on
 	Past       []string         `json:"past,omitempty"`      // vision's ids that ended last

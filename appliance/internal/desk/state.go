@@ -42,6 +42,9 @@ type kept struct {
 	Looks     []OpenLook            `json:"looks,omitempty"`     // in the order of their beginning
 	Patrols   map[string]*Patrolled `json:"patrols,omitempty"`   // by plan
 	Drills    map[string]*Drilled   `json:"drills,omitempty"`    // by target
+	// Heard are the newest presses of each pillar, oldest first: the keys that a
+	// journal which begins after this one does not have.
+	Heard map[string][]HeardPress `json:"heard,omitempty"`
 	// SetAside is what headquarters refused and nobody sent again, oldest
 	// first; the list is made anew with every change.
 	SetAside []SetAside `json:"set_aside,omitempty"`
@@ -108,6 +111,7 @@ func (k *kept) copy() *kept {
 	c.Incidents, c.Alerts = maps.Clone(k.Incidents), maps.Clone(k.Alerts)
 	c.Clips, c.Devices, c.Tasks = maps.Clone(k.Clips), maps.Clone(k.Devices), maps.Clone(k.Tasks)
 	c.Patrols, c.Drills = maps.Clone(k.Patrols), maps.Clone(k.Drills)
+	c.Heard = maps.Clone(k.Heard)
 	return &c
 }
 

@@ -20,6 +20,9 @@ func (t *step) issue(in TaskIn, hit *bridge.Record) error {
 		t.orderTaken(known, in) // before this journal began
 		return nil
 	}
+	if in.HQID != "" && t.s.ix.above[HQKey(in.Uplink, in.HQID)] != "" {
+		return usedOrder(in.HQID)
+	}
 	in.Incident = t.s.final(in.Incident)
 	if err := t.checkTask(in); err != nil {
 		return err

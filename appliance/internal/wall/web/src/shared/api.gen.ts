@@ -1942,6 +1942,10 @@ export interface components {
             note?: string;
             /** @description of a report: theft, fight, … */
             reported?: string;
+            /** @description of a report from above: headquarters' id of it */
+            hq_id?: string;
+            /** @description by which it came */
+            uplink?: string;
             /** @description the pillar's own id of the press */
             press?: string;
             sightings?: string[];
