@@ -136,11 +136,22 @@ type Detector struct {
 	Overlap  float64  `yaml:"overlap"`   // from which two boxes are one object
 }
 
-// MQTT is the embedded broker. An empty Listen closes the plain port.
+// MQTT is the embedded broker (an empty Listen closes the plain port), or an
+// external one: then who may connect and say what is that broker's business.
 type MQTT struct {
 	Listen string  `yaml:"listen"`
 	TLS    MQTTTLS `yaml:"tls"`
+
+	Broker       string `yaml:"broker"` // URL of an external one
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
+	CAFile       string `yaml:"ca_file"`
+	CertFile     string `yaml:"cert_file"`
+	KeyFile      string `yaml:"key_file"`
 }
+
+// External tells whether pillars, phones and partners are at another's broker.
+func (m *MQTT) External() bool { return m.Broker != "" }
 
 // MQTTTLS is TLS, and whose client certificates stand for a pillar's password:
 // a CA's, or else the box's own.
@@ -301,7 +312,7 @@ func Default() Config {
 		HTTP:       HTTP{Listen: ":8080", TLS: TLS{Listen: httpsListen}},
 		WebRTC:     WebRTC{UDP: 8189, TCP: 8189},
 		Detector:   Detector{Backend: "auto", Model: "yolox_nano.onnx", Library: "libonnxruntime.so.1", Classes: []string{}, Overlap: 0.45},
-		MQTT:       MQTT{Listen: ":1883", TLS: MQTTTLS{Listen: mqttsListen}},
+		MQTT:       MQTT{Listen: mqttListen, TLS: MQTTTLS{Listen: mqttsListen}},
 		Auth:       Auth{IdleLock: Duration(15 * time.Minute)},
 		Alerts:     defaultAlerts(),
 		Forces:     Forces{StaleAfter: Duration(5 * time.Minute)},

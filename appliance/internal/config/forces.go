@@ -108,6 +108,9 @@ func (c *Config) validateForces(ps *Problems) {
 		if p.PasswordFile != "" && slices.ContainsFunc(c.Pillars, func(one Pillar) bool { return one.ID == p.ID }) {
 			ps.add(key+".id", "%q logs in to the broker as a pillar already; give the person another id", p.ID)
 		}
+		if c.MQTT.External() {
+			needlessPassword(key, p.PasswordFile, ps)
+		}
 	}
 	for i, p := range c.Persons {
 		if p.User != p.ID && persons[p.User] {

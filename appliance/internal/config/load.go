@@ -43,7 +43,7 @@ func Parse(text []byte, dir string, can Supported) (*Config, error) {
 		return nil, Problems{{Key: "yaml", Text: strings.TrimPrefix(err.Error(), "yaml: ")}}
 	}
 	c := Default()
-	c.HTTP.TLS.Listen, c.MQTT.TLS.Listen = unsaid, unsaid
+	c.HTTP.TLS.Listen, c.MQTT.Listen, c.MQTT.TLS.Listen = unsaid, unsaid, unsaid
 	var ps Problems
 	if len(root.Content) > 0 {
 		decode(root.Content[0], reflect.ValueOf(&c).Elem(), "", &ps)
@@ -69,6 +69,7 @@ func (c *Config) resolve(dir string, ps *Problems) {
 	}
 	abs(&c.Data.Dir)
 	abs(&c.Data.Journal.Dir)
+	c.completeBroker(abs, ps)
 	c.completeTLS(abs)
 	if c.Data.Journal.Dir == "" {
 		c.Data.Journal.Dir = filepath.Join(c.Data.Dir, "journal")

@@ -16,7 +16,7 @@ func (c *Config) validateRouting(ps *Problems) {
 		if what := c.partyOf(p.ID); what != "" {
 			ps.add(p.key+".id", "%q is the id of a %s; an order for it would be both's", p.ID, what)
 		}
-		p.validate(ps)
+		p.validate(c.MQTT.External(), ps)
 	}
 	classes, kinds, reports := map[string]bool{}, map[string]bool{}, map[string]string{}
 	for _, class := range c.Routing.Classes {
@@ -45,7 +45,7 @@ func (c *Config) partyOf(id string) string {
 	return ""
 }
 
-func (p *Partner) validate(ps *Problems) {
+func (p *Partner) validate(external bool, ps *Problems) {
 	oneOf(p.key+".kind", p.Kind, []string{"none", "webhook", "mqtt"}, ps)
 	unused := map[string]string{
 		"url": p.URL, "secret_file": p.SecretFile, "topic": p.Topic, "username": p.Username, "password_file": p.PasswordFile,
@@ -69,6 +69,9 @@ func (p *Partner) validate(ps *Problems) {
 			ps.add(p.key+".topic", "%q; write a topic without + and #, like lighting/station-a", p.Topic)
 		}
 		needless("url", "topic", "username", "password_file", "ca_file", "cert_file", "key_file")
+	case p.Kind == "mqtt" && external: // at that broker, as partner/{id}
+		needlessPassword(p.key, p.PasswordFile, ps)
+		needless("password_file")
 	case p.Kind == "mqtt":
 		if p.PasswordFile == "" {
 			ps.add(p.key+".password_file", "is empty; without url the partner logs in to the box's own broker, as %s, with a password", p.ID)

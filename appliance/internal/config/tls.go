@@ -54,9 +54,7 @@ func (c *Config) validateTLS(ps *Problems) {
 	optional("mqtt.tls.listen", c.MQTT.TLS.Listen, ps)
 	pair("http.tls", c.HTTP.TLS.CertFile, c.HTTP.TLS.KeyFile, ps)
 	pair("mqtt.tls", c.MQTT.TLS.CertFile, c.MQTT.TLS.KeyFile, ps)
-	if c.MQTT.Listen == "" && c.MQTT.TLS.Listen == "" {
-		ps.add("mqtt.listen", "is empty, and mqtt.tls.listen too; pillars need one of them")
-	}
+	c.validateBroker(ps)
 	if u, err := url.Parse(c.HTTP.PublicURL); c.HTTP.PublicURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.Path != "" && u.Path != "/") {
 		ps.add("http.public_url", "%q; write it like https://watchpost.example:8443, without a path", c.HTTP.PublicURL)
 	} else if u != nil && u.Scheme == "http" && c.HTTP.TLS.Listen != "" && !c.HTTP.Insecure {

@@ -36,7 +36,7 @@ func (c *Config) validate(can Supported, ps *Problems) {
 	pillars := map[string]bool{}
 	for i := range c.Pillars {
 		validateID(fmt.Sprintf("pillars[%d].id", i), c.Pillars[i].ID, pillars, ps)
-		c.Pillars[i].validate(fmt.Sprintf("pillars[%d]", i), cameras, ps)
+		c.Pillars[i].validate(fmt.Sprintf("pillars[%d]", i), cameras, c.MQTT.External(), ps)
 	}
 	drones := map[string]bool{}
 	for i := range c.Drones {
@@ -155,14 +155,17 @@ func (cam *Camera) validate(key string, can Supported, ps *Problems) {
 	}
 }
 
-func (p *Pillar) validate(key string, cameras map[string]bool, ps *Problems) {
+func (p *Pillar) validate(key string, cameras map[string]bool, external bool, ps *Problems) {
 	validatePosition(key+".position", p.Position.Lat, p.Position.Lon, ps)
 	for i, id := range p.Cameras {
 		if !cameras[id] {
 			ps.add(fmt.Sprintf("%s.cameras[%d]", key, i), "%q is not among the cameras", id)
 		}
 	}
-	if p.PasswordFile == "" {
+	switch {
+	case external:
+		needlessPassword(key, p.PasswordFile, ps)
+	case p.PasswordFile == "":
 		ps.add(key+".password_file", "is empty; every pillar has its own password")
 	}
 }

@@ -37,7 +37,9 @@ func (w *whole) fitsContracts() {
 
 // topics are the addresses of the AsyncAPI document, as patterns.
 func topics(t *testing.T) []*regexp.Regexp {
-	var document struct{ Channels map[string]struct{ Address string } }
+	var document struct {
+		Channels map[string]struct{ Address string }
+	}
 	require.NoError(t, json.Unmarshal(schema.AsyncAPI(), &document))
 	var all []*regexp.Regexp
 	for _, c := range document.Channels {

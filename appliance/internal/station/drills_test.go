@@ -37,6 +37,7 @@ type whole struct {
 	*Station
 	t    *testing.T
 	http *http.Client
+	stop func()
 
 	mu     sync.Mutex
 	lights []string // that the pillar was told
@@ -56,14 +57,23 @@ uplinks: [{name: hq, url: "mqtt://%s", drills: true}]
 func newWhole(t *testing.T, hq string, within time.Duration, more ...string) *whole {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "P-1"), []byte("p"), 0o600))
-	cfg, err := config.Parse([]byte(fmt.Sprintf(wholeConfig, uplinktest.Station, uplinktest.BoxName, hq)+strings.Join(more, "")), folder, config.Supported{})
+	w := openWhole(t, folder, fmt.Sprintf(wholeConfig, uplinktest.Station, uplinktest.BoxName, hq)+strings.Join(more, ""), within)
+	w.pillar()
+	return w
+}
+
+// openWhole opens a box whose configuration and data are in the folder.
+func openWhole(t *testing.T, folder, text string, within time.Duration) *whole {
+	cfg, err := config.Parse([]byte(text), folder, config.Supported{})
 	require.NoError(t, err)
 	cfg.DrillWithin = config.Duration(within)
 	dir := cfg.Data.Dir
 	require.NoError(t, os.MkdirAll(dir, 0o700))
 	users, err := access.OpenUsers(dir)
 	require.NoError(t, err)
-	require.NoError(t, users.Add("chen", leadsPassword, access.Lead))
+	if _, err := users.Get("chen"); err != nil {
+		require.NoError(t, users.Add("chen", leadsPassword, access.Lead))
+	}
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
 	w := &whole{Station: New(Options{Config: cfg, Version: "test", Log: slog.New(slog.DiscardHandler)}), t: t, http: &http.Client{Jar: jar}}
@@ -71,9 +81,12 @@ func newWhole(t *testing.T, hq string, within time.Duration, more ...string) *wh
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()
-	t.Cleanup(func() { stop(); require.NoError(t, <-ended) })
-	t.Cleanup(w.fitsContracts)
-	w.pillar()
+	w.stop = sync.OnceFunc(func() {
+		w.fitsContracts()
+		stop()
+		require.NoError(t, <-ended)
+	})
+	t.Cleanup(w.stop)
 	w.do(http.MethodPost, "/session", map[string]string{"name": "chen", "password": leadsPassword}, nil)
 	return w
 }

@@ -128,7 +128,7 @@ func (s *Station) pillarFindings() []health.Finding {
 		}
 	}
 	seen := map[string]bool{}
-	for _, r := range s.pillars.broker.Refusals() {
+	for _, r := range s.pillars.refusals() {
 		if time.Since(r.Last) < refusedShown && !seen[r.User] {
 			seen[r.User] = true
 			code := "pillar_refused"

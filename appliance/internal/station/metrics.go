@@ -122,10 +122,7 @@ func (c *collector) devices(g gatherer) {
 	}
 	c.s.phones.collect(g)
 	c.s.collectPartners(g)
-	b := c.s.pillars.broker.Stats()
-	g.add(prometheus.GaugeValue, "broker_clients", "Connected pillars and phones.", float64(b.Clients))
-	g.add(prometheus.CounterValue, "broker_refused_total", "Connections and topics refused.", float64(b.Refused))
-	g.add(prometheus.CounterValue, "broker_dropped_total", "Messages to a client that did not take them.", float64(b.Dropped))
+	c.s.pillars.collect(g)
 }
 
 func (c *collector) files(g gatherer) {

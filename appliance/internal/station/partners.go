@@ -3,6 +3,7 @@ package station
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -57,6 +58,9 @@ func (s *Station) makePartners() error {
 			Sender: partner.Sender{Source: source(s.cfg), Station: s.cfg.Station.Name}, Log: s.log.With("partner", p.ID),
 		})
 	}
+	if s.pillars.outside != nil {
+		return nil // each partner there has a session of its own
+	}
 	s.pillars.broker.Handle(partner.Topic("+", "reply"), func(ctx context.Context, user, _ string, payload []byte) error {
 		if courier := s.couriers[user]; courier != nil { // the broker lets nobody publish on another's topic
 			return courier.Reply(ctx, payload)
@@ -77,6 +81,12 @@ func (s *Station) partnerLine(p config.Partner) (bridge.Uplink, error) {
 		return mqttuplink.New(mqttuplink.Options{
 			URL: p.URL, Station: s.cfg.Station.ID, Box: s.cfg.Station.Box, Topic: p.Topic, Username: p.Username, PasswordFile: p.PasswordFile,
 			CAFile: p.CAFile, CertFile: p.CertFile, KeyFile: p.KeyFile, Logger: log,
+		})
+	case p.Kind == "mqtt" && s.pillars.outside != nil:
+		m := s.cfg.MQTT
+		return mqttuplink.New(mqttuplink.Options{
+			URL: m.Broker, Station: s.cfg.Station.ID, Box: s.cfg.Station.Box, Topic: strings.TrimSuffix(partner.Topic(p.ID, ""), "/"), Username: m.Username,
+			PasswordFile: m.PasswordFile, CAFile: m.CAFile, CertFile: m.CertFile, KeyFile: m.KeyFile, Logger: log,
 		})
 	case p.Kind == "mqtt":
 		return partner.BrokerLine{Broker: s.pillars.broker, Partner: p.ID}, nil

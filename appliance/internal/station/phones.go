@@ -19,7 +19,7 @@ type phones struct {
 }
 
 // newPhones joins the broker to the positions, before it opens.
-func (s *Station) newPhones(broker *mqtt.Broker) *phones {
+func (s *Station) newPhones(broker deviceLine) *phones {
 	p := &phones{positions: s.positions, passwords: map[string]string{}}
 	for _, one := range s.cfg.Persons {
 		if one.Password != "" {

@@ -18,7 +18,8 @@ import (
 // pillars joins the broker to the desk: presses in, acks and lights out.
 type pillars struct {
 	desk    *desk.Desk
-	broker  *mqtt.Broker
+	broker  *mqtt.Broker // the box's own; nil: outside
+	outside *outside     // an external one; nil: broker
 	adapter *pillar.Adapter
 	known   map[string]config.Pillar
 
@@ -43,9 +44,13 @@ func (s *Station) newPillars() *pillars {
 	for _, c := range s.cfg.Pillars {
 		p.known[c.ID] = c
 	}
-	p.broker = mqtt.New(mqtt.Options{Listen: s.cfg.MQTT.Listen, TLSListen: s.cfg.MQTT.TLS.Listen, TLS: s.certs.clients, Accounts: s.account, Logger: s.log})
+	if s.cfg.MQTT.External() {
+		p.outside = newOutside(s.cfg, s.log)
+	} else {
+		p.broker = mqtt.New(mqtt.Options{Listen: s.cfg.MQTT.Listen, TLSListen: s.cfg.MQTT.TLS.Listen, TLS: s.certs.clients, Accounts: s.account, Logger: s.log})
+	}
 	p.adapter = pillar.New(pillar.Options{
-		Broker: p.broker, Press: p.press, Status: p.status, Logger: s.log,
+		Broker: p.line(), Press: p.press, Status: p.status, Logger: s.log,
 		Known: func(id string) bool { _, known := p.known[id]; return known },
 	})
 	return p

@@ -120,7 +120,7 @@ type counts struct {
 func New(o Options) *Station {
 	return &Station{
 		cfg: o.Config, version: o.Version, log: o.Log, leaves: o.Leaves,
-		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes(), maskCodes(), drillCodes(), partnerCodes(), handoverCodes())...), registry: prometheus.NewRegistry(),
+		board: health.NewBoard(slices.Concat(codes(), gateCodes(), faultCodes(), maskCodes(), drillCodes(), partnerCodes(), brokerCodes(), handoverCodes())...), registry: prometheus.NewRegistry(),
 		cameras: map[string]*camera{}, evicted: newEvictions(),
 	}
 }
@@ -174,6 +174,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 	s.board.Watch(s.sheets.findings)
 	s.board.Watch(s.detectorFindings)
 	s.board.Watch(s.pillarFindings)
+	s.board.Watch(s.brokerFindings)
 	s.board.Watch(s.droneFindings)
 	s.board.Watch(s.phoneFindings)
 	s.board.Watch(s.uplinkFindings)
@@ -187,7 +188,7 @@ func (s *Station) Open(ctx context.Context) (err error) {
 		return err
 	}
 	// The broker is last: from here on presses come in.
-	return s.pillars.broker.Open()
+	return s.pillars.open()
 }
 
 func (s *Station) openFiles() error {
@@ -224,7 +225,7 @@ func (s *Station) openFiles() error {
 func (s *Station) makeDevices() error {
 	s.positions = s.newPositions()
 	s.pillars = s.newPillars()
-	s.phones = s.newPhones(s.pillars.broker)
+	s.phones = s.newPhones(s.pillars.line())
 	for _, cfg := range s.cfg.Cameras {
 		c, err := s.newCamera(cfg)
 		if err != nil {
@@ -309,7 +310,7 @@ func (s *Station) Run(ctx context.Context) error {
 		{"watch of users", s.tellUsers},
 		{"certificate of the wall", s.certs.http.Run},
 		{"certificate of the broker", s.certs.mqtt.Run},
-		{"broker", s.pillars.broker.Run},
+		{"broker", s.pillars.line().Run},
 		{"wall", s.wall.Run},
 		{"forwarder", s.forwarder.Run},
 		{"watch of uplinks", s.watchUplinks},
@@ -356,8 +357,9 @@ func (s *Station) Run(ctx context.Context) error {
 // announce says that the box is ready, and takes that back at the end.
 func (s *Station) announce(ctx context.Context) error {
 	udp, tcp := s.wall.WebRTCPorts()
+	plain, secure := s.pillars.addresses()
 	a := addresses{
-		HTTP: s.wall.Addr().String(), HTTPS: addressOf(s.wall.TLSAddr()), MQTT: s.pillars.broker.Addr(), MQTTS: s.pillars.broker.TLSAddr(), WebRTC: map[string]int{"udp": udp, "tcp": tcp},
+		HTTP: s.wall.Addr().String(), HTTPS: addressOf(s.wall.TLSAddr()), MQTT: plain, MQTTS: secure, WebRTC: map[string]int{"udp": udp, "tcp": tcp},
 		Drones: map[string]string{}, PID: os.Getpid(),
 	}
 	for _, d := range s.drones {

@@ -105,7 +105,7 @@ func New(o Options) (*Uplink, error) {
 	u.root, u.client = "watchpost/"+o.Station+"/"+o.Box+"/", "watchpost-"+o.Station+"-"+o.Box
 	u.down, u.filter = u.root+"down/", u.root+"down/#"
 	if o.Topic != "" {
-		u.root, u.client = o.Topic+"/", u.client+"-"+strings.ReplaceAll(o.Topic, "/", "-")
+		u.root, u.client = o.Topic+"/", u.client+"-"+url.PathEscape(o.Topic) // a/b and a-b are two
 		u.down, u.filter = u.root, u.root+"reply"
 	}
 	return u, nil

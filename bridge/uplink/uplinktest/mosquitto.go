@@ -59,6 +59,24 @@ func NewMosquitto(t testing.TB) *Mosquitto {
 	return m
 }
 
+// Protect lets in only these users, each with the password p, to what the
+// access list (mosquitto.conf(5), acl_file) says.
+func (m *Mosquitto) Protect(access string, users ...string) {
+	m.t.Helper()
+	dir := filepath.Dir(m.config)
+	passwords, list := filepath.Join(dir, "passwords"), filepath.Join(dir, "access")
+	require.NoError(m.t, os.WriteFile(passwords, nil, 0o600))
+	require.NoError(m.t, os.WriteFile(list, []byte(access), 0o600))
+	for _, user := range users {
+		out, err := exec.Command("mosquitto_passwd", "-b", passwords, user, "p").CombinedOutput()
+		require.NoError(m.t, err, string(out))
+	}
+	text, err := os.ReadFile(m.config)
+	require.NoError(m.t, err)
+	guarded := strings.Replace(string(text), "allow_anonymous true", "allow_anonymous false\npassword_file "+passwords+"\nacl_file "+list, 1)
+	require.NoError(m.t, os.WriteFile(m.config, []byte(guarded), 0o600))
+}
+
 // FreeAddr is an address that is free now. A server that must come back at the
 // same one cannot be given port 0; below the range from which the system takes
 // the ports of connections, nobody takes it meanwhile.
