@@ -130,17 +130,18 @@ func DecodeReplay(b []byte) (Replay, error) {
 // room.
 func (l *line) receipt(ctx context.Context, r Receipt, payload []byte) error {
 	ours := r.Epoch == "" || r.Epoch == l.epoch
-	var moved *laneWindow
+	var err error
 	l.change(func() {
 		l.receiptOfOlder(r)
-		if ours {
-			moved = l.mark(r)
+		if !ours {
+			return
+		}
+		if moved := l.mark(r); moved != nil {
+			err = l.save(moved)
 		}
 	})
-	if moved != nil {
-		if err := l.save(moved); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	if r.Result == Received || !ours && r.ID == "" {
 		return nil // of an older epoch only a person's word on one event is news

@@ -112,19 +112,18 @@ func (l *line) refused(ctx context.Context, lane *laneWindow, after uint64, reco
 		}
 	}
 	l.log.Error("event left out: it is refused without its data too", "event", event.ID, "reason", why.Reason)
-	moved := false
+	var err error
 	l.change(func() {
 		for i := range lane.flight {
 			if lane.flight[i].id == event.ID {
 				lane.flight[i].confirmed = true
 			}
 		}
-		moved = lane.advance()
+		if lane.advance() {
+			err = l.save(lane)
+		}
 	})
-	if moved {
-		return l.save(lane)
-	}
-	return nil
+	return err
 }
 
 // setAside records a refused event; it goes without data from then on.
@@ -180,7 +179,7 @@ func (l *line) confirm(ctx context.Context, tickets <-chan sent) error {
 }
 
 func (l *line) delivered(batch sent) error {
-	moved := false
+	var err error
 	l.change(func() {
 		now := l.options.Now()
 		l.trail.add(batch.lane.lane, MarkSent, batch.through, now)
@@ -190,20 +189,16 @@ func (l *line) delivered(batch sent) error {
 				l.marks.received(id, now)
 			}
 		}
-		if l.config.Confirm == ByTransport {
-			moved = batch.lane.confirm(batch.through)
+		if l.config.Confirm == ByTransport && batch.lane.confirm(batch.through) {
+			err = l.save(batch.lane)
 		}
 	})
-	if moved {
-		return l.save(batch.lane)
-	}
-	return nil
+	return err
 }
 
-// save keeps the cursor; the journal writes it within 100 ms.
+// save keeps a cursor that moved; the journal writes it within 100 ms. l.mu is
+// held: whoever sees that all is confirmed finds it kept as well.
 func (l *line) save(lane *laneWindow) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.trail.add(lane.lane, MarkReceived, lane.cursor, l.options.Now())
 	return l.journal.SaveCursor(l.config.Name, lane.lane, lane.cursor)
 }
@@ -221,16 +216,18 @@ func (l *line) watchReceipts(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
+		var err error
 		l.mu.Lock()
 		moved, late := l.window.overdue(l.options.Now().Add(-l.config.ReceiptWithin))
+		for _, lane := range moved {
+			err = errors.Join(err, l.save(lane))
+		}
 		l.mu.Unlock()
+		if err != nil {
+			return err
+		}
 		if len(moved) > 0 {
 			l.change(func() {}) // there is room again
-		}
-		for _, lane := range moved {
-			if err := l.save(lane); err != nil {
-				return err
-			}
 		}
 		for _, lane := range late {
 			err := fmt.Errorf("no receipt within %s for %s after %d", l.config.ReceiptWithin, lane.lane, lane.cursor)

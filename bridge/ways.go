@@ -121,16 +121,18 @@ func (l *line) sendNow(ctx context.Context, session Session, records []Record) e
 // alone is set aside by its lane. None of the batch got there by this way: a
 // receipt that came meanwhile was for the lane's copy.
 func (l *line) refusedNow(ctx context.Context, session Session, urgent []Record, why *EventError) error {
-	moved := false
+	var err error
 	l.change(func() {
+		moved := false
 		for i := range urgent {
 			moved = l.window.notNow(urgent[i].Event.ID) || moved
 		}
-	})
-	if moved {
-		if err := l.save(l.window.lane(Alarm)); err != nil {
-			return err
+		if moved {
+			err = l.save(l.window.lane(Alarm))
 		}
+	})
+	if err != nil {
+		return err
 	}
 	if half := len(urgent) / 2; half > 0 {
 		if err := l.sendNow(ctx, session, urgent[:half]); err != nil {
