@@ -16,10 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/bridge/uplink/uplinktest"
 )
 
 const (
-	patience = 15 * time.Second
+	patience = 50 * time.Second // of a loaded machine; below ReceiptWithin
 	pause    = 5 * time.Millisecond
 )
 
@@ -33,10 +34,7 @@ type broker struct {
 
 func newBroker(t *testing.T, lines ...string) *broker {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	addr := l.Addr().String()
-	require.NoError(t, l.Close())
+	addr := uplinktest.FreeAddr(t)
 	_, port, err := net.SplitHostPort(addr)
 	require.NoError(t, err)
 	b := &broker{t: t, addr: addr, config: filepath.Join(t.TempDir(), "mosquitto.conf")}
