@@ -194,27 +194,22 @@ func TestRateIsKeptAndEndsWithTheContext(t *testing.T) {
 // A receiver that takes the connection and then nothing does not hold up the
 // clips behind it for ever.
 func TestMuteReceiverIsGivenUp(t *testing.T) {
-	release := make(chan struct{})
-	for name, answer := range map[string]http.HandlerFunc{
-		"in the body": func(w http.ResponseWriter, req *http.Request) {
-			if req.Method == http.MethodPost {
-				w.Header().Set("Location", "/files/1")
-				w.WriteHeader(http.StatusCreated)
-				return
-			}
-			<-release
-		},
-		"in the answer": func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Location", "/files/1")
-			w.WriteHeader(http.StatusCreated)
-			_ = http.NewResponseController(w).Flush()
-			<-release
-		},
-	} {
+	for name, inBody := range map[string]bool{"in the body": true, "in the answer": false} {
 		t.Run(name, func(t *testing.T) {
-			server := httptest.NewServer(answer)
+			release := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if req.Method == http.MethodPost {
+					w.Header().Set("Location", "/files/1")
+					w.WriteHeader(http.StatusCreated)
+					if inBody {
+						return
+					}
+					_ = http.NewResponseController(w).Flush()
+				}
+				<-release
+			}))
 			defer server.Close()
-			defer func() { release <- struct{}{} }()
+			defer close(release)
 			path, _ := source(t, 8<<20)
 			c := upload.New(upload.Options{URL: server.URL, Dir: t.TempDir(), Idle: 200 * time.Millisecond})
 			_, err := c.Send(t.Context(), upload.Job{ID: "c/1", Path: path})
