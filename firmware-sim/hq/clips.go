@@ -22,6 +22,7 @@ import (
 	"github.com/tus/tusd/v2/pkg/memorylocker"
 	expslog "golang.org/x/exp/slog"
 
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
 )
 
@@ -61,7 +62,7 @@ type clips struct {
 
 	server  *http.Server
 	serving chan struct{} // closed when the listener has ended
-	busy    works         // requests
+	busy    client.Works  // requests
 
 	mu    sync.Mutex // of the index
 	index *os.File
@@ -111,10 +112,10 @@ func (c *clips) serve() error {
 	}
 	files := http.StripPrefix(filesPath, handler)
 	c.server = &http.Server{ReadHeaderTimeout: headerTimeout, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !c.busy.begin() {
+		if !c.busy.Begin() {
 			panic(http.ErrAbortHandler) // its connection is closed already
 		}
-		defer c.busy.done()
+		defer c.busy.Done()
 		files.ServeHTTP(w, r)
 	})}
 	go func() {
@@ -207,6 +208,6 @@ func (c *clips) close(ctx context.Context, killed bool) error {
 		c.port.Kill()
 	}
 	<-c.serving
-	c.busy.end()
+	c.busy.End()
 	return errors.Join(err, c.index.Close())
 }

@@ -202,7 +202,7 @@ func (h *HQ) Run(ctx context.Context) error {
 		if killed {
 			s.leave(true)
 		}
-		s.attending.end()
+		s.attending.End()
 		return errors.Join(s.clips.close(ctx, killed), h.broker.Close(), s.ledger.close())
 	})
 	err := g.Wait()

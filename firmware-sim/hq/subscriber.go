@@ -41,7 +41,7 @@ type session struct {
 
 	away atomic.Bool // messages are for nobody
 
-	attending works
+	attending client.Works
 
 	// the worker's own
 	books *books
@@ -74,12 +74,12 @@ func (s *session) connect(password string) error {
 // attend runs at every connect: subscribe, then say that we listen, then
 // repeat how far we got, since receipts may have been lost meanwhile.
 func (s *session) attend() {
-	if !s.attending.begin() {
+	if !s.attending.Begin() {
 		return
 	}
 	s.away.Store(false)
 	go func() { // a connect handler must not wait for the client it holds up
-		defer s.attending.done()
+		defer s.attending.Done()
 		if err := s.subscribe(); err != nil {
 			s.hq.log.Error("subscribe to the box", "err", err)
 			return

@@ -107,13 +107,22 @@ func (p *Partner) session(ctx context.Context, broker string) error {
 	}
 	defer conn.Disconnect(client.GoodbyeMS)
 	ctx, cancel := context.WithCancel(ctx)
-	var work sync.WaitGroup
-	defer work.Wait()
+	var work client.Works
+	defer work.End()
 	defer cancel()
 	err := client.Wait(conn.Subscribe("partner/"+p.conf.ID+"/orders", 1, func(_ mqtt.Client, m mqtt.Message) {
-		if order, isNew := p.take(m.Payload()); isNew {
-			work.Go(func() { p.answer(ctx, conn, order) })
+		if !work.Begin() {
+			return
 		}
+		order, isNew := p.take(m.Payload())
+		if !isNew {
+			work.Done()
+			return
+		}
+		go func() {
+			defer work.Done()
+			p.answer(ctx, conn, order)
+		}()
 	}), client.AnswerWithin)
 	if err != nil {
 		return fmt.Errorf("subscribe: %w", err)

@@ -84,7 +84,7 @@ func start(t *testing.T, refuses bool) (*box, *partner.Partner) {
 		require.ErrorContains(t, p.SetBroker("nowhere"), "partner works")
 		require.NoError(t, p.SetBroker(broker))
 	}
-	require.Eventually(t, func() bool { return p.State().Connected }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.State().Connected }, time.Minute, time.Millisecond)
 	return b, p
 }
 
@@ -99,12 +99,12 @@ func TestPartnerAnswers(t *testing.T) {
 	b.order(t, "e1", "issued", "T1")
 	b.order(t, "e1", "issued", "T1")
 	require.NoError(t, b.server.Publish("partner/works/orders", []byte("nonsense"), false, 1))
-	require.Eventually(t, func() bool { return len(b.said("T1")) == 2 && p.State().Again == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.said("T1")) == 2 && p.State().Again == 1 }, time.Minute, time.Millisecond)
 	require.Equal(t, []string{"accepted", "done"}, b.said("T1"))
 	b.order(t, "e2", "returned", "T1")
-	require.Eventually(t, func() bool { return len(b.said("T1")) == 4 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.said("T1")) == 4 }, time.Minute, time.Millisecond)
 	b.order(t, "e3", "confirmed", "T1")
-	require.Eventually(t, func() bool { return len(p.State().Orders["T1"].News) == 3 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(p.State().Orders["T1"].News) == 3 }, time.Minute, time.Millisecond)
 	require.Equal(t, []string{"issued", "returned", "confirmed"}, p.State().Orders["T1"].News)
 	require.Len(t, b.said("T1"), 4)
 }
@@ -112,6 +112,6 @@ func TestPartnerAnswers(t *testing.T) {
 func TestPartnerRefuses(t *testing.T) {
 	b, _ := start(t, true)
 	b.order(t, "e1", "issued", "T1")
-	require.Eventually(t, func() bool { return len(b.said("T1")) == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return len(b.said("T1")) == 1 }, time.Minute, time.Millisecond)
 	require.Equal(t, []string{"refused"}, b.said("T1"))
 }
