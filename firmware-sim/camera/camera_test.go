@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +27,11 @@ import (
 
 // footageFrames is one second of test picture: a loop the tests can wait for.
 const footageFrames = 25
+
+const (
+	patience = time.Minute // of a loaded machine
+	pause    = 20 * time.Millisecond
+)
 
 func makeFootage(t *testing.T, name string, extra ...string) string {
 	t.Helper()
@@ -60,7 +66,7 @@ func (r *running) stop(t *testing.T, cause error) {
 	select {
 	case err := <-r.done:
 		require.NoError(t, err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		require.Fail(t, "camera did not stop")
 	}
 }
@@ -90,7 +96,7 @@ type reader struct {
 	mu    sync.Mutex
 	pts   []int64
 	keys  int
-	lost  uint64
+	lost  atomic.Uint64
 	ended chan error
 }
 
@@ -99,8 +105,8 @@ func watch(rawURL string, transport gortsplib.Transport) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{Client: &gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Transport: &transport, ReadTimeout: 3 * time.Second}, ended: make(chan error, 1)}
-	r.OnPacketsLost = func(n uint64) { r.mu.Lock(); r.lost += n; r.mu.Unlock() }
+	r := &reader{Client: &gortsplib.Client{Scheme: u.Scheme, Host: u.Host, Transport: &transport, ReadTimeout: patience}, ended: make(chan error, 1)}
+	r.OnPacketsLost = func(n uint64) { r.lost.Add(n) }
 	if err := r.Start2(); err != nil {
 		return nil, err
 	}
@@ -158,11 +164,15 @@ func TestTimestampsRiseOverTheLoop(t *testing.T) {
 			r, err := watch(cam.URL(), transport)
 			require.NoError(t, err)
 			defer r.Close()
-			require.Eventually(t, func() bool { return cam.State().Readers == 1 }, 2*time.Second, 10*time.Millisecond)
-			require.Eventually(t, func() bool { pts, _ := r.seen(); return len(pts) > footageFrames+10 }, 6*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return cam.State().Readers == 1 }, patience, pause)
+			require.Eventually(t, func() bool { pts, _ := r.seen(); return len(pts) > footageFrames+10 }, patience, pause)
 			pts, keys := r.seen()
 			for i := 1; i < len(pts); i++ {
-				require.Equal(t, int64(3600), pts[i]-pts[i-1], "frame %d", i)
+				require.Zero(t, (pts[i]-pts[i-1])%3600, "frame %d", i)
+				require.Greater(t, pts[i], pts[i-1], "frame %d", i)
+			}
+			if r.lost.Load() == 0 { // a busy machine may lose some over UDP
+				require.Equal(t, int64(3600*(len(pts)-1)), pts[len(pts)-1]-pts[0])
 			}
 			require.GreaterOrEqual(t, keys, 3)
 			s := cam.State()
@@ -171,8 +181,11 @@ func TestTimestampsRiseOverTheLoop(t *testing.T) {
 			require.InDelta(t, 25, s.Rate, 0.001)
 			require.GreaterOrEqual(t, s.Loop, 1)
 			require.NotNil(t, s.LastWrap)
-			sent := s.LoopStarted.Add(time.Duration(s.Frame) * 40 * time.Millisecond)
-			require.WithinDuration(t, sent, *s.FrameAt, 300*time.Millisecond)
+			require.Eventually(t, func() bool { // unless the machine is late just then
+				s := cam.State()
+				due := s.LoopStarted.Add(time.Duration(s.Frame) * 40 * time.Millisecond)
+				return s.FrameAt.Sub(due).Abs() < 300*time.Millisecond
+			}, patience, pause)
 		})
 	}
 }
@@ -188,7 +201,7 @@ func TestStoppedCameraRefusesAndComesBackAtItsAddress(t *testing.T) {
 		select {
 		case err := <-r.ended:
 			require.Error(t, err)
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			require.Fail(t, "the reader was not disconnected")
 		}
 		r.Close()
@@ -202,7 +215,7 @@ func TestStoppedCameraRefusesAndComesBackAtItsAddress(t *testing.T) {
 	r, err := watch(address, gortsplib.TransportTCP)
 	require.NoError(t, err)
 	defer r.Close()
-	require.Eventually(t, func() bool { pts, _ := r.seen(); return len(pts) > 3 }, 5*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { pts, _ := r.seen(); return len(pts) > 3 }, patience, pause)
 }
 
 func TestCredentials(t *testing.T) {
@@ -231,11 +244,13 @@ func TestFaults(t *testing.T) {
 		r, err := watch(cam.URL(), gortsplib.TransportTCP)
 		require.NoError(t, err)
 		defer r.Close()
-		require.Eventually(t, func() bool { pts, _ := r.seen(); return len(pts) > 3 }, 5*time.Second, 20*time.Millisecond)
-		set(cam, "silent", 700*time.Millisecond)
-		require.Eventually(t, func() bool { return cam.State().Fault.Name == fault.None }, 3*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { pts, _ := r.seen(); return len(pts) > 3 }, patience, pause)
+		set(cam, "silent", 0)
+		from := cam.State().Made
+		require.Eventually(t, func() bool { return cam.State().Made >= from+20 }, patience, pause)
+		set(cam, fault.None, 0)
 		before, _ := r.seen()
-		require.Eventually(t, func() bool { pts, _ := r.seen(); return len(pts) > len(before)+5 }, 3*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { pts, _ := r.seen(); return len(pts) > len(before)+5 }, patience, pause)
 		pts, _ := r.seen()
 		var gap int64
 		for i := 1; i < len(pts); i++ {
@@ -250,7 +265,7 @@ func TestFaults(t *testing.T) {
 		r, err := watch(cam.URL(), gortsplib.TransportTCP)
 		require.NoError(t, err)
 		defer r.Close()
-		require.Eventually(t, func() bool { return cam.State().Fault.DroppedPackets > 2 }, 8*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return cam.State().Fault.DroppedPackets > 2 }, patience, pause)
 	})
 	t.Run("closing", func(t *testing.T) {
 		t.Parallel()
@@ -264,7 +279,7 @@ func TestFaults(t *testing.T) {
 		select {
 		case err := <-r.ended:
 			require.Error(t, err)
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			require.Fail(t, "the reader was not disconnected")
 		}
 	})

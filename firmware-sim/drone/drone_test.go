@@ -84,7 +84,7 @@ func fly(t *testing.T, conf drone.Config) (*drone.Drone, func()) {
 		select {
 		case err := <-ended:
 			require.NoError(t, err)
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			require.Fail(t, "drone did not stop")
 		}
 	})
@@ -94,7 +94,7 @@ func fly(t *testing.T, conf drone.Config) (*drone.Drone, func()) {
 
 func eventually(t *testing.T, f func() bool) {
 	t.Helper()
-	require.Eventually(t, f, 6*time.Second, 10*time.Millisecond)
+	require.Eventually(t, f, time.Minute, 10*time.Millisecond)
 }
 
 func TestTelemetryIsAPatrol(t *testing.T) {
@@ -124,6 +124,9 @@ func TestTelemetryIsAPatrol(t *testing.T) {
 		if i > 0 { // it is where its speed brought it
 			before := g.positions[i-1]
 			seconds := float64(p.TimeBootMs-before.TimeBootMs) / 1000
+			if seconds > 1 { // the machine was late: too far for a straight line
+				continue
+			}
 			moved := float64(p.Lat-before.Lat) / 1e7 * math.Pi / 180 * 6371008.8
 			require.InDelta(t, float64(before.Vx+p.Vx)/200*seconds, moved, 0.2)
 		}
