@@ -20,7 +20,7 @@ import (
 	"github.com/watchpost-edge/watchpost/ingest"
 )
 
-const soon = 5 * time.Second
+const soon = time.Minute // of a loaded machine
 
 // desk collects reports.
 type desk struct {
