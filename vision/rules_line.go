@@ -7,7 +7,7 @@ import (
 
 const (
 	lineMargin  = 0.006            // beside a line, in picture units: neither side
-	crossAgain  = 2 * time.Second  // one track crosses a line once in
+	crossAgain  = 2 * time.Second  // one track crosses a line once in: a box that trembles on it does so often
 	crossForget = 10 * time.Second // a track's side of a line is forgotten
 )
 
@@ -26,6 +26,7 @@ type crossing struct {
 	seen    time.Duration
 	crossed time.Duration
 	ever    bool
+	owed    bool // it has crossed since, and has not crossed back
 }
 
 func newLineWatch(r rule) *lineWatch { return &lineWatch{rule: r, sides: map[uint64]*crossing{}} }
@@ -58,14 +59,18 @@ func (w *lineWatch) take(m moment, t *Track) []Sighting {
 	side := math.Copysign(1, off)
 	was := *c
 	c.side, c.foot = side, foot
-	if was.side == 0 || was.side == side || !w.line.CrossedBy(was.foot, foot) {
-		return nil
+	if was.side != 0 && was.side != side && w.line.CrossedBy(was.foot, foot) {
+		c.owed = !c.owed
 	}
+	if !c.owed || c.ever && m.at-c.crossed < crossAgain {
+		return nil // who turned back at once is told of later, if he stays there
+	}
+	c.owed = false
 	direction := LeftToRight
 	if side < 0 {
 		direction = RightToLeft
 	}
-	if w.Direction != "" && w.Direction != direction || was.ever && m.at-was.crossed < crossAgain || !w.inForce(m) {
+	if w.Direction != "" && w.Direction != direction || !w.inForce(m) {
 		return nil
 	}
 	c.crossed, c.ever = m.at, true

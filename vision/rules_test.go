@@ -78,6 +78,33 @@ func TestCountingSaysEachSoMany(t *testing.T) {
 	require.Len(t, sink.of(vision.Ended), 6)
 }
 
+// TestWhoTurnsBackIsCountedBack: what goes in and out over a line adds up, though
+// somebody turns back at once, and a box that trembles on the line crosses once.
+func TestWhoTurnsBackIsCountedBack(t *testing.T) {
+	directions := func(x func(second float64) float64, direction string) (out []string) {
+		e := &eyes{people: func(n int) []vision.Detection { return []vision.Detection{person(x(float64(n)/25), 0.4, 0.7)} }}
+		sink, _ := play(t, only(vision.Rule{Kind: vision.Tripwire, Line: "up", Direction: direction}), e, 250, nil)
+		for _, s := range sink.of(vision.Raised) {
+			out = append(out, s.Direction)
+		}
+		return out
+	}
+	over := func(s float64) float64 { return min(0.3+0.16*s, 0.6) }
+	back := func(s float64) float64 { return max(0.3, min(over(s), 0.86-0.16*s)) } // turns at 0.58
+	tremble := func(s float64) float64 {
+		if at := over(s); at < 0.48 || at > 0.54 {
+			return at
+		}
+		return 0.5 + 0.02*float64(1-2*(int(s*5)%2))
+	}
+	require.Equal(t, []string{vision.LeftToRight}, directions(over, ""))
+	require.Equal(t, []string{vision.LeftToRight, vision.RightToLeft}, directions(back, ""))
+	require.Equal(t, []string{vision.LeftToRight}, directions(back, vision.LeftToRight))
+	require.Equal(t, []string{vision.RightToLeft}, directions(back, vision.RightToLeft))
+	require.Equal(t, []string{vision.LeftToRight}, directions(tremble, ""))
+	require.Equal(t, []string{vision.LeftToRight}, directions(tremble, vision.LeftToRight))
+}
+
 func TestTheWrongWay(t *testing.T) {
 	for direction, want := range map[string]int{vision.LeftToRight: 1, vision.RightToLeft: 0} {
 		sink, _ := play(t, only(vision.Rule{Kind: vision.WrongWay, Line: "up", Direction: direction}), &eyes{people: walker(always)}, 200, nil)
