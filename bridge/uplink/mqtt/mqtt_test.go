@@ -432,3 +432,32 @@ func TestNewRefuses(t *testing.T) {
 		require.Error(t, err, name)
 	}
 }
+
+// deaf takes nothing.
+type deaf struct{}
+
+func (deaf) Presence(bool)                                             {}
+func (deaf) Receive(context.Context, bridge.MessageKind, []byte) error { return nil }
+
+// TestTopicsThatLookAlike: two partners at one broker have a session each,
+// however their topics are spelled; a broker would end the older one of two
+// with the same client id.
+func TestTopicsThatLookAlike(t *testing.T) {
+	b := newBroker(t)
+	b.start()
+	sessions := map[string]bridge.Session{}
+	for _, topic := range []string{"a/b", "a-b", "a%2Fb"} {
+		u, err := mqtt.New(mqtt.Options{URL: "mqtt://" + b.addr, Station: "jingdong", Box: "a", Topic: topic})
+		require.NoError(t, err)
+		session, err := u.Connect(t.Context(), deaf{})
+		require.NoError(t, err, topic)
+		t.Cleanup(session.Close)
+		sessions[topic] = session
+	}
+	for topic, session := range sessions {
+		ticket, err := session.Send(t.Context(), bridge.Batch{Way: bridge.WayOrder, Events: []bridge.Outgoing{{ID: "1", Wire: []byte("{}")}}})
+		require.NoError(t, err, topic)
+		require.NoError(t, ticket.Wait(t.Context()), "another took its session")
+		require.NoError(t, session.Err(), topic)
+	}
+}
