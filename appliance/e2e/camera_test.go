@@ -14,6 +14,12 @@ import (
 // playable, the event in headquarters' ledger.
 func walker(t *testing.T, r *rig, b *browser) {
 	r.control("POST", "/camera/yard/start", "", nil)
+	cam := r.simState().Cameras["yard"]
+	r.until("the yard's footage begins", func() bool {
+		cam = r.simState().Cameras["yard"]
+		return !cam.LoopStarted.IsZero()
+	})
+	require.Zero(t, cam.Loop, "the first loop shows the person first")
 	var seen incident
 	r.until("an incident of the yard's rule", func() bool {
 		room := r.room()
@@ -31,8 +37,6 @@ func walker(t *testing.T, r *rig, b *browser) {
 		return false
 	})
 	painted := b.first(t, "the incident on the wall", func(s sight) bool { return s.Event == "incident" && s.ID == seen.ID })
-	cam := r.simState().Cameras["yard"]
-	require.Zero(t, cam.Loop, "the first loop shows the person first")
 	shown := cam.LoopStarted.Add(time.Duration(float64(zoneFrame) / cam.FPS * float64(time.Second)))
 	late := painted.at().Sub(shown)
 	t.Logf("on the wall %v after the picture that shows the person was sent (desk: %v)", late.Round(time.Millisecond), seen.OpenedAt.Sub(shown).Round(time.Millisecond))

@@ -2,18 +2,11 @@
 // fixture.
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { logIn, startCameras } from '../fixture/browser.mjs'
+import { eventually, logIn, startCameras } from '../fixture/browser.mjs'
 import { accessible, browser, fixture, page, visible } from '../fixture/desk.mjs'
 
 const round = () => fixture.patrols[0].round
 const signed = (camera) => round().cameras.find((c) => c.camera === camera)
-async function until(what, condition) {
-  for (let left = 600; left > 0; left--) {
-    if (condition()) return
-    await page.waitForTimeout(50)
-  }
-  assert.fail(what)
-}
 
 describe('a patrol', () => {
   it('is walked by keys, camera by camera, and signed off', async () => {
@@ -26,7 +19,7 @@ describe('a patrol', () => {
     await visible('[data-camera=gate-east]')
     await visible('[role=timer][data-playing=true]')
     await page.keyboard.press(' ')
-    await until('it goes on after the dwell', () => signed('gate-east').at)
+    await eventually('it goes on after the dwell', () => signed('gate-east').at)
     assert.equal(signed('gate-east').seen, true)
     await visible('.tile[data-camera=street-south]')
     await visible('[role=timer][data-playing=true]')

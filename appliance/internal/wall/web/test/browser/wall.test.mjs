@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { launch, logIn, startCameras } from '../fixture/browser.mjs'
+import { eventually, launch, logIn, startCameras } from '../fixture/browser.mjs'
 import { startFixture } from '../fixture/server.mjs'
 import { makeClip } from '../fixture/station.mjs'
 
@@ -48,13 +48,6 @@ const shades = (camera) => page.evaluate((id) => {
   const of = (what) => getComputedStyle(document.querySelector(`[data-camera="${id}"] ${what}`)).opacity
   return { video: of('video'), still: of('canvas') }
 }, camera)
-const eventually = async (what, condition) => {
-  const until = Date.now() + 30_000
-  while (!(await condition())) {
-    assert.ok(Date.now() < until, what)
-    await new Promise((done) => setTimeout(done, 25))
-  }
-}
 
 describe('login', () => {
   it('refuses a wrong password in words and lets the right one in', async () => {

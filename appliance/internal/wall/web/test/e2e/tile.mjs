@@ -93,9 +93,13 @@ const commands = {
   async act(id, verb) {
     const page = await pageAt('desk', '/')
     await page.goto(`${url}/incidents/${id}`)
-    const button = page.locator(`[data-action="${verb}"]`)
-    await button.click()
-    if (verb === 'close') await page.locator('dialog[open] button[type=submit]').click()
+    // The button is grey from the press on: only the answer says that it is done.
+    const press = async () => {
+      await page.locator(`[data-action="${verb}"]`).click()
+      if (verb === 'close') await page.locator('dialog[open] button[type=submit]').click()
+    }
+    const [answer] = await Promise.all([page.waitForResponse((one) => one.request().method() === 'POST' && one.url().endsWith(`/incidents/${id}/${verb}`)), press()])
+    if (!answer.ok()) throw new Error(`${verb}: ${answer.status()} ${await answer.text()}`)
     await page.waitForFunction(
       ([incident, v]) => document.querySelector(`[data-detail="${incident}"] [data-action="${v}"]`)?.ariaDisabled === 'true' && !document.querySelector('dialog[open]'),
       [id, verb])
