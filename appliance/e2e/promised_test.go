@@ -20,11 +20,11 @@ var soak = flag.Bool("soak", false, "hold every promised time without allowance:
 // take so many times as long: then only what does not come at all, or comes by
 // asking for it now and then, is told apart.
 const (
-	allowance = 10
+	allowance = 30
 	spare     = 0.1 // of all processors' time in each second around what is measured
 
 	tileRate       = 20.0 // pictures a second of a camera with 25
-	tileRateLoaded = 5.0  // more than stills that are asked for would give
+	tileRateLoaded = 3.0  // more than stills that are asked for would give
 )
 
 // promised holds what something took, from a moment on, against its limit.
