@@ -36,6 +36,7 @@ type line struct {
 	nowAfter  uint64          // the alarm lane's cursor when the line became ready: behind it "now" begins
 	awaited   *Outgoing       // sent again and without a receipt
 	replays   []Replay        // asked for, oldest first
+	replaying uint64          // of the first of them, what was handed to the session, up to here
 	aside     map[string]bool // events that headquarters refused: they go without data
 
 	older      []OlderReader // go first; set once, with olderKnown

@@ -34,7 +34,8 @@ func (l *line) loadReplays() error {
 }
 
 // queueReplay takes a request, and returns when a crash cannot lose it. One
-// that lies within a range that waits is answered with that. Beyond what may
+// that lies within a range that waits is answered with that, unless some of it
+// has gone already: headquarters asks for that again. Beyond what may
 // wait of a lane it is joined with the range that is nearest, and what lies
 // between comes too: a request that had to come again would hold back whatever
 // a broker has behind it, receipts and presence among them. With rather none it
@@ -48,10 +49,12 @@ func (l *line) queueReplay(r Replay, ratherNone bool) error {
 	l.keeping.Lock()
 	defer l.keeping.Unlock()
 	l.mu.Lock()
-	list := slices.Clone(l.replays)
+	list, gone := slices.Clone(l.replays), l.replaying
 	l.mu.Unlock()
-	if slices.ContainsFunc(list, func(w Replay) bool { return w.Lane == r.Lane && w.From <= r.From && r.To <= w.To }) {
-		return nil
+	for i, w := range list {
+		if w.Lane == r.Lane && w.From <= r.From && r.To <= w.To && (i > 0 || gone < r.From) {
+			return nil
+		}
 	}
 	near, full := nearest(list, r)
 	switch {
@@ -113,7 +116,7 @@ func (l *line) replayed() {
 	l.keeping.Lock()
 	defer l.keeping.Unlock()
 	l.mu.Lock()
-	l.replays = slices.Delete(l.replays, 0, 1)
+	l.replays, l.replaying = slices.Delete(l.replays, 0, 1), 0
 	list := slices.Clone(l.replays)
 	l.mu.Unlock()
 	if err := l.keepReplays(list); err != nil {
@@ -128,7 +131,7 @@ func (l *line) replay(ctx context.Context, session Session) error {
 		l.mu.Lock()
 		kick, ready := l.kick, l.ready() && len(l.replays) > 0
 		var r Replay
-		if ready {
+		if l.replaying = 0; ready {
 			r = l.replays[0]
 		}
 		l.mu.Unlock()
@@ -157,6 +160,9 @@ func (l *line) answer(ctx context.Context, session Session, r Replay) error {
 		if err != nil {
 			return err
 		}
+		l.mu.Lock()
+		l.replaying = out[len(out)-1].Sequence
+		l.mu.Unlock()
 		ticket, err := session.Send(ctx, Batch{Way: WayReplay, Lane: r.Lane, Request: r.Request, Events: out})
 		var refused *EventError
 		switch {
