@@ -83,6 +83,7 @@ type stream struct {
 	w      *bufio.Writer
 	who    caller
 	place  uint64    // everything up to it was sent
+	shift  shiftNews // that was sent
 	sent   time.Time // when changes were sent last
 }
 
@@ -158,7 +159,7 @@ func (st *stream) sendChanges(ctx context.Context) error {
 	}
 	if len(changes) == 0 {
 		st.place = max(st.place, asOf)
-		return nil
+		return st.sendShift()
 	}
 	named, err := st.server.names(changes)
 	if err != nil {
@@ -182,7 +183,36 @@ func (st *stream) sendChanges(ctx context.Context) error {
 		}
 	}
 	st.place = max(st.place, asOf)
-	return nil
+	return st.sendShift()
+}
+
+// shiftNews is what the stream tells of a shift's handover: which one waits.
+type shiftNews struct {
+	Handover string `json:"handover"` // empty: none
+	Overdue  bool   `json:"overdue"`
+}
+
+// sendShift tells whoever may hand over that a handover waits, or no more does.
+func (st *stream) sendShift() error {
+	rule, known := st.server.table.Rule(http.MethodGet, apiV1+"/handover")
+	if !known || !rule.Allows(st.who.role) {
+		return nil
+	}
+	var news shiftNews
+	if _, err := st.server.view(func(state *desk.State) {
+		if open := state.Handover(); open != nil {
+			news = shiftNews{open.ID, open.Overdue}
+		}
+	}); err != nil || news == st.shift {
+		return err
+	}
+	st.shift = news
+	data, err := json.Marshal(news)
+	if err != nil {
+		return fmt.Errorf("encode handover: %w", err)
+	}
+	_, err = fmt.Fprintf(st.w, "event: handover\ndata: %s\n\n", data)
+	return err
 }
 
 // eventName is the kind, but for an uplink: a device with its own event.

@@ -1,39 +1,18 @@
-// Drills: what was exercised when, asked again while it is looked at; quicker
-// while one is under way.
-import { onMounted, onUnmounted, ref, shallowRef } from 'vue'
+// Drills: what was exercised when, asked again when something of it changes.
 import type { components } from '@/shared/api.gen'
-import { call, problemOf } from '@/shared/api'
+import { call } from '@/shared/api'
+import { useAsked } from '@/shared/asked'
+import { useFresh } from '@/shared/fresh'
 import { parseStamp } from '@/shared/time'
-import type { Problem } from '@/shared/types'
 
 export type Drill = components['schemas']['Drill']
 export type DrillRun = components['schemas']['DrillRun']
 export type Drills = components['schemas']['Drills']
 type DrillAnswer = components['schemas']['DrillAnswer']
 
-const askMs = 10_000
-const askRunningMs = 700
-
 export function useDrills() {
-  const drills = shallowRef<Drills>()
-  const problem = shallowRef<Problem>()
-  const busy = ref(true)
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let ended = false
-
-  async function load() {
-    clearTimeout(timer)
-    try {
-      drills.value = await call<Drills>('GET', '/drills')
-      problem.value = undefined
-    } catch (error) {
-      problem.value = problemOf(error)
-    } finally {
-      busy.value = false
-    }
-    const running = drills.value?.items.some((one) => one.run)
-    if (!ended) timer = setTimeout(() => void load(), running ? askRunningMs : askMs)
-  }
+  const { answer: drills, problem, busy, at, load } = useAsked<Drills>('/drills', 0)
+  useFresh(['drill'], load)
 
   // The two parts of a rule's target are two parts of the path.
   const path = (target: string) => target.split('/').map(encodeURIComponent).join('/')
@@ -43,12 +22,7 @@ export function useDrills() {
     return answer
   }
 
-  onMounted(() => void load())
-  onUnmounted(() => {
-    ended = true
-    clearTimeout(timer)
-  })
-  return { drills, problem, busy, load, run }
+  return { drills, problem, busy, at, load, run }
 }
 
 export interface Mark {

@@ -1,9 +1,10 @@
-// Video patrol: plans and rounds, asked again while they are looked at, and
-// what whoever walks a round does.
+// Video patrol: plans and rounds, asked again when one of them changes, and what
+// whoever walks a round does.
 import { computed } from 'vue'
 import type { components } from '@/shared/api.gen'
 import { call } from '@/shared/api'
 import { useAsked } from '@/shared/asked'
+import { useFresh } from '@/shared/fresh'
 import { parseStamp } from '@/shared/time'
 
 export type Patrol = components['schemas']['Patrol']
@@ -12,10 +13,9 @@ export type Looked = components['schemas']['Looked']
 export type Finding = components['schemas']['Finding']
 type RoundAnswer = components['schemas']['RoundAnswer']
 
-const askMs = 4000
-
 export function usePatrols() {
-  const { answer, problem, busy, load } = useAsked<{ items: Patrol[] }>('/patrols', askMs)
+  const { answer, problem, busy, at, load } = useAsked<{ items: Patrol[] }>('/patrols', 0)
+  useFresh(['patrol'], load)
   const plans = computed(() => answer.value?.items)
 
   // take puts an answer's plan in the place of the older one.
@@ -30,7 +30,7 @@ export function usePatrols() {
   const act = async (round: string, verb: 'see' | 'finish' | 'give_up', body: object, key: string) =>
     take(await call<RoundAnswer>('POST', `/rounds/${encodeURIComponent(round)}/${verb}`, { body, key }))
 
-  return { plans, problem, busy, load, begin, act }
+  return { plans, problem, busy, at, load, begin, act }
 }
 
 export type Patrols = ReturnType<typeof usePatrols>

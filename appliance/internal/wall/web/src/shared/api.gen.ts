@@ -47,7 +47,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events. `event: incident|alert|task|device|uplink|clip` carries the changed resource whole (Incident, Alert, Task, Device, Device with type uplink, Clip) and an `id: {epoch}.{place}`; so do `event: patrol|drill`, with what the journal knows: what the caller may do with it tell /patrols and /drills; `event: state` carries a State without an id; a comment comes every 10 s. 410 place_gone: load /room again. */
+        /** Server-sent events. `event: incident|alert|task|device|uplink|clip` carries the changed resource whole (Incident, Alert, Task, Device, Device with type uplink, Clip) and an `id: {epoch}.{place}`; so do `event: patrol|drill`, with what the journal knows: what the caller may do with it tell /patrols and /drills; `event: handover` carries `{handover, overdue}` without an id when the one that waits has changed, to who may hand over; `event: state` carries a State without an id; a comment comes every 10 s. 410 place_gone: load /room again. */
         get: operations["events"];
         put?: never;
         post?: never;
@@ -5335,7 +5335,10 @@ export interface operations {
     makeToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it makes no second token, and answers 409 secret_shown: the secret is given out once */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5362,7 +5365,10 @@ export interface operations {
     revokeToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5417,7 +5423,10 @@ export interface operations {
     requestApproval: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5444,7 +5453,10 @@ export interface operations {
     approve: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing, and answers with what became of the request */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5473,7 +5485,10 @@ export interface operations {
     withdrawApproval: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: string;
             };
@@ -5634,7 +5649,10 @@ export interface operations {
     addUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5661,7 +5679,10 @@ export interface operations {
     changeUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5690,7 +5711,10 @@ export interface operations {
     endSessions: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };

@@ -30,6 +30,9 @@ export interface Facts {
 
 export const resourceKinds = ['incident', 'task', 'alert', 'device', 'uplink', 'clip'] as const
 export type ResourceKind = (typeof resourceKinds)[number]
+// What the stream tells of without the room keeping it: pages ask for it.
+export const otherKinds = ['patrol', 'drill', 'handover'] as const
+export type NewsKind = ResourceKind | (typeof otherKinds)[number]
 
 function refill<T>(map: Map<string, T>, items: readonly T[] | null | undefined, key: (item: T) => string) {
   const kept = new Set<string>()

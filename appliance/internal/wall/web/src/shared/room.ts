@@ -3,7 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowReactive, shallowRef } from 'vue'
 import { apiBase, call, problemOf } from './api'
 import { useClock } from './clock'
-import { clipsOf, foldResource, foldRoom, foldState, type Folded } from './fold'
+import { clipsOf, foldResource, foldRoom, foldState, otherKinds, resourceKinds, type Folded, type NewsKind } from './fold'
 import { Stream } from './stream'
 import { parseStamp } from './time'
 import type { Incident, Me, Problem, Room, Station } from './types'
@@ -31,6 +31,10 @@ export const useRoom = defineStore('room', () => {
     deliveries: shallowReactive(new Map()),
     units: shallowReactive(new Map()),
   }
+  // news counts what the stream told of each kind; a new reading of the room is
+  // news of all.
+  const allKinds: readonly NewsKind[] = [...resourceKinds, ...otherKinds]
+  const news = reactive(Object.fromEntries(allKinds.map((kind) => [kind, 0])) as Record<NewsKind, number>)
   const station = shallowRef<Station>()
   const me = shallowRef<Me>()
   const phase = ref<'idle' | 'loading' | 'ready' | 'failed' | 'loggedOut'>('idle')
@@ -50,6 +54,7 @@ export const useRoom = defineStore('room', () => {
 
   const stream = new Stream({
     onResource: (kind, item) => foldResource(folded, kind, item),
+    onNews: (kind) => news[kind]++,
     onState: (state) => {
       const at = parseStamp(state.at)
       if (at) clock.heard(at)
@@ -86,6 +91,7 @@ export const useRoom = defineStore('room', () => {
 
   function take(room: Room) {
     foldRoom(folded, room)
+    for (const kind of allKinds) news[kind]++
     station.value = room.station
     me.value = room.me
     const at = parseStamp(room.at)
@@ -128,7 +134,7 @@ export const useRoom = defineStore('room', () => {
   const alertsOf = (incident: Incident) => incident.alerts.flatMap((id) => folded.alerts.get(id) ?? [])
 
   return {
-    ...folded, station, me, phase, problem, line, zone, cut, lost, asOf, mayAct, mayLead, start, stop, load, cameraName, clipsOfIncident, alertsOf,
+    ...folded, news, station, me, phase, problem, line, zone, cut, lost, asOf, mayAct, mayLead, start, stop, load, cameraName, clipsOfIncident, alertsOf,
     put: (kind: 'incident' | 'task' | 'alert' | 'clip', item: unknown) => foldResource(folded, kind, item),
   }
 })

@@ -1,11 +1,12 @@
 // The line to the box: server-sent events. It says what came, whether the line
 // stands, and when the room must be loaded again (the place is gone, or the
 // session is).
-import { resourceKinds, type ResourceKind } from './fold'
+import { otherKinds, resourceKinds, type NewsKind, type ResourceKind } from './fold'
 import type { State } from './types'
 
 export interface StreamHandlers {
   onResource(kind: ResourceKind, item: unknown): void
+  onNews?(kind: NewsKind): void // something of the kind has changed
   onState(state: State): void
   onLine(up: boolean): void // called on every change and on every sign of life
   onGone(): void // the browser gave up: load the room again
@@ -49,6 +50,13 @@ export class Stream {
       source.addEventListener(kind, (event) => {
         this.heard()
         this.handlers.onResource(kind, JSON.parse((event as MessageEvent<string>).data))
+        this.handlers.onNews?.(kind)
+      })
+    }
+    for (const kind of otherKinds) {
+      source.addEventListener(kind, () => {
+        this.heard()
+        this.handlers.onNews?.(kind)
       })
     }
     this.watch = setInterval(() => this.check(), watchMs)

@@ -74,6 +74,7 @@ describe('a patrol', () => {
     await visible('[data-plan=street]')
     assert.ok(await page.locator('[data-plan=street] [data-action=begin]').isDisabled())
     fixture.patrols = []
+    fixture.send('patrol', {})
     await visible('text=没有配置巡逻计划')
   })
 })
