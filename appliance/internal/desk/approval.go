@@ -85,9 +85,12 @@ type ApprovalIn struct {
 	Camera       string // take: whose pictures
 	Remote       string
 	By           Actor
+	Idempotency  string
 }
 
-func (in ApprovalIn) decide(t *step, _ *bridge.Record) error { return t.approval(in) }
+func (in ApprovalIn) decide(t *step, hit *bridge.Record) error { return t.approval(in, hit) }
+
+func (in ApprovalIn) keys() []string { return idemKeys(in.By, in.Idempotency) }
 
 // Approvals are those that wait or are granted, then those that ended lately,
 // each oldest first. The list may be kept.
@@ -101,12 +104,15 @@ func (s *State) approval(id string) (Approval, bool) {
 	return s.k.Approvals[i], true
 }
 
-func (t *step) approval(in ApprovalIn) error {
+func (t *step) approval(in ApprovalIn, hit *bridge.Record) error {
 	if !slices.Contains(leads(), in.By.Role) {
 		return &ForbiddenError{in.Verb, in.By.Role, leads()}
 	}
-	if err := texts("act", in.Act, "subject", in.Subject, "reason", in.Reason, "by", in.By.Name); err != nil {
+	if err := texts("act", in.Act, "subject", in.Subject, "reason", in.Reason, "by", in.By.Name, "idempotency_key", in.Idempotency); err != nil {
 		return err
+	}
+	if hit != nil {
+		return t.approvedBefore(in, hit)
 	}
 	if in.Verb == ApprovalRequest {
 		return t.requestApproval(in)
@@ -137,6 +143,27 @@ func (t *step) approval(in ApprovalIn) error {
 	default:
 		return &InvalidError{"verb", in.Verb, "request, approve, withdraw, take"}
 	}
+	return nil
+}
+
+// approvedBefore answers a word that was given before with what became of its
+// request since.
+func (t *step) approvedBefore(in ApprovalIn, hit *bridge.Record) error {
+	types := map[string]string{
+		ApprovalRequest: TypeRequested, ApprovalApprove: TypeApproved, ApprovalWithdraw: TypeWithdrawn, ApprovalTake: TypeUnmasked,
+	}
+	fact, err := decode[AccessFact](&hit.Event)
+	if err != nil || fact == nil || fact.Approval == nil || hit.Event.Type != types[in.Verb] {
+		return usedKey(in.Idempotency)
+	}
+	a := *fact.Approval
+	if same := a.ID == in.Approval || in.Verb == ApprovalRequest && a.Act == in.Act && a.Subject == in.Subject; !same {
+		return usedKey(in.Idempotency)
+	}
+	if now, known := t.s.approval(a.ID); known {
+		a = now
+	}
+	t.answer.Approval, t.answer.Duplicate = &a, true
 	return nil
 }
 
@@ -191,7 +218,7 @@ func (t *step) approved(typ string, a Approval, in ApprovalIn, failed string) {
 		why = "could not be done: " + cut(failed[:min(len(failed), 200)]) + ": " + why
 	}
 	t.answer.Approval = &a
-	t.add(bridge.Draft{Type: typ, Subject: "users/" + cut(in.By.Name), Lane: bridge.Local}, AccessFact{
+	t.add(bridge.Draft{Type: typ, Subject: "users/" + cut(in.By.Name), Lane: bridge.Local, Key: idemKey(in.By, in.Idempotency)}, AccessFact{
 		Schema: schema, By: cut(in.By.Name), Role: in.By.Role, Camera: cut(in.Camera), From: t.now, Remote: cut(in.Remote), Why: cut(why), Approval: &a,
 	})
 }

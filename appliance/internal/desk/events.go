@@ -254,6 +254,7 @@ type AccessFact struct {
 	Why    string       `json:"why"`
 	Note   string       `json:"note,omitempty"` // what else is to be known of it
 
+	Asked    string    `json:"asked,omitempty"`    // user, token: digest of what was asked for, without secrets
 	Approval *Approval `json:"approval,omitempty"` // what became of a request that needs two people
 }
 

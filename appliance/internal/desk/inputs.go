@@ -116,6 +116,9 @@ type AccessIn struct {
 	Remote string // address of the client
 	Why    string
 	Note   string
+	// Idempotency is the key of the call that asked for it, and Asked what that
+	// was: a digest, of no secret.
+	Idempotency, Asked string
 }
 
 // ReceiptIn is headquarters' word on one event by a person there.
@@ -184,7 +187,7 @@ func (in ClipUploadedIn) decide(t *step, _ *bridge.Record) error {
 func (in ClipEvictedIn) decide(t *step, _ *bridge.Record) error {
 	return t.clipMoved(TypeClipEvicted, in.Clip, in.Part, "", in.Why)
 }
-func (in AccessIn) decide(t *step, _ *bridge.Record) error     { return t.access(in) }
+func (in AccessIn) decide(t *step, hit *bridge.Record) error   { return t.access(in, hit) }
 func (in ReceiptIn) decide(t *step, hit *bridge.Record) error  { return t.receipt(in, hit) }
 func (in SetAsideIn) decide(t *step, _ *bridge.Record) error   { return t.setAside(in) }
 func (in ResentIn) decide(t *step, hit *bridge.Record) error   { return t.resent(in, hit) }
@@ -208,6 +211,7 @@ func (in ReportIn) keys() []string {
 	}
 	return keys
 }
+func (in AccessIn) keys() []string  { return idemKeys(in.By, in.Idempotency) }
 func (in ActionIn) keys() []string  { return idemKeys(in.By, in.Idempotency) }
 func (in ReceiptIn) keys() []string { return []string{receiptKey(in)} }
 func (in ResentIn) keys() []string  { return idemKeys(in.By, in.Idempotency) }

@@ -100,3 +100,52 @@ func TestLapsedWordsLeaveRoom(t *testing.T) {
 	f.do(desk.DutyIn{Person: people[2000].ID, On: true, Reason: "r", By: operator("li")})
 	require.True(t, r.rules.PersonDuty(r.state, people[2000].ID, f.now).On)
 }
+
+// What two leads say, and what an administrator did with users and tokens, has
+// its key like any other call.
+func TestKeysOfApprovalsAndAccess(t *testing.T) {
+	r := newRoom(t)
+	chen, wu := lead("chen"), lead("wu")
+	ask := desk.ApprovalIn{Verb: desk.ApprovalRequest, Act: "unmask", Subject: "incidents/x", Reason: "r", By: chen, Idempotency: "ask"}
+	_, asked := r.do(ask)
+	approve := desk.ApprovalIn{Verb: desk.ApprovalApprove, Approval: asked.Approval.ID, Grant: true, By: wu, Idempotency: "approve"}
+	r.do(approve)
+	r.do(desk.ApprovalIn{Verb: desk.ApprovalTake, Approval: asked.Approval.ID, Act: "unmask", Subject: "incidents/x", By: chen})
+	other := ask
+	other.Subject, other.Idempotency = "incidents/y", "other"
+	_, waits := r.do(other)
+	withdraw := desk.ApprovalIn{Verb: desk.ApprovalWithdraw, Approval: waits.Approval.ID, By: chen, Idempotency: "withdraw"}
+	r.do(withdraw)
+	made := desk.AccessIn{Kind: "token", By: chen, Why: "made lobby", Idempotency: "token", Asked: desk.Digest([]byte("lobby"))}
+	r.do(made)
+	for name, one := range map[string]struct {
+		in    desk.Input
+		state desk.ApprovalState
+	}{
+		"ask": {ask, desk.ApprovalDone}, "approve": {approve, desk.ApprovalDone}, "withdraw": {withdraw, desk.ApprovalWithdrawn}, "token": {made, ""},
+	} {
+		records, answer := r.do(one.in)
+		require.Empty(t, records, name)
+		require.True(t, answer.Duplicate, name)
+		if one.state != "" {
+			require.Equal(t, one.state, answer.Approval.State, "what became of it since")
+		}
+	}
+	again := ask
+	again.Idempotency = "again"
+	_, answer := r.do(again)
+	require.NotEqual(t, asked.Approval.ID, answer.Approval.ID, "another key, another request")
+	hall := made
+	hall.Asked = desk.Digest([]byte("hall"))
+	user := made
+	user.Kind = "user"
+	wrong, second := ask, ask
+	wrong.Subject = "incidents/z"
+	second.Verb, second.Approval, second.By, second.Idempotency = desk.ApprovalApprove, answer.Approval.ID, wu, "approve"
+	crossed := made
+	crossed.Idempotency = "ask"
+	for name, in := range map[string]desk.Input{"another token": hall, "a user": user, "another subject": wrong, "another request": second, "a token": crossed} {
+		_, _, err := r.try(in)
+		require.ErrorContains(t, err, "idempotency_key", name)
+	}
+}

@@ -37,15 +37,32 @@ func (s *State) accessed(e *bridge.Event, data *AccessFact) {
 // that it went down with.
 func (s *State) OpenLooks() []OpenLook { return s.k.Looks }
 
+// Told reports whether the event tells of the same request: one of its kind, and
+// of the same digest.
+func Told(e bridge.Event, kind, asked string) bool {
+	data, err := decode[AccessFact](&e)
+	return err == nil && e.Type == accessPrefix+kind && (data == nil || data.Asked == asked)
+}
+
 // access records who looked, logged in or was refused: lane local.
-func (t *step) access(in AccessIn) error {
+func (t *step) access(in AccessIn, hit *bridge.Record) error {
 	if err := oneOf("kind", in.Kind, accessKinds()...); err != nil {
+		return err
+	}
+	if hit != nil {
+		if !Told(hit.Event, in.Kind, in.Asked) {
+			return usedKey(in.Idempotency)
+		}
+		t.answer.Duplicate = true
+		return nil
+	}
+	if err := texts("idempotency_key", in.Idempotency); err != nil {
 		return err
 	}
 	data := AccessFact{
 		Schema: schema, By: cut(in.By.Name), Role: in.By.Role, Camera: cut(in.Camera), Remote: cut(in.Remote), Why: cut(in.Why),
-		From: bridge.At(in.From), To: bridge.At(in.To), Note: cut(in.Note),
+		From: bridge.At(in.From), To: bridge.At(in.To), Note: cut(in.Note), Asked: cut(in.Asked),
 	}
-	t.add(bridge.Draft{Type: accessPrefix + in.Kind, Subject: "users/" + data.By, Lane: bridge.Local}, data)
+	t.add(bridge.Draft{Type: accessPrefix + in.Kind, Subject: "users/" + data.By, Lane: bridge.Local, Key: idemKey(in.By, in.Idempotency)}, data)
 	return nil
 }

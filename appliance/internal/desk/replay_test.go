@@ -158,6 +158,7 @@ func (c *chance) signature() desk.Input {
 		return desk.ApprovalIn{
 			Verb: []string{"request", "approve", "withdraw", "take"}[c.IntN(4)], Approval: c.pick(c.approvals), Act: "unmask",
 			Subject: fmt.Sprint("incidents/", c.IntN(2)), Reason: "because", Grant: c.IntN(2) == 0, By: c.actor(),
+			Idempotency: []string{"", fmt.Sprint("a", c.IntN(50))}[c.IntN(2)],
 		}
 	}
 	if c.IntN(2) == 0 {

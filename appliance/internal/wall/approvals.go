@@ -60,6 +60,14 @@ func (s *Server) approvalList(c *fiber.Ctx, _ caller) error {
 	return sendPage(s, c, place, items, func(a desk.Approval) string { return a.ID })
 }
 
+// decideOnce is decide under the call's own key, if it has one.
+func (s *Server) decideOnce(c *fiber.Ctx, who caller, in desk.ApprovalIn) (result desk.Result, err error) {
+	if in.Idempotency, err = idempotency(c); err != nil {
+		return desk.Result{}, err
+	}
+	return s.decide(who, in)
+}
+
 // decide gives one person's word to the desk.
 func (s *Server) decide(who caller, in desk.ApprovalIn) (desk.Result, error) {
 	in.By, in.Remote = who.actor(), who.remote
@@ -82,15 +90,26 @@ func (s *Server) requestApproval(c *fiber.Ctx, who caller) error {
 	case in.Subject == "" || len(in.Subject) > nameMaxBytes:
 		return badField(http.StatusUnprocessableEntity, "field_invalid", "subject", in.Subject, "what it is about")
 	}
-	ctx, cancel := s.within()
-	defer cancel()
-	if err := act.Check(ctx, in.Subject); err != nil {
-		return badSubject(in.Subject, err)
-	}
-	if err := s.mayDecide(who, in.Act, in.Subject); err != nil {
+	key, err := idempotency(c)
+	if err != nil {
 		return err
 	}
-	result, err := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalRequest, Act: in.Act, Subject: in.Subject, Reason: in.Reason})
+	asked := desk.ApprovalIn{Verb: desk.ApprovalRequest, Act: in.Act, Subject: in.Subject, Reason: in.Reason, By: who.actor(), Idempotency: key}
+	_, before, err := s.before(asked)
+	if err != nil {
+		return err
+	}
+	if !before { // else the desk answers as it did then, whatever became of the subject
+		ctx, cancel := s.within()
+		defer cancel()
+		if err := act.Check(ctx, in.Subject); err != nil {
+			return badSubject(in.Subject, err)
+		}
+		if err := s.mayDecide(who, in.Act, in.Subject); err != nil {
+			return err
+		}
+	}
+	result, err := s.decide(who, asked)
 	if err != nil {
 		return err
 	}
@@ -120,12 +139,15 @@ func (s *Server) approve(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	do := s.o.Acts[a.Act].Do // nil: a grant
-	result, err := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalApprove, Approval: id, Grant: do == nil})
+	result, err := s.decideOnce(c, who, desk.ApprovalIn{Verb: desk.ApprovalApprove, Approval: id, Grant: do == nil})
 	if err != nil {
 		return err // and what was asked is neither done nor can it be taken
 	}
 	done, place := result.Approval, result.Place
-	if do != nil {
+	switch {
+	case result.Duplicate && done.State == desk.ApprovalFailed:
+		return desk.ErrApproval // as it said the first time, it could not be done
+	case do != nil && !result.Duplicate:
 		ctx, cancel := s.within()
 		defer cancel()
 		if err := do(ctx, *done); err != nil {
@@ -170,7 +192,7 @@ func (s *Server) lapse(id string, who caller) error {
 
 // withdraw ends a request: who asked takes it back, or another lead refuses.
 func (s *Server) withdraw(c *fiber.Ctx, who caller) error {
-	result, err := s.decide(who, desk.ApprovalIn{Verb: desk.ApprovalWithdraw, Approval: c.Params("id")})
+	result, err := s.decideOnce(c, who, desk.ApprovalIn{Verb: desk.ApprovalWithdraw, Approval: c.Params("id")})
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,16 @@ func (s *Server) makeToken(c *fiber.Ctx, who caller) error {
 	if err := readJSON(c, &in); err != nil {
 		return err
 	}
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	once, err := s.once(c, who, "token", "make", in)
+	if err != nil {
+		return err
+	}
+	if once.done {
+		return fault(http.StatusConflict, "secret_shown", "if it was lost, revoke the token and make another one with a new key",
+			"token %s was made by the first call with this key, and its secret was shown then", clip(in.Label, 64))
+	}
 	expires, err := parseTime("expires_at", in.Expires, time.Time{})
 	if err != nil {
 		return err
@@ -89,7 +99,7 @@ func (s *Server) makeToken(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	place, err := s.record(desk.AccessIn{Kind: "token", By: who.actor(), From: time.Now(), Remote: who.remote,
+	place, err := s.record(desk.AccessIn{Kind: "token", By: who.actor(), From: time.Now(), Remote: who.remote, Idempotency: once.key, Asked: once.asked,
 		Why: "made " + made.Label + " (" + made.ID + "), role " + string(made.Role) + ", until " + made.ExpiresAt.Format(time.RFC3339)})
 	if err != nil {
 		_, undone := s.o.Tokens.Revoke(made.ID) // what is not in the journal is not given out
@@ -99,6 +109,15 @@ func (s *Server) makeToken(c *fiber.Ctx, who caller) error {
 }
 
 func (s *Server) revokeToken(c *fiber.Ctx, who caller) error {
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	once, err := s.once(c, who, "token", "revoke", c.Params("id"))
+	if err != nil {
+		return err
+	}
+	if place := s.o.Journal.Last(); once.done {
+		return s.answer(c, http.StatusOK, place, doneAnswer{AsOf: s.asOf(place)})
+	}
 	gone, err := s.o.Tokens.Revoke(c.Params("id"))
 	if errors.Is(err, access.ErrToken) {
 		return missing("token_unknown", "token", c.Params("id"))
@@ -106,7 +125,7 @@ func (s *Server) revokeToken(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	place, err := s.record(desk.AccessIn{Kind: "token", By: who.actor(), From: time.Now(), Remote: who.remote, Why: "revoked " + gone.Label + " (" + gone.ID + ")"})
+	place, err := s.record(desk.AccessIn{Kind: "token", By: who.actor(), From: time.Now(), Remote: who.remote, Idempotency: once.key, Asked: once.asked, Why: "revoked " + gone.Label + " (" + gone.ID + ")"})
 	if err != nil {
 		return err
 	}

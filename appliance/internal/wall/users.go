@@ -83,6 +83,20 @@ func (s *Server) addUser(c *fiber.Ctx, who caller) error {
 	if err := readJSON(c, &in); err != nil {
 		return err
 	}
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	asked := in
+	asked.Password = ""
+	once, err := s.once(c, who, "user", "add", asked)
+	if err != nil {
+		return err
+	}
+	if once.done {
+		if err := s.samePassword(once.key, in.Name, in.Password); err != nil {
+			return err
+		}
+		return s.userAnswer(c, http.StatusCreated, s.o.Journal.Last(), in.Name)
+	}
 	if err := s.knownCameras(in.Cameras); err != nil {
 		return err
 	}
@@ -90,7 +104,7 @@ func (s *Server) addUser(c *fiber.Ctx, who caller) error {
 	if err := s.o.Users.AddLimited(in.Name, in.Password, in.Role, scope); err != nil {
 		return err
 	}
-	return s.userDone(c, who, http.StatusCreated, in.Name, "made "+in.Name+", role "+string(in.Role)+scopeText(scope))
+	return s.userDone(c, who, http.StatusCreated, in.Name, once, "made "+in.Name+", role "+string(in.Role)+scopeText(scope))
 }
 
 // changeUser changes what is named; all sessions of the user end.
@@ -100,6 +114,24 @@ func (s *Server) changeUser(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	name := c.Params("name")
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	asked := in
+	if in.Password != nil {
+		asked.Password = new(string) // that there is one, not which
+	}
+	once, err := s.once(c, who, "user", "change", name, asked)
+	if err != nil {
+		return err
+	}
+	if once.done {
+		if in.Password != nil {
+			if err := s.samePassword(once.key, name, *in.Password); err != nil {
+				return err
+			}
+		}
+		return s.userAnswer(c, http.StatusOK, s.o.Journal.Last(), name)
+	}
 	old, err := s.o.Users.Get(name)
 	if err != nil {
 		return err
@@ -135,16 +167,25 @@ func (s *Server) changeUser(c *fiber.Ctx, who caller) error {
 	if err := s.o.Users.Change(name, change); err != nil {
 		return err
 	}
-	return s.userDone(c, who, http.StatusOK, name, "changed "+name+": "+strings.Join(did, ", "))
+	return s.userDone(c, who, http.StatusOK, name, once, "changed "+name+": "+strings.Join(did, ", "))
 }
 
 // endSessions throws a user out everywhere; he may log in again.
 func (s *Server) endSessions(c *fiber.Ctx, who caller) error {
 	name := c.Params("name")
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	once, err := s.once(c, who, "user", "end sessions", name)
+	if err != nil {
+		return err
+	}
+	if once.done {
+		return s.userAnswer(c, http.StatusOK, s.o.Journal.Last(), name)
+	}
 	if err := s.o.Users.EndSessions(name); err != nil {
 		return err
 	}
-	return s.userDone(c, who, http.StatusOK, name, "ended all sessions of "+name)
+	return s.userDone(c, who, http.StatusOK, name, once, "ended all sessions of "+name)
 }
 
 // changePassword is a person's own; it ends all his other sessions, and this
@@ -163,7 +204,7 @@ func (s *Server) changePassword(c *fiber.Ctx, who caller) error {
 	if err := s.o.Users.Change(who.name, access.Change{Password: &in.New}); err != nil {
 		return err
 	}
-	if _, err := s.tellUser(who, who.name, "changed his own password"); err != nil {
+	if _, err := s.tellUser(who, who.name, keyed{}, "changed his own password"); err != nil {
 		return err
 	}
 	user, err := s.o.Users.Get(who.name)
@@ -178,11 +219,15 @@ func (s *Server) changePassword(c *fiber.Ctx, who caller) error {
 }
 
 // userDone records the change and answers with the user.
-func (s *Server) userDone(c *fiber.Ctx, who caller, status int, name, why string) error {
-	place, err := s.tellUser(who, name, why)
+func (s *Server) userDone(c *fiber.Ctx, who caller, status int, name string, once keyed, why string) error {
+	place, err := s.tellUser(who, name, once, why)
 	if err != nil {
 		return err
 	}
+	return s.userAnswer(c, status, place, name)
+}
+
+func (s *Server) userAnswer(c *fiber.Ctx, status int, place uint64, name string) error {
 	user, err := s.o.Users.Get(name)
 	if err != nil {
 		return err
@@ -195,8 +240,10 @@ func (s *Server) userDone(c *fiber.Ctx, who caller, status int, name, why string
 
 // tellUser records what was done with a user. What the journal does not take
 // now it gets later, without who did it.
-func (s *Server) tellUser(who caller, name, why string) (uint64, error) {
-	place, err := s.record(desk.AccessIn{Kind: "user", By: who.actor(), From: time.Now(), Remote: who.remote, Why: why})
+func (s *Server) tellUser(who caller, name string, once keyed, why string) (uint64, error) {
+	place, err := s.record(desk.AccessIn{
+		Kind: "user", By: who.actor(), From: time.Now(), Remote: who.remote, Why: why, Idempotency: once.key, Asked: once.asked,
+	})
 	s.o.Users.Said(name, err == nil)
 	return place, err
 }
@@ -240,7 +287,7 @@ func (s *Server) setup(c *fiber.Ctx, who caller) error {
 	}
 	s.limiter.Succeeded("set-up link", who.remote)
 	by := caller{name: in.Name, role: access.Admin, remote: who.remote}
-	if _, err := s.tellUser(by, in.Name, "made "+in.Name+", role admin, with the set-up link"); err != nil {
+	if _, err := s.tellUser(by, in.Name, keyed{}, "made "+in.Name+", role admin, with the set-up link"); err != nil {
 		return err
 	}
 	user, err := s.o.Users.Get(in.Name)

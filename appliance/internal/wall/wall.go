@@ -108,6 +108,7 @@ type Server struct {
 	state   *stateBoard
 	large   large
 	drawing chan struct{} // a slot for the picture that is drawn
+	changes sync.Mutex    // of users and tokens (once.go)
 }
 
 // New makes a server that does nothing until Open.
