@@ -17,13 +17,7 @@ import (
 
 // contracts checks every event that the desk writes in any test of this package
 // against its schema.
-var contracts = sync.OnceValue(func() *schematest.Checker {
-	c, err := schematest.New()
-	if err != nil {
-		panic(err)
-	}
-	return c
-})
+var contracts = sync.OnceValue(schematest.New)
 
 // TestMain asks, when all tests ran, whether an event of every type was seen: a
 // schema that no event has met says nothing.

@@ -16,13 +16,6 @@ import (
 	"github.com/watchpost-edge/watchpost/bridge"
 )
 
-func checker(t *testing.T) *schematest.Checker {
-	t.Helper()
-	c, err := schematest.New()
-	require.NoError(t, err)
-	return c
-}
-
 // released are the events of the journals of all releases.
 func released(t *testing.T) []bridge.Event {
 	t.Helper()
@@ -45,7 +38,7 @@ func released(t *testing.T) []bridge.Event {
 // TestJournalsOfReleasesFit: what an old box wrote is still what the schemas
 // say, also when its data was withheld or erased.
 func TestJournalsOfReleasesFit(t *testing.T) {
-	c := checker(t)
+	c := schematest.New()
 	for _, e := range released(t) {
 		whole, err := e.Encode()
 		require.NoError(t, err)
@@ -65,7 +58,7 @@ func TestJournalsOfReleasesFit(t *testing.T) {
 // TestRequiredAndUnknownFields: without a required field no event fits; one
 // more field, anywhere, changes nothing.
 func TestRequiredAndUnknownFields(t *testing.T) {
-	c := checker(t)
+	c := schematest.New()
 	for _, e := range released(t) {
 		text, err := schema.Read(e.Type + ".json")
 		require.NoError(t, err)
@@ -112,7 +105,7 @@ func grown(value any) any {
 // TestEverySchemaIsWhole: it compiles, its examples fit it, every field says
 // what it is, and the index has it.
 func TestEverySchemaIsWhole(t *testing.T) {
-	c := checker(t)
+	c := schematest.New()
 	var index struct {
 		Event, AsyncAPI string
 		Schemas         []struct{ Name, Href, Title, Lane string }

@@ -22,7 +22,7 @@ const outsideConfig = `
 station: {id: jd, box: a}
 data: {dir: data, journal: {reserve: 64MiB}}
 http: {listen: "127.0.0.1:0"}
-mqtt: {broker: "mqtt://%s", username: box, password_file: box}
+mqtt: {broker: "mqtt://%s", username: jd-a, password_file: box}
 webrtc: {udp: 0, tcp: 0}
 pillars: [{id: P-1, name: 南口, position: {lat: 28.69, lon: 115.99}}]
 persons: [{id: wu, name: 吴}]
@@ -31,24 +31,15 @@ routing:
   classes: [{id: c, kinds: [{id: road, name: 路面塌陷, partners: [works], limit: 1h}]}]
 `
 
-// outsideAccess is what the README asks of an external broker.
-const outsideAccess = `
-user box
-topic read pillar/+/press
-topic read pillar/+/status
-topic write pillar/+/ack
-topic write pillar/+/command
-topic read owntracks/#
-topic write partner/+/orders
-topic write partner/+/state
-topic read partner/+/reply
-user P-1
-topic readwrite pillar/P-1/#
-user works
-topic readwrite partner/works/#
-user wu
-topic write owntracks/wu/#
-`
+// outsideAccess is the access list that configs/README.md shows.
+func outsideAccess(t *testing.T) string {
+	text, err := os.ReadFile("../../../configs/README.md")
+	require.NoError(t, err)
+	_, list, found := strings.Cut(string(text), "```\nuser jd-a\n")
+	require.True(t, found)
+	list, _, _ = strings.Cut(list, "```")
+	return "user jd-a\n" + list
+}
 
 // outsidePillar is a pillar at the external broker; what it is told comes on
 // the channels.
@@ -108,7 +99,7 @@ func (w *whole) atBroker() bool { return w.pillars.outside.Connected() }
 func outsideBox(t *testing.T) (*uplinktest.Mosquitto, string, string) {
 	theirs := uplinktest.NewMosquitto(t)
 	theirs.Bare = true
-	theirs.Protect(outsideAccess, "box", "P-1", "works", "wu")
+	theirs.Protect(outsideAccess(t), "jd-a", "P-1", "works", "wu")
 	theirs.Start()
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "box"), []byte("p\n"), 0o600))
@@ -116,7 +107,7 @@ func outsideBox(t *testing.T) (*uplinktest.Mosquitto, string, string) {
 }
 
 // TestPressesThroughAnExternalBroker: a press is stored and acknowledged over
-// another's broker; one that was pressed while the box was down waits there; a
+// another's broker, where partners and phones are too; one that was pressed while the box was down waits there; a
 // broker that is killed is missed in health, and found again.
 func TestPressesThroughAnExternalBroker(t *testing.T) {
 	theirs, folder, text := outsideBox(t)
@@ -130,6 +121,8 @@ func TestPressesThroughAnExternalBroker(t *testing.T) {
 	_, err := w.desk.View(t.Context(), func(s *desk.State) { require.NotNil(t, s.Incident(first.Incident)) })
 	require.NoError(t, err)
 	require.Equal(t, "flash", <-p.lights)
+	w.routedOutside(theirs.Addr())
+	w.locatedOutside(theirs.Addr())
 
 	w.stop()
 	p.press("e2")
@@ -151,33 +144,34 @@ func TestPressesThroughAnExternalBroker(t *testing.T) {
 	require.Equal(t, "stored", again.acked("e3").Result)
 }
 
-// TestPartnersAndPhonesAtAnExternalBroker: an order and its reply, and where
-// somebody is, go over the same broker.
-func TestPartnersAndPhonesAtAnExternalBroker(t *testing.T) {
-	theirs, folder, text := outsideBox(t)
-	w := openWhole(t, folder, text, time.Minute)
-	require.Eventually(t, w.atBroker, chainWithin, 10*time.Millisecond)
-	partnersProgram(t, theirs.Addr(), "works", "p", "partner/works")
+// routedOutside: an order goes to a partner at the external broker, and his
+// reply comes back.
+func (w *whole) routedOutside(addr string) {
+	partnersProgram(w.t, addr, "works", "p", "partner/works")
 	var made struct{ Incident *desk.Incident }
 	w.do(http.MethodPost, "/incidents", map[string]string{"source": "call_110", "kind": "road_damage", "place": "建设路"}, &made)
 	w.do(http.MethodPost, "/incidents/"+made.Incident.ID+"/route", map[string]any{"kind": "road", "close": true}, &made)
-	require.Eventually(t, func() bool {
+	require.Eventually(w.t, func() bool {
 		accepted := false
-		_, err := w.desk.View(t.Context(), func(s *desk.State) {
+		_, err := w.desk.View(w.t.Context(), func(s *desk.State) {
 			for _, id := range s.Incident(made.Incident.ID).Tasks {
 				accepted = accepted || s.Task(id).State == desk.Accepted
 			}
 		})
 		return err == nil && accepted
 	}, chainWithin, 10*time.Millisecond)
+}
 
-	phone := paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + theirs.Addr()).SetClientID("phone").SetUsername("wu").SetPassword("p"))
+// locatedOutside: a phone at the external broker says where it is.
+func (w *whole) locatedOutside(addr string) {
+	phone := paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + addr).SetClientID("phone").SetUsername("wu").SetPassword("p"))
 	token := phone.Connect()
-	require.True(t, token.WaitTimeout(chainWithin))
-	require.NoError(t, token.Error())
-	t.Cleanup(func() { phone.Disconnect(10) })
-	phone.Publish("owntracks/wu/phone", 1, false, fmt.Sprintf(`{"_type":"location","lat":28.69,"lon":115.99,"tst":%d}`, time.Now().Unix()))
-	require.Eventually(t, func() bool { return w.phones.adapter.Stats().Fixes == 1 }, chainWithin, 10*time.Millisecond)
+	require.True(w.t, token.WaitTimeout(chainWithin))
+	require.NoError(w.t, token.Error())
+	defer phone.Disconnect(10)
+	at := fmt.Sprintf(`{"_type":"location","lat":28.69,"lon":115.99,"tst":%d}`, time.Now().Unix())
+	require.True(w.t, phone.Publish("owntracks/wu/phone", 1, false, at).WaitTimeout(chainWithin))
+	require.Eventually(w.t, func() bool { return w.phones.adapter.Stats().Fixes == 1 }, chainWithin, 10*time.Millisecond)
 }
 
 // TestExternalBrokerThatRefusesTheBox: health says so and what to do, and the

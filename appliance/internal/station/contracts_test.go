@@ -3,6 +3,7 @@ package station
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,10 +18,12 @@ import (
 	"github.com/watchpost-edge/watchpost/bridge/uplink/uplinktest"
 )
 
+// contracts are the schemas that all boxes of these tests are checked against.
+var contracts = sync.OnceValue(schematest.New)
+
 // fitsContracts checks all that the box has written against its schemas.
 func (w *whole) fitsContracts() {
-	check, err := schematest.New()
-	require.NoError(w.t, err)
+	check := contracts()
 	for place := uint64(0); ; {
 		records, err := w.journal.Read(place, 1000)
 		require.NoError(w.t, err)
@@ -52,55 +55,52 @@ func topics(t *testing.T) []*regexp.Regexp {
 	return all
 }
 
-// TestTopicsAreDescribed: what a box says to headquarters' broker, and nothing
-// else, is in the AsyncAPI document; what is sent fits its schema.
-func TestTopicsAreDescribed(t *testing.T) {
-	theirs := uplinktest.NewMosquitto(t)
-	theirs.Start()
-	var mu sync.Mutex
-	heard := map[string][]byte{}
-	client := paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + theirs.Addr()).SetClientID("listener").SetAutoReconnect(false))
+// eavesdropper hears all that goes over a broker.
+type eavesdropper struct {
+	t     *testing.T
+	mu    sync.Mutex
+	heard map[string][]byte // the newest by topic
+}
+
+func eavesdrop(t *testing.T, addr string) *eavesdropper {
+	e := &eavesdropper{t: t, heard: map[string][]byte{}}
+	client := paho.NewClient(paho.NewClientOptions().AddBroker("mqtt://" + addr).SetClientID("listener").SetAutoReconnect(false))
 	token := client.Connect()
 	require.True(t, token.WaitTimeout(chainWithin))
 	require.NoError(t, token.Error())
 	t.Cleanup(func() { client.Disconnect(10) })
 	require.True(t, client.Subscribe("#", 1, func(_ paho.Client, m paho.Message) {
-		mu.Lock()
-		defer mu.Unlock()
-		heard[m.Topic()] = m.Payload()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.heard[m.Topic()] = m.Payload()
 	}).WaitTimeout(chainWithin))
-	w := newWhole(t, theirs.Addr(), time.Minute)
-	w.drill("uplink:hq")
+	return e
+}
+
+// described waits until something came on each of the topics, which are below
+// the box's own. Then nothing came on a topic that the AsyncAPI document does
+// not have, and what the box sent fits its schema.
+func (e *eavesdropper) described(wanted ...string) {
 	root := "watchpost/" + uplinktest.Station + "/" + uplinktest.BoxName + "/"
-	wanted := []string{root + "state", root + "up/now", root + "up/alarm", root + "up/notice"}
-	require.Eventually(t, func() bool {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, topic := range wanted {
-			if heard[topic] == nil {
-				return false
-			}
-		}
-		return true
+	require.Eventually(e.t, func() bool {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return !slices.ContainsFunc(wanted, func(topic string) bool { return e.heard[root+topic] == nil })
 	}, chainWithin, 10*time.Millisecond)
-	check, err := schematest.New()
-	require.NoError(t, err)
-	known := topics(t)
-	mu.Lock()
-	defer mu.Unlock()
-	for topic, payload := range heard {
-		described := false
-		for _, pattern := range known {
-			described = described || pattern.MatchString(topic)
-		}
-		require.True(t, described, "%s is not in asyncapi.json", topic)
+	known := topics(e.t)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for topic, payload := range e.heard {
+		require.True(e.t, slices.ContainsFunc(known, func(p *regexp.Regexp) bool { return p.MatchString(topic) }), "%s is not in asyncapi.json", topic)
 		switch {
 		case topic == root+"state":
-			require.NoError(t, check.JSON("state", payload))
+			require.NoError(e.t, contracts().JSON("state", payload))
 		case strings.HasPrefix(topic, root+"up/"):
-			e, err := bridge.DecodeEvent(payload)
-			require.NoError(t, err)
-			require.NoError(t, check.Event(&e))
+			event, err := bridge.DecodeEvent(payload)
+			require.NoError(e.t, err)
+			require.NoError(e.t, contracts().Event(&event))
+		case strings.HasPrefix(topic, root+"down/"):
+			require.NoError(e.t, contracts().JSON(strings.TrimPrefix(topic, root+"down/"), payload))
 		}
 	}
 }

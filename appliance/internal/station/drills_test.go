@@ -156,6 +156,7 @@ func (w *whole) result(run desk.DrillRun) (ended desk.DrillRun) {
 func TestDrillThroughTheWholeChain(t *testing.T) {
 	above := uplinktest.NewMosquitto(t)
 	above.Start()
+	all := eavesdrop(t, above.Addr())
 	w := newWhole(t, above.Addr(), 5*time.Minute)
 	run := w.drill("pillar:P-1")
 	w.do(http.MethodPost, "/alerts/"+run.Alert+"/shown", map[string]string{"screen": "tv"}, nil)
@@ -186,6 +187,7 @@ func TestDrillThroughTheWholeChain(t *testing.T) {
 	ended = w.result(run)
 	require.Empty(t, ended.Missing)
 	above.HQ().WaitFor(func(hq *uplinktest.HQ) bool { return !hq.Now[run.Event].IsZero() }, "at once, and not behind the lane")
+	all.described("state", "up/now", "up/alarm", "up/notice", "down/presence", "down/receipt")
 }
 
 // TestDrillOfAMutedLine: a headquarters that is not there is what the drill

@@ -41,6 +41,7 @@ func channels() []channel {
 		{"phoneLocation", owntracks.Prefix("{person}") + "{device}", "box", false, false, "Where a phone of a person on duty is.", []string{"location"}},
 		{"partnerOrders", partner.Topic("{partner}", "orders"), "box", true, false, "Orders to a partner on the box's broker, and what becomes of them. A partner with a broker of its own has them on {topic}/orders.", []string{"order-message"}},
 		{"partnerReply", partner.Topic("{partner}", "reply"), "box", false, false, "What the partner says. On a broker of its own: {topic}/reply.", []string{"reply"}},
+		{"partnerState", partner.Topic("{partner}", "state"), "box", true, true, "Whether the box is there, and its Will: on a broker that is not the box's own only, there {topic}/state.", []string{"state"}},
 		{"now", root + "up/now", "headquarters", true, false, "Every P0 at once, same id and bytes as in its lane.", forwarded},
 	}
 	for _, lane := range bridge.Lanes() {

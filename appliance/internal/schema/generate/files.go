@@ -88,6 +88,10 @@ func refine(name string, s *jsonschema.Schema) {
 	case "watchpost.receipt.accepted", "watchpost.receipt.rejected": // of a receipt that named the event's id only
 		lane := s.Properties["lane"]
 		lane.Enum = append([]any{""}, lane.Enum...)
+	case "state":
+		for _, name := range []string{"last", "lag"} { // a partner has no lanes
+			s.Properties[name].Type, s.Properties[name].Types = "", []string{"null", "object"}
+		}
 	case "event":
 		s.Properties["specversion"].Enum = []any{"1.0"}
 		s.Properties["type"].Pattern = `^watchpost\.`

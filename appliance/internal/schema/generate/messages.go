@@ -64,6 +64,17 @@ type presence struct {
 	Listening bool `json:"listening"` // whether headquarters takes events now; its Will is false
 }
 
+type receipt struct {
+	ID      string      `json:"id,omitempty"`      // of the event; or epoch, lane and through
+	Epoch   string      `json:"epoch,omitempty"`   //
+	Lane    bridge.Lane `json:"lane,omitempty"`    //
+	Through uint64      `json:"through,omitempty"` //
+	Result  string      `json:"result"`            // received, accepted, rejected
+	Reason  string      `json:"reason,omitempty"`  // rejected: why
+	By      string      `json:"by,omitempty"`      // the person there
+	At      string      `json:"at,omitempty"`      // RFC 3339
+}
+
 type orderFromAbove struct {
 	ID       string        `json:"id"`                 // headquarters' own: the same again is the same order
 	Kind     desk.TaskKind `json:"kind,omitempty"`     // instruction when left out
@@ -113,9 +124,9 @@ func messages() []message {
 			`{"order":"01J00000000000000000000000","id":"r1","result":"done","report":"lamp replaced"}`, `{"order":"01J00000000000000000000000","result":"accepted"}`)},
 		{"state", bridge.State{}, "How the box is; retained, never queued. Its Will is {\"online\":false}.", nil},
 		{"presence", presence{}, "Whether headquarters listens; retained.", example(`{"listening":true}`)},
-		{"receipt", bridge.Receipt{}, "Headquarters' word on one event, or on a lane up to a sequence.", example(
+		{"receipt", receipt{}, "Headquarters' word on one event, or on a lane up to a sequence.", example(
 			`{"id":"01J00000000000000000000000","result":"accepted","by":"wang","at":"2026-01-02T15:04:05.000Z"}`,
-			`{"epoch":"01J00000000000000000000000","lane":"alarm","through":42,"result":"received","at":"2026-01-02T15:04:05.000Z"}`)},
+			`{"epoch":"01J00000000000000000000000","lane":"alarm","through":42,"result":"received"}`)},
 		{"replay", bridge.Replay{}, "Headquarters asks for a range again.", example(`{"request":"r1","epoch":"01J00000000000000000000000","lane":"alarm","from":1,"to":42}`)},
 		{"task", orderFromAbove{}, "An order from headquarters, or its cancelling; answered by order.answered.", example(
 			`{"id":"T-1","to":"wu","note":"到场核查","limit":"30m","incident":"I-7"}`, `{"id":"T-1","cancel":true,"by":"zhao","reason":"done by others"}`)},

@@ -32,38 +32,38 @@ const (
 // Checker checks events. It may be used by several goroutines.
 type Checker struct {
 	mu     sync.Mutex
-	strict *jsonschema.Compiler
+	strict *jsonschema.Compiler // what no schema describes is refused
 	open   *jsonschema.Compiler
 	met    map[string]int
 }
 
-// New reads the schemas.
-func New() (*Checker, error) {
+// New returns a Checker that reads schemas as they are needed.
+func New() *Checker {
 	c := &Checker{strict: jsonschema.NewCompiler(), open: jsonschema.NewCompiler(), met: map[string]int{}}
-	c.strict.AssertFormat()
-	c.open.AssertFormat()
-	for _, name := range schema.Names() {
-		for _, way := range []struct {
-			compiler *jsonschema.Compiler
-			closed   bool
-		}{{c.open, false}, {c.strict, true}} {
-			text, err := schema.Read(name)
-			if err != nil {
-				return nil, err
-			}
-			document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-			if err != nil {
-				return nil, fmt.Errorf("read schema %s: %w", name, err)
-			}
-			if way.closed {
-				closeObjects(document)
-			}
-			if err := way.compiler.AddResource(name, document); err != nil {
-				return nil, fmt.Errorf("add schema %s: %w", name, err)
-			}
-		}
+	for _, compiler := range []*jsonschema.Compiler{c.strict, c.open} {
+		compiler.AssertFormat()
 	}
-	return c, nil
+	c.strict.UseLoader(loader{closed: true})
+	c.open.UseLoader(loader{})
+	return c
+}
+
+// root is in front of the names of schemas, which are addresses to a compiler.
+const root = "schemas:/"
+
+// loader reads a schema of the product.
+type loader struct{ closed bool }
+
+func (l loader) Load(url string) (any, error) {
+	text, err := schema.Read(strings.TrimPrefix(url, root))
+	if err != nil {
+		return nil, err
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if l.closed {
+		closeObjects(document)
+	}
+	return document, err
 }
 
 // closeObjects refuses, in every object that the document describes, fields
@@ -117,7 +117,7 @@ func (c *Checker) check(compiler *jsonschema.Compiler, name string, text []byte)
 	if _, err := schema.Read(name + ".json"); err != nil {
 		return fmt.Errorf("%s has no schema: give it a row in appliance/internal/schema/generate: %w", name, fs.ErrNotExist)
 	}
-	compiled, err := compiler.Compile(name + ".json")
+	compiled, err := compiler.Compile(root + name + ".json")
 	if err != nil {
 		return err
 	}
