@@ -185,7 +185,7 @@ func everything() desk.Setup {
 // mind: the journal tells a legal history, and the room is whole after it.
 func TestInterleavingsAreLegal(t *testing.T) {
 	s, seen := seed(t), map[string]int{}
-	for round := range 6 {
+	for round := 0; round < 6 || round < 100 && len(missing(seen)) > 0; round++ { // what is rare may take more
 		m, clock := newMemory(), newHands()
 		d := openDeskOf(t, everything(), m, clock, rand.NewChaCha8([32]byte{byte(round)}))
 		_, err := d.Handle(context.Background(), desk.StartedIn{Version: "1", Boot: "b", Config: "c"})
@@ -224,14 +224,18 @@ func TestInterleavingsAreLegal(t *testing.T) {
 		}
 		require.Equal(t, bytesOf(t, d), fold(t, m))
 	}
-	for _, typ := range []string{
+	require.Empty(t, missing(seen))
+}
+
+// missing is what two operators at work are to have brought about, and have not
+// yet.
+func missing(seen map[string]int) []string {
+	return slices.DeleteFunc([]string{
 		desk.TypeIncidentMerged, desk.TypeIncidentSplit, desk.TypeIncidentClosed, desk.TypeTaskKept, desk.TypeTaskCancelled, desk.TypeTaskSupervised,
 		desk.TypeTaskTicked, desk.TypeTaskRepeated, desk.TypeTaskConfirmed, desk.TypePatrolRound, desk.TypePatrolLooked, desk.TypeDrillBegun,
 		desk.TypeDrillRun, desk.TypeShiftHandedOver, desk.TypeDutyChanged,
 		desk.TypeTaskOverdue + "/", desk.TypeTaskOverdue + "/judge", desk.TypeTaskOverdue + "/step",
-	} {
-		require.NotZero(t, seen[typ], typ)
-	}
+	}, func(typ string) bool { return seen[typ] > 0 })
 }
 
 // calm: left alone, the room comes to rest: every tick does something about
