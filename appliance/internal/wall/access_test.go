@@ -298,7 +298,7 @@ func TestARefusalIsReadBySomebodyWhoSends(t *testing.T) {
 }
 
 func TestSlowClientsAreCut(t *testing.T) {
-	b := newBox(t)
+	b := newBox(t, impatient)
 	b.station.set(func(s *station) { s.clip = make([]byte, 64<<20) }) // more than any socket buffer
 	lead := b.as(t, "lead")
 

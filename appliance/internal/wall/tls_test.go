@@ -18,7 +18,7 @@ import (
 )
 
 // withTLS is a box with certificates of its own CA, on all addresses.
-func withTLS(t *testing.T) (*box, *certs.CA) {
+func withTLS(t *testing.T, change ...settings) (*box, *certs.CA) {
 	t.Helper()
 	dir := t.TempDir()
 	ca, err := certs.OpenCA(dir, "test-a", certs.Names())
@@ -27,9 +27,9 @@ func withTLS(t *testing.T) (*box, *certs.CA) {
 		Use: "http", CA: ca, Dir: dir, Log: slog.New(slog.DiscardHandler), Names: func() []string { return append(certs.Names(), certs.Addresses()...) },
 	})
 	require.NoError(t, err)
-	return newBox(t, func(o *wall.Options) {
+	return newBox(t, append(change, func(o *wall.Options) {
 		o.Listen, o.TLSListen, o.TLS, o.CA = ":0", ":0", keeper.Config(), ca.PEM()
-	}), ca
+	})...), ca
 }
 
 // secure is a client that trusts the box's CA, and follows no redirect.
@@ -136,7 +136,7 @@ func TestPhoneLearnsWhereTheCAIs(t *testing.T) {
 // A client that begins a handshake and says no more is cut like one that
 // begins a request.
 func TestSlowHandshakeIsCut(t *testing.T) {
-	b, _ := withTLS(t)
+	b, _ := withTLS(t, impatient)
 	_, port, err := net.SplitHostPort(b.server.TLSAddr().String())
 	require.NoError(t, err)
 	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", port))

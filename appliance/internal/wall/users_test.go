@@ -103,7 +103,7 @@ func TestSetupLinkMakesTheFirstAdminOnce(t *testing.T) {
 }
 
 func TestDisabledUserLosesHisDownloadAtOnce(t *testing.T) {
-	b := newBox(t, func(o *wall.Options) { o.Limits = wall.DefaultLimits() })
+	b := newBox(t)
 	b.station.set(func(s *station) { s.clip = make([]byte, 256<<20) }) // more than any socket buffer
 	c := b.as(t, "operator")
 	answer := c.raw("GET", "/api/v1/cameras/east/clip.mp4?from=2026-01-01T00:00:00Z&to=2026-01-01T00:10:00Z", nil)
