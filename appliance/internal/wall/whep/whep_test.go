@@ -24,7 +24,7 @@ import (
 	"github.com/watchpost-edge/watchpost/ingest/feed"
 )
 
-const within = 10 * time.Second
+const within = time.Minute // generous: shared machines
 
 // camera is a source with one camera, east, that sends numbered units.
 type camera struct {
@@ -90,7 +90,14 @@ func (c *camera) restart() {
 
 func start(t *testing.T, c *camera) *whep.Server {
 	t.Helper()
-	server := whep.New(whep.Options{Source: c, Log: slog.New(slog.DiscardHandler), Disconnected: 500 * time.Millisecond, Gone: time.Second, Revalidate: 100 * time.Millisecond})
+	return startWith(t, c, within) // a viewer of a loaded machine is silent at times
+}
+
+// startWith is a server whose viewers are gone when they were silent for twice
+// as long.
+func startWith(t *testing.T, c *camera, silent time.Duration) *whep.Server {
+	t.Helper()
+	server := whep.New(whep.Options{Source: c, Log: slog.New(slog.DiscardHandler), Disconnected: silent, Gone: silent, Revalidate: 100 * time.Millisecond})
 	require.NoError(t, server.Open())
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -128,6 +135,14 @@ func newViewer(t *testing.T, mimes ...string) *viewer {
 	v := newViewerWith(t, setting, mimes...)
 	v.conn = conn
 	return v
+}
+
+func newViewerOverTCP(t *testing.T) *viewer {
+	t.Helper()
+	var setting webrtc.SettingEngine
+	setting.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
+	setting.SetIncludeLoopbackCandidate(true)
+	return newViewerWith(t, setting, webrtc.MimeTypeH264)
 }
 
 func quiet() logging.LoggerFactory {
@@ -233,8 +248,11 @@ func TestFirstPictureComesFromTheRing(t *testing.T) {
 	server, v := start(t, c), newViewer(t, webrtc.MimeTypeH264)
 	session := v.open(t, server)
 	require.Eventually(t, func() bool { return v.pictures() == 20 }, within, 10*time.Millisecond)
-	c.send(40)
-	require.Eventually(t, func() bool { return v.pictures() == 60 }, within, 10*time.Millisecond)
+	for sent := 20; sent < 60; { // what a socket's buffer holds, whoever has the processor
+		c.send(10)
+		sent += 10
+		require.Eventually(t, func() bool { return v.pictures() == sent }, within, 10*time.Millisecond)
+	}
 
 	nals := v.seen()
 	require.Equal(t, []byte{7, 8, 5}, []byte{nals[0].kind, nals[1].kind, nals[2].kind}, "parameter sets in front of the first key unit")
@@ -301,7 +319,7 @@ func TestSessionOutlivesItsCamera(t *testing.T) {
 
 func TestSlowViewerSkipsToAKeyUnit(t *testing.T) {
 	c := newCamera()
-	server, v := start(t, c), newViewer(t, webrtc.MimeTypeH264)
+	server, v := start(t, c), newViewerOverTCP(t) // or what a socket's buffer has no room for is lost too
 	v.open(t, server)
 	require.Eventually(t, func() bool { return v.pictures() == 20 }, within, 10*time.Millisecond)
 	c.send(1000) // at once: more than a reader may hold
@@ -373,17 +391,14 @@ func TestRefusals(t *testing.T) {
 func TestViewerBehindAFirewallComesOverTCP(t *testing.T) {
 	c := newCamera()
 	server := start(t, c)
-	var setting webrtc.SettingEngine
-	setting.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
-	setting.SetIncludeLoopbackCandidate(true)
-	v := newViewerWith(t, setting, webrtc.MimeTypeH264)
+	v := newViewerOverTCP(t)
 	v.open(t, server)
 	require.Eventually(t, func() bool { return v.pictures() == 20 }, within, 10*time.Millisecond)
 }
 
 func TestViewerThatVanishesEndsItsSession(t *testing.T) {
 	c := newCamera()
-	server, v := start(t, c), newViewer(t, webrtc.MimeTypeH264)
+	server, v := startWith(t, c, time.Second), newViewer(t, webrtc.MimeTypeH264)
 	v.open(t, server)
 	require.Eventually(t, func() bool { return v.pictures() == 20 }, within, 10*time.Millisecond)
 	require.NoError(t, v.conn.Close(), "the cable is pulled")
@@ -463,7 +478,7 @@ func TestStopsBesideSilentConnections(t *testing.T) {
 	select {
 	case err := <-closed:
 		require.NoError(t, err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(within):
 		t.Fatal("the ports are still open")
 	}
 }
