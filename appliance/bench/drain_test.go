@@ -53,7 +53,7 @@ func BenchmarkDrain(b *testing.B) {
 func TestDrain(t *testing.T) {
 	d := drain(t, 4000)
 	require.NotEmpty(t, d.urgent)
-	require.Less(t, slices.Max(d.urgent), 10*urgentMax, "a machine that tests everything at once is slow")
+	require.Less(t, slices.Max(d.urgent), 30*urgentMax, "a machine that tests everything at once is slow")
 }
 
 type drained struct {
@@ -97,6 +97,7 @@ func drain(t testing.TB, events int) drained {
 		<-tick.C
 	}
 	h.reach(uint64(events + len(raised)))
+	h.hearNow(len(raised))
 	d.took, d.used = time.Since(began), b.usage()
 	d.cpu = d.used.CPU - before.CPU
 	h.look(func() {

@@ -182,7 +182,7 @@ const off = "switched off"
 func (r *rig) suffer(t *testing.T, name string, lasts time.Duration) cell {
 	t.Helper()
 	frames := func() int { return r.State().Made }
-	require.Eventually(t, func() bool { n, _ := r.since(time.Time{}); return n > 30 }, 20*time.Second, 10*time.Millisecond, name)
+	require.Eventually(t, func() bool { n, _ := r.since(time.Time{}); return n > 30 }, patience, 10*time.Millisecond, name)
 	began, made := time.Now(), frames()
 	if name == off {
 		r.switchOff()
@@ -197,10 +197,6 @@ func (r *rig) suffer(t *testing.T, name string, lasts time.Duration) cell {
 		r.faults.Set(fault.Fault{}, 0)
 	}
 	over := time.Now()
-	patience := 15 * time.Second
-	if name == "refusing" {
-		patience = 80 * time.Second // asked again after a minute
-	}
 	var key time.Time
 	require.Eventually(t, func() bool { _, key = r.since(over); return !key.IsZero() }, patience, 5*time.Millisecond, "%s: %+v", name, r.source.Stats())
 	wait(t, key.Add(300*time.Millisecond))

@@ -138,6 +138,16 @@ func (h *headquarters) look(what func()) {
 	what()
 }
 
+// hearNow waits until so many came on the fast way: the lane's copy of the last
+// may overtake it there.
+func (h *headquarters) hearNow(count int) {
+	h.t.Helper()
+	require.Eventually(h.t, func() (all bool) {
+		h.look(func() { all = len(h.now) >= count })
+		return all
+	}, patience, pause, "each P0 also goes at once")
+}
+
 // reach waits until so many were taken in order.
 func (h *headquarters) reach(count uint64) {
 	h.t.Helper()

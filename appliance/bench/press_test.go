@@ -116,7 +116,7 @@ func recorded(t testing.TB, dir string, cameras int) {
 			return nil
 		})
 		return len(seen) == cameras
-	}, time.Minute, 50*time.Millisecond, "every camera is recorded")
+	}, patience, 50*time.Millisecond, "every camera is recorded")
 }
 
 // street is the pillars, and a screen that looks on.
@@ -227,7 +227,7 @@ func startStation(t testing.TB, dir string, cameras []string, slow time.Duration
 	require.Eventually(t, func() bool {
 		b, err := os.ReadFile(filepath.Join(dir, "data", "addresses.json"))
 		return err == nil && json.Unmarshal(b, &at) == nil
-	}, time.Minute, 20*time.Millisecond, "the box is ready")
+	}, patience, 20*time.Millisecond, "the box is ready")
 	return at
 }
 

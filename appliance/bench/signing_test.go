@@ -158,7 +158,7 @@ func bundledClip(t *testing.T, film string) []byte {
 	all.Go(func() {
 		_ = cutter.Hold(ctx, clip.Camera{ID: "gate", Record: clip.Continuous, PreRoll: 5 * time.Second}, reader)
 	})
-	require.Eventually(t, func() bool { return source.Stats().Units > 60 }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return source.Stats().Units > 60 }, patience, 10*time.Millisecond)
 	_, err = cutter.Want(ctx, clip.Want{Incident: "01M", Camera: "gate", Alert: "a", At: time.Now(), PreRoll: 2 * time.Second, PostRoll: time.Second})
 	require.NoError(t, err)
 	for r := range ready {
