@@ -45,7 +45,7 @@ func TestAnalyzeLooksAtOneSessionOfACamera(t *testing.T) {
 	}()
 	require.Eventually(t, func() bool { return sim.State().Readers == 1 }, time.Minute, 10*time.Millisecond)
 	from := sim.State().Made
-	require.Eventually(t, func() bool { return sim.State().Made >= from+50 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return sim.State().Made >= from+100 }, time.Minute, 10*time.Millisecond)
 	off()
 	require.NoError(t, <-done)
 	require.Regexp(t, `(?m)^[1-9]\d* pictures, `, out.String())

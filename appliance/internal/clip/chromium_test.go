@@ -93,7 +93,7 @@ func inChromium(t *testing.T, path, page string) result {
 	select {
 	case got := <-results:
 		return got
-	case <-time.After(60 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatal("chromium did not answer")
 	}
 	return result{}
