@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	patience = time.Minute // of a loaded machine
+	patience = 2 * time.Minute // of a loaded machine
 	pause    = 2 * time.Millisecond
 )
 

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	patience = 50 * time.Second // of a loaded machine; below ReceiptWithin
+	patience = 2 * time.Minute // of a loaded machine
 	pause    = 5 * time.Millisecond
 )
 

@@ -68,7 +68,7 @@ func process(t testing.TB, addr, dir string) (js jetstream.JetStream, kill func(
 		return err == nil
 	}, "the server")
 	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
+	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(patience))
 	require.NoError(t, err)
 	return js, kill
 }

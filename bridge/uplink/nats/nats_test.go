@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	patience = 20 * time.Second
+	patience = 2 * time.Minute // of a loaded machine
 	pause    = 5 * time.Millisecond
 	root     = "watchpost." + uplinktest.Station + "." + uplinktest.BoxName + "."
 )
@@ -259,7 +259,7 @@ func TestMuteServer(t *testing.T) {
 	began := time.Now()
 	_, err := newUplink(t, cable.Addr(), nil).Connect(ctx, &room{})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.Less(t, time.Since(began), 5*time.Second)
+	require.Less(t, time.Since(began), 9*time.Second, "its own limit is 10 s")
 }
 
 func TestNewRefuses(t *testing.T) {

@@ -24,12 +24,13 @@ type HQ struct {
 	Copies   int                  // ≤ last
 	Gaps     int                  // > last + 1
 	Now      map[string]time.Time // by id: first seen
+	Ahead    map[string]int       // by id: taken of the lanes before that
 	Replay   []bridge.Event
 	problems []error
 }
 
 func newHQ(t testing.TB) *HQ {
-	return &HQ{t: t, last: map[bridge.Lane]uint64{}, hash: map[bridge.Lane]string{}, Now: map[string]time.Time{}}
+	return &HQ{t: t, last: map[bridge.Lane]uint64{}, hash: map[bridge.Lane]string{}, Now: map[string]time.Time{}, Ahead: map[string]int{}}
 }
 
 // receive takes one event and returns it with the lane's last sequence.
@@ -44,7 +45,7 @@ func (h *HQ) receive(way bridge.Way, wire []byte) (bridge.Event, uint64) {
 	switch way {
 	case bridge.WayNow:
 		if h.Now[e.ID].IsZero() {
-			h.Now[e.ID] = time.Now()
+			h.Now[e.ID], h.Ahead[e.ID] = time.Now(), len(h.Took)
 		}
 	case bridge.WayReplay:
 		h.Replay = append(h.Replay, e)
@@ -125,10 +126,12 @@ func (h *HQ) copies() int {
 	return h.Copies
 }
 
-func (h *HQ) seen(id string) time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.Now[id]
+// overtook waits for an event on "now" and gives how much of the lanes was taken
+// before it. On a loaded machine that says more than the time.
+func (h *HQ) overtook(id string) (ahead int) {
+	h.t.Helper()
+	h.WaitFor(func(h *HQ) bool { ahead = h.Ahead[id]; return !h.Now[id].IsZero() }, "the P0")
+	return ahead
 }
 
 func (h *HQ) problem(err error) {

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	natsgo "github.com/nats-io/nats.go"
@@ -72,7 +71,7 @@ func (n *JetStream) Start() {
 	require.NoError(n.t, err)
 	n.server.Start()
 	require.True(n.t, n.server.ReadyForConnections(patience))
-	n.conn, err = natsgo.Connect("nats://"+n.addr, natsgo.NoReconnect())
+	n.conn, err = natsgo.Connect("nats://"+n.addr, natsgo.NoReconnect(), natsgo.Timeout(patience))
 	require.NoError(n.t, err)
 	if n.Bare {
 		return
@@ -97,7 +96,7 @@ func (n *JetStream) Start() {
 // JS is headquarters' view of the server.
 func (n *JetStream) JS() jetstream.JetStream {
 	n.t.Helper()
-	js, err := jetstream.New(n.conn, jetstream.WithDefaultTimeout(10*time.Second))
+	js, err := jetstream.New(n.conn, jetstream.WithDefaultTimeout(patience))
 	require.NoError(n.t, err)
 	return js
 }

@@ -20,9 +20,8 @@ import (
 )
 
 const (
-	patience = 30 * time.Second // of a loaded machine
+	patience = 2 * time.Minute // of a loaded machine
 	pause    = 5 * time.Millisecond
-	nowMax   = 5 * time.Second // the product's limit is 1 s; here every package is tested at once, with the race detector
 )
 
 // Station and Box name the box in every test.
@@ -108,7 +107,8 @@ func (k Kind) outage(t *testing.T) {
 	}
 }
 
-// now: a P0 in the middle of a drain is there within a second.
+// now: a P0 in the middle of a drain does not wait for it. (How soon it is there:
+// BenchmarkDrain of appliance/bench.)
 func (k Kind) now(t *testing.T) {
 	peer := k.Peer(t)
 	peer.Start()
@@ -119,11 +119,9 @@ func (k Kind) now(t *testing.T) {
 	box.Run(k.config(t, "hq", cable.Addr()))
 	hq := peer.HQ()
 	hq.WaitFor(func(h *HQ) bool { return len(h.Took) > 300 }, "the drain")
-	raised := time.Now()
+	cable.Slow(256 << 10) // the rest takes 20 s
 	id := box.Append(bridge.Alarm, "P0", 1)[0].Event.ID
-	hq.WaitFor(func(h *HQ) bool { return !h.Now[id].IsZero() }, "the P0")
-	require.Positive(t, box.Status(0).Lag[bridge.Alarm], "the drain was over: nothing was shown")
-	require.LessOrEqual(t, hq.seen(id).Sub(raised), nowMax)
+	require.Less(t, hq.overtook(id), 6000)
 	cable.Slow(0)
 	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 6001 }, "the rest")
 	hq.Check(6001)
@@ -150,11 +148,9 @@ func (k Kind) troubles(t *testing.T) {
 	cables[0].Hold(true)
 	cables[1].Slow(256 << 10)
 	box.Append(bridge.Alarm, "P1", 900)
-	raised := time.Now()
 	id := box.Append(bridge.Alarm, "P0", 1)[0].Event.ID
 	well := peers[2].HQ()
-	well.WaitFor(func(h *HQ) bool { return len(h.Took) == 901 && !h.Now[id].IsZero() }, "all")
-	require.LessOrEqual(t, well.seen(id).Sub(raised), nowMax)
+	well.WaitFor(func(h *HQ) bool { return len(h.Took) == 901 && !h.Now[id].IsZero() }, "all, while the first hangs")
 	require.EqualValues(t, 901, box.Status(0).Lag[bridge.Alarm])
 	for i := range peers {
 		require.LessOrEqual(t, box.Status(i).InFlight, 500)
@@ -205,12 +201,9 @@ func (k Kind) nowAfterOutage(t *testing.T) {
 	box.waitFor(func() bool { return !box.Status(0).Connected }, "the outage")
 	id := box.Append(bridge.Alarm, "P0", 1)[0].Event.ID
 	box.Append(bridge.Alarm, "P2", 300)
-	cable.Slow(512 << 10)
+	cable.Slow(256 << 10)
 	peer.Start()
-	box.waitFor(func() bool { return box.Status(0).Connected }, "the line again")
-	back := time.Now()
-	hq.WaitFor(func(h *HQ) bool { return !h.Now[id].IsZero() }, "the P0")
-	require.LessOrEqual(t, hq.seen(id).Sub(back), nowMax)
+	require.Less(t, hq.overtook(id), 1201)
 	cable.Slow(0)
 	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 1502 }, "the rest")
 	hq.Check(1502)

@@ -29,7 +29,7 @@ import (
 )
 
 const (
-	patience = time.Minute // of a loaded machine
+	patience = 2 * time.Minute // of a loaded machine
 	pause    = 5 * time.Millisecond
 	token    = "hunter2" // in the address: must not be seen
 )
