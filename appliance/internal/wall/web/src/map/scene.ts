@@ -44,7 +44,9 @@ export function useScene(only: () => Incident | undefined = () => undefined) {
       ({ type: 'Feature', properties: { id: `${id}/${n}` }, geometry: { type: 'LineString', coordinates } }))))
 
   const marks = computed<Mark[]>(() => {
-    const list: Mark[] = placeMarks(places.value)
+    // A place that a device there is named after needs no name of its own.
+    const named = new Set([...room.cameras.values(), ...room.pillars.values()].map((device) => device.name))
+    const list: Mark[] = placeMarks(places.value).filter((mark) => !named.has(mark.name))
     for (const camera of room.cameras.values()) {
       if (!camera.position) continue
       const { lat, lon, bearing } = camera.position
