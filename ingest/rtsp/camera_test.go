@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const soon = 10 * time.Second
+const soon = 2 * time.Minute // of a loaded machine
 
 // footage is two seconds of video: access units without delimiters, a key unit
 // every second, parameter sets in front of it.
@@ -196,8 +196,9 @@ func (c *camera) play(stop chan struct{}, stream *gortsplib.ServerStream, media 
 		if err != nil {
 			panic(err)
 		}
+		ahead := uint32(c.ahead.Load())
 		for _, p := range packets {
-			p.Timestamp += uint32(n*3600) + uint32(c.ahead.Load())
+			p.Timestamp += uint32(n*3600) + ahead
 			if c.noMarker {
 				p.Marker = false
 			}
