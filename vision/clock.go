@@ -16,6 +16,7 @@ type clock struct {
 	wall     time.Time // when the last frame was worked on
 	started  bool
 	keys     int // pictures so far that are
+	keyBytes int // of the newest of them
 }
 
 func (c *clock) tick(f *Frame) moment {
@@ -26,7 +27,7 @@ func (c *clock) tick(f *Frame) moment {
 		f.Captured = f.Received
 	}
 	if f.Key {
-		c.keys++
+		c.keys, c.keyBytes = c.keys+1, f.Bytes
 	}
 	if c.started {
 		var step time.Duration
@@ -40,7 +41,7 @@ func (c *clock) tick(f *Frame) moment {
 		c.at = c.before(f.Received)
 	}
 	c.started, c.pts, c.run, c.received, c.wall = true, f.PTS, f.Run, f.Received, time.Now()
-	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: float64(f.Width) / float64(max(f.Height, 1)), keys: c.keys}
+	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: float64(f.Width) / float64(max(f.Height, 1)), keys: c.keys, keyBytes: c.keyBytes}
 }
 
 // past tells whether the frame was there already.

@@ -2,6 +2,7 @@ package vision_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -84,22 +85,32 @@ func BenchmarkFrozen(b *testing.B) {
 		"H264_constant": func(gop int) []string { return footage.CBR("500k", gop) },
 	}
 	for rate, encoder := range rates {
-		for _, gop := range []int{50, 250} {
+		for gop, every := range map[int]string{50: "2_s", 250: "10_s"} {
+			films := map[string]func(out string){
+				"people": func(out string) { footage.Freezes(b, at+12, at, encoder(gop), out) },
+			}
 			for _, noise := range []int{2, 3, 5} {
-				name := rate + "/GOP_" + map[int]string{50: "2_s", 250: "10_s"}[gop] + "/noise_" + string(rune('0'+noise))
+				films[fmt.Sprint("noise_", noise)] = func(out string) { still(noise, at, encoder(gop), walker).Encode(b, out) }
+			}
+			for what, encode := range films {
+				name := rate + "/GOP_" + every + "/" + what
 				b.Run(name, func(b *testing.B) {
-					path := footage.Cached(b, "frozen-"+strings.ReplaceAll(name, "/", "-")+".mp4", func(out string) { still(noise, at, encoder(gop), walker).Encode(b, out) })
+					path := footage.Cached(b, "frozen-"+strings.ReplaceAll(name, "/", "-")+".mp4", encode)
 					for range b.N {
-						whole, wrong, _ := frozen(b, path, at*time.Second, true)
-						gated, more, share := frozen(b, path, at*time.Second, false)
-						b.ReportMetric(whole.Seconds(), "s-all-decoded")
-						b.ReportMetric(gated.Seconds(), "s-gated")
-						b.ReportMetric(share, "decoded-share") // near 1: the gate never closed, and the row says nothing of a gated camera
-						b.ReportMetric(float64(wrong+more), "wrong")
-						b.ReportMetric(0, "ns/op")
+						freeze(b, path, at*time.Second)
 					}
 				})
 			}
 		}
 	}
+}
+
+func freeze(b *testing.B, path string, at time.Duration) {
+	whole, wrong, _ := frozen(b, path, at, true)
+	gated, more, share := frozen(b, path, at, false)
+	b.ReportMetric(whole.Seconds(), "s-all-decoded")
+	b.ReportMetric(gated.Seconds(), "s-gated")
+	b.ReportMetric(share, "decoded-share") // near 1: the gate never closed, and the row says nothing of a gated camera
+	b.ReportMetric(float64(wrong+more), "wrong")
+	b.ReportMetric(0, "ns/op")
 }

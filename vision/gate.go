@@ -62,6 +62,7 @@ const (
 	// What is missing is in no hurry: a picture that froze stays so.
 	lowSlack = 2.0
 	lowAlarm = 60.0
+	echoHeld = 75 // pictures of the same sizes: a frozen one, where an encoder leaves nothing else to see
 )
 
 // verdict is what is to be done with a unit.
@@ -97,6 +98,7 @@ type gate struct {
 	tame  bool    // shed: nothing stood out between the newest key picture and the one before
 	whole bool    // shed: all since the newest key picture was measured
 	wild  int     // shed: key pictures in a row that showed nothing, where what came before stood out
+	sizes echoes  // of pictures that are no keys
 	alarm float64
 	facts []fact // since pictures were looked at last: to be learnt, if these showed nothing
 
@@ -159,8 +161,10 @@ func (g *gate) measure(u *ingest.Unit) slice.Picture {
 			g.gop = g.now.Sub(g.key)
 		}
 		g.key, g.since = g.now, 0
+		g.sizes.key(0, true)
 	} else {
 		g.since++
+		g.sizes.take(uint64(p.Bytes))
 	}
 	g.layers = max(g.layers, p.Layer)
 	f := fact{at: placeOf(p, g.since), bytes: float64(p.Bytes), qp: p.QP}
@@ -235,6 +239,10 @@ func (g *gate) quiet(u *ingest.Unit) verdict {
 		return g.open(GateBusy, becauseSlices)
 	case g.low >= lowAlarm:
 		return g.open(GateBusy, becauseLess)
+	case g.sizes.improbable(echoHeld):
+		g.sizes.learn(g.sizes.run)
+		g.sizes.run = 0
+		return g.open(GateBusy, becauseSame)
 	case len(g.held) == 0 || g.now.Sub(g.key) > gopMax:
 		return g.open(GateFull, fmt.Sprintf("no key picture for %s", gopMax))
 	case g.now.Sub(g.proved) > g.nextProof && g.now.Sub(g.quietFor) > proofLasts && g.leisure:

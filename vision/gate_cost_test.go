@@ -29,6 +29,7 @@ import (
 
 const (
 	warmUp  = 40 * time.Second // the gate learns what quiet costs, and proves itself once
+	proving = 2 * time.Minute  // more, on a box that has no leisure for a proof
 	measure = 20 * time.Second
 )
 
@@ -196,6 +197,9 @@ func cost(b *testing.B, objects vision.ObjectDetector, quiet, busy reelOf, nQuie
 		x.add(ctx, func() reelOf { return busy })
 	}
 	<-time.After(warmUp)
+	for late := time.Now().Add(proving); x.sum(unproven) > 0 && time.Now().Before(late); {
+		<-time.After(100 * time.Millisecond)
+	}
 	began, spent := time.Now(), cpu()
 	decoded, looked, detected := x.pictures()
 	d0, m0, o0 := x.stages()
@@ -216,6 +220,7 @@ func cost(b *testing.B, objects vision.ObjectDetector, quiet, busy reelOf, nQuie
 	b.ReportMetric(x.sum(func(s vision.Stats) float64 { return float64(s.Gate.Shed + s.Skipped + s.Dropped) }), "left-out")
 	b.ReportMetric((residentMiB()-before)/n, "MiB/camera")
 	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(x.sum(unproven), "unproven")
 	x.states(b, warmUp+measure)
 	cancel()
 	x.wg.Wait()
@@ -311,6 +316,14 @@ func quietOrProof(s vision.Stats) float64 {
 		return 1
 	}
 	return quiet(s)
+}
+
+// unproven is 1 of a camera that is quiet and was not proven to be, or is at it.
+func unproven(s vision.Stats) float64 {
+	if s.Gate.State == vision.GateQuiet && s.Gate.Proven == 0 || s.Gate.Reason == "proof" {
+		return 1
+	}
+	return 0
 }
 
 // states logs how many gates are in which state, and why.

@@ -23,6 +23,7 @@ type GateStats struct {
 	Reason string // of the state
 	Alarm  float64
 	GOP    time.Duration // between the newest keys
+	Proven int           // proofs passed since the last miss
 	GateCounts
 }
 
@@ -55,7 +56,7 @@ func (a *Analyzer) take(ctx context.Context, u *ingest.Unit) {
 	}
 	if u.Key || a.gate.state != was {
 		g := &a.gate
-		now := GateStats{State: g.state, Reason: g.reason, Alarm: g.alarm, GOP: g.gop, GateCounts: g.counts}
+		now := GateStats{State: g.state, Reason: g.reason, Alarm: g.alarm, GOP: g.gop, Proven: g.proven, GateCounts: g.counts}
 		now.Opened = maps.Clone(now.Opened)
 		a.note(func(s *Stats) { s.Gate = now })
 		if g.state != was {

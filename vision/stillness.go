@@ -16,7 +16,8 @@ import (
 // pictures are compared twice: with the one before, if no key lies between, and
 // each key with the key before. An encoder with bits to spare (constant bit rate)
 // codes what is frozen better and better after each key, so that neither is the
-// same; but the last pictures of two GOPs then are.
+// same; but the last pictures of two GOPs then are, or the last of one and the
+// key that follows. echoes.go is about those that drop all noise.
 const (
 	nearFew, farFew = 150, 6 // comparisons, before it is known what is usual: what is near changes over the first GOPs
 	gaugeMost       = 64     // newest that count
@@ -30,7 +31,8 @@ const (
 	lessEvery           = 8 // of such are learnt
 
 	nearStill   = 10 // such pictures in a row tell, or one key,
-	lateStill   = 2  // or so many ends of GOPs
+	lateStill   = 2  // or so many ends of GOPs,
+	livelyEnd   = 6  // if the last pictures in them were not this many of a live camera
 	dubiousMost = 12 * time.Second
 	flashLevel  = 16  // of a pixel; where most change by so much the light changed,
 	flashShare  = 0.3 // and with it the noise
@@ -43,6 +45,7 @@ const (
 type gauge struct {
 	level int
 	few   int     // comparisons, before it is known
+	share float64 // of the picture that changed in the newest
 	seen  int     // comparisons so far, at most few
 	least float64 // share of the picture
 	ref   []byte
@@ -115,6 +118,7 @@ func overlay(moves []bool, v *View, moving []Box) []bool {
 
 // judge compares the share of the picture that changed with what usually does.
 func (g *gauge) judge(share float64) likeness {
+	g.share = share
 	low, few := g.low(), g.few
 	if low >= plainly*g.least {
 		few /= 5
@@ -157,6 +161,7 @@ func (g *gauge) forget() { g.usual, g.seen, g.less = ring{size: gaugeMost}, 0, 0
 // stillness finds pictures that come again and again.
 type stillness struct {
 	near, far, late gauge
+	over            gauge         // a key with the last picture before it
 	between         bool          // there were pictures since the newest key
 	moving          []Box         // on the newest of them
 	lates           int           // GOPs in a row that ended with the same picture
@@ -169,6 +174,18 @@ type stillness struct {
 	fars            int // keys
 	maybe           bool
 	frozen          bool
+
+	overAt      time.Duration // when a key was like the picture before it
+	overFrom    time.Time     // zero: none was
+	looks, live int           // since then; that showed the camera alive
+	lively      int           // newest in a row that did
+
+	echoes   echoes
+	costs    costs
+	key      moment // the newest
+	odd      bool   // it costs more than it should
+	echoing  bool   // what followed came again and again
+	echoFrom time.Time
 }
 
 // look tells whether the picture is frozen, and since when it has been the same.
@@ -176,60 +193,136 @@ func (s *stillness) look(m moment, motion *Motion) (bool, time.Time) {
 	v := &motion.View
 	if s.near.level == 0 {
 		s.near, s.far = gauge{level: nearLevel, few: nearFew, least: nearLeast}, gauge{level: farLevel, few: farFew, least: farLeast}
-		s.late = s.far
-		s.near.forget()
-		s.far.forget()
-		s.late.forget()
+		s.late, s.over = s.far, s.far
+		s.forget()
 		s.since, s.from = m.at, m.captured
 	}
 	s.at = m.at
-	g, count := &s.near, &s.nears
 	if m.keys != s.keys {
-		s.ended(m, v)
-		s.keys, g, count = m.keys, &s.far, &s.fars
-		s.near.ref = append(s.near.ref[:0], v.Luma...)
+		s.atKey(m, motion)
 	} else {
 		s.between, s.moving = true, motion.Regions
+		near := s.near.compare(v, motion.Regions)
+		s.take(m, near, &s.nears)
+		s.looks++
+		if near == alive {
+			s.live, s.lively = s.live+1, s.lively+1
+		} else {
+			s.lively = 0
+		}
+		s.echo(m, motion)
 	}
-	switch g.compare(v, motion.Regions) {
+	if (s.fars > 0 || s.nears >= nearStill) && m.at-s.since >= frozenAfter {
+		s.frozen = true
+	}
+	switch {
+	case s.lates >= lateStill:
+		return true, s.lateFrom
+	case s.frozen:
+		return true, s.from
+	case s.resumed():
+		return true, s.overFrom
+	case s.echoing:
+		return true, s.echoFrom
+	}
+	return false, s.from
+}
+
+// resumed tells whether a key was like the picture before it, and what came
+// since was not as a live camera's: an encoder with bits to spare begins anew to
+// make the same picture better and better, and that changes it too.
+func (s *stillness) resumed() bool {
+	return !s.overFrom.IsZero() && s.at-s.overAt >= frozenAfter && s.looks >= nearStill && s.live*4 <= s.looks
+}
+
+// atKey compares a key with the key before, and with what came between them.
+func (s *stillness) atKey(m moment, motion *Motion) {
+	v := &motion.View
+	over := s.ended(m, v, motion.Regions)
+	far := s.far.compare(v, motion.Regions)
+	switch {
+	case over == repeated && far != flash:
+		far = repeated
+		if !s.resumed() {
+			s.overAt, s.overFrom, s.looks, s.live = m.at, s.from, 0, 0
+		}
+	case over == alive || far == flash:
+		s.overFrom = time.Time{}
+	}
+	s.take(m, far, &s.fars)
+	s.near.ref = append(s.near.ref[:0], v.Luma...)
+	if far == alive || far == untold {
+		s.echoing = false
+	}
+	s.echoes.key(v.Mark, far != repeated && far != dubious)
+	calm := len(motion.Regions) == 0 || motion.Stands
+	s.odd = calm && s.costs.odd(m.keyBytes) && far == alive && s.far.share <= oddNoise*s.far.low()
+	s.keys, s.key = m.keys, m
+}
+
+// take counts what one comparison said.
+func (s *stillness) take(m moment, l likeness, count *int) {
+	switch l {
 	case repeated:
 		*count++
 	case dubious:
 		s.maybe = true
 	case flash:
-		s.near.forget()
-		s.far.forget()
-		s.late.forget()
+		s.forget()
 		s.lates = 0
 		s.again(m)
 	case alive:
 		s.again(m)
 	}
-	if (s.fars > 0 || s.nears >= nearStill) && m.at-s.since >= frozenAfter {
-		s.frozen = true
-	}
-	if s.lates >= lateStill {
-		return true, s.lateFrom
-	}
-	return s.frozen, s.from
 }
 
-// ended compares the last picture of a GOP with that of the GOP before, at the
-// key that follows.
-func (s *stillness) ended(m moment, v *View) {
-	if !s.between || len(s.near.ref) != len(v.Luma) {
+// forget begins to learn anew.
+func (s *stillness) forget() {
+	for _, g := range []*gauge{&s.near, &s.far, &s.late, &s.over} {
+		g.forget()
+	}
+}
+
+// echo takes a picture that is no key.
+func (s *stillness) echo(m moment, motion *Motion) {
+	if len(motion.Regions) > 0 && !motion.Stands { // of course it is another
+		s.echoes.begin(motion.View.Mark)
+		s.echoing, s.odd = false, false
 		return
 	}
+	if s.echoes.take(motion.View.Mark); s.echoes.run == 1 && !s.echoing {
+		s.echoFrom = m.captured
+	}
+	switch {
+	case s.echoes.others >= echoLoose:
+		s.echoing, s.odd = false, false
+	case s.echoes.improbable(echoLeast):
+		s.echoing = true
+	case s.odd && s.echoes.run >= echoLeast:
+		s.echoing, s.echoFrom = true, s.key.captured
+	}
+}
+
+// ended compares the last picture of a GOP with that of the GOP before, and
+// with the key that follows.
+func (s *stillness) ended(m moment, v *View, moving []Box) (over likeness) {
+	if !s.between || len(s.near.ref) != len(v.Luma) {
+		return untold
+	}
 	s.between = false
-	switch s.late.compare(&View{W: v.W, H: v.H, Luma: s.near.ref}, s.moving) {
-	case repeated:
+	late := s.late.compare(&View{W: v.W, H: v.H, Luma: s.near.ref}, s.moving)
+	switch {
+	case s.lively >= livelyEnd: // there is less noise than there was, but there is
+		s.lates = 0
+	case late == repeated:
 		if s.lates++; s.lates == 1 {
 			s.lateFrom = m.captured
 		}
-	case untold:
-	default:
+	case late != untold:
 		s.lates = 0
 	}
+	s.over.ref = append(s.over.ref[:0], s.near.ref...)
+	return s.over.compare(v, moving)
 }
 
 // again begins a new stretch, with this picture.
@@ -239,5 +332,8 @@ func (s *stillness) again(m moment) {
 
 // dubious tells whether the picture may be frozen, and a few more will tell.
 func (s *stillness) dubious() bool {
+	if s.odd && !s.echoing && s.at-s.key.at < oddLasts || !s.overFrom.IsZero() && s.at-s.overAt < oddLasts {
+		return true
+	}
 	return !s.frozen && (s.maybe || s.nears > 0 || s.fars > 0 || s.lates > 0) && s.at-s.since < dubiousMost
 }

@@ -15,6 +15,9 @@ type View struct {
 	// Fine is how sharp each tile of the whole frame is: the mean second
 	// difference of its luma along rows, in levels.
 	Fine [TilesX * TilesY]float64
+	// Mark is the same for frames that are exactly the same: a checksum of rows of
+	// the whole frame, where it is not masked.
+	Mark uint64
 }
 
 // masked tells whether the pixel is not to be seen.

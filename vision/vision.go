@@ -47,6 +47,7 @@ type Frame struct {
 	Received      time.Time
 	Captured      time.Time
 	Key           bool
+	Bytes         int  // of its unit
 	Width, Height int  // pixels
 	FullRange     bool // luma 0..255 (JPEG) instead of 16..235
 	Y, U, V       []byte

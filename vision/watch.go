@@ -13,6 +13,7 @@ type moment struct {
 	received time.Time     // for the latency
 	aspect   float64       // width of the picture over its height; 0 is unknown
 	keys     int           // key pictures so far, this one included
+	keyBytes int           // of the newest
 }
 
 // scene is what was seen on a frame. Tracks are only there when the detector

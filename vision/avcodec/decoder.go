@@ -17,6 +17,7 @@ type stamp struct {
 	pts                int64
 	received, captured time.Time
 	key                bool
+	bytes              int
 }
 
 // Decoder decodes one camera. It opens itself at the first key unit.
@@ -159,7 +160,7 @@ func (d *Decoder) send(u *ingest.Unit) error {
 	if len(d.pending) == pendingMax {
 		d.pending = append(d.pending[:0], d.pending[1:]...)
 	}
-	d.pending = append(d.pending, stamp{pts: u.PTS, received: u.Received, captured: u.Captured, key: u.Key})
+	d.pending = append(d.pending, stamp{pts: u.PTS, received: u.Received, captured: u.Captured, key: u.Key, bytes: u.Bytes})
 	return d.ctx.send(u.PTS, u.DTS)
 }
 
@@ -195,7 +196,7 @@ func (d *Decoder) stamp(f *vision.Frame) {
 	for _, s := range d.pending {
 		switch {
 		case s.pts == f.PTS:
-			f.Received, f.Captured, f.Key = s.received, s.captured, s.key
+			f.Received, f.Captured, f.Key, f.Bytes = s.received, s.captured, s.key, s.bytes
 		case s.pts > f.PTS:
 			kept = append(kept, s)
 		}

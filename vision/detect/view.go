@@ -10,6 +10,12 @@ import (
 
 const fineRows = 8 // of so many rows of the whole frame one is measured
 
+// FNV-1a with 64 bits (RFC 9923).
+const (
+	fnvOffset = 0xcbf29ce484222325
+	fnvPrime  = 0x100000001b3
+)
+
 // view is the small picture as vision compares it, and how sharp the whole one
 // is where no mask lies.
 func (m *Motion) view(f *vision.Frame) (vision.View, error) {
@@ -19,6 +25,7 @@ func (m *Motion) view(f *vision.Frame) (vision.View, error) {
 	}
 	v := vision.View{W: m.size.X, H: m.size.Y, Luma: luma, Masked: m.masked}
 	var sum, n [vision.TilesX * vision.TilesY]float64
+	v.Mark = fnvOffset
 	for y := 0; y < f.Height; y += fineRows {
 		row := f.Y[y*f.StrideY : y*f.StrideY+f.Width]
 		sy := y * m.size.Y / f.Height
@@ -32,6 +39,7 @@ func (m *Motion) view(f *vision.Frame) (vision.View, error) {
 				d := 2*int(row[x]) - int(row[x-1]) - int(row[x+1])
 				total += max(d, -d)
 			}
+			v.Mark = ((v.Mark^uint64(total))*fnvPrime ^ uint64(row[x0])) * fnvPrime
 			t := sy*vision.TilesY/m.size.Y*vision.TilesX + sx*vision.TilesX/m.size.X
 			sum[t] += float64(total)
 			n[t] += float64(x1 - x0)

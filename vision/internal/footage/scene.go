@@ -80,6 +80,15 @@ func Crowd(t testing.TB, seconds int, encoder []string, out string) {
 	ffmpeg(t, append(append(args, encoder...), out)...)
 }
 
+// Freezes encodes PETS09 itself, small, at 25 pictures a second: after at seconds
+// the same picture comes again and again.
+func Freezes(t testing.TB, seconds, at int, encoder []string, out string) {
+	t.Helper()
+	filter := fmt.Sprintf("scale=480:270,fps=25,split[live][keep];[live][keep]freezeframes=first=%d:last=%d:replace=%[1]d", at*25, seconds*25-1)
+	args := []string{"-i", Pedestrians(t), "-lavfi", filter, "-t", fmt.Sprint(seconds), "-an", "-pix_fmt", "yuv420p", "-threads", "2"}
+	ffmpeg(t, append(append(args, encoder...), out)...)
+}
+
 // Make encodes the scene at 25 pictures a second and returns its path.
 func (s Scene) Make(t testing.TB) string {
 	t.Helper()
