@@ -116,12 +116,14 @@ func (c *Camera) target() ingest.Position {
 // opens its own one does not join: offered to the room for merging.
 func (t *step) links(a raising) []string {
 	var found newest
+	said := reportedAt(a.data.Place)
 	for id := range t.s.ix.open {
 		inc := t.s.k.Incidents[id]
 		if inc.Drill != a.drill || !t.inTime(inc, a.occurred, a.occurred) {
 			continue
 		}
-		same := inc.Place.ID != "" && inc.Place.ID == a.data.Place.ID
+		same := inc.Place.ID != "" && inc.Place.ID == a.data.Place.ID ||
+			inc.Position == nil && a.data.Position == nil && said != "" && reportedAt(inc.Place) == said
 		if !same && inc.Position != nil && a.data.Position != nil {
 			same = distance(*inc.Position, *a.data.Position) <= t.r.setup.Radius
 		}
@@ -130,6 +132,19 @@ func (t *step) links(a raising) []string {
 		}
 	}
 	return found.ids()
+}
+
+// nearby are the incidents that were within a Radius of a report from a place that
+// nobody configured.
+func (t *step) nearby(a raising, add func(*Incident)) {
+	if a.like == nil || a.like.Origin != "report" || a.data.Place.ID != "" || a.data.Position == nil {
+		return
+	}
+	for _, inc := range t.s.k.Incidents {
+		if !inc.Drill && len(inc.Alerts) > 0 && inc.Position != nil && distance(*inc.Position, *a.data.Position) <= t.r.setup.Radius {
+			add(inc)
+		}
+	}
 }
 
 // linkBoth notes on both incidents that they have to do with each other.

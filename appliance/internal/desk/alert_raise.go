@@ -64,7 +64,7 @@ func (t *step) open(a raising) string {
 	}, IncidentOpened{
 		Schema: schema, Incident: incident, Kind: a.about, Priority: a.data.Priority, Place: a.data.Place,
 		Position: a.data.Position, Cameras: list(a.bound), Alerts: []string{a.data.Alert},
-		Limit: t.r.limit(t.now, a.data.Priority, Open), Similar: t.s.similar(a.like, links), Linked: links, Reopens: a.reopens, Config: t.r.setup.Config,
+		Limit: t.r.limit(t.now, a.data.Priority, Open), Similar: t.similar(a, links), Linked: links, Reopens: a.reopens, Config: t.r.setup.Config,
 	})
 	return incident
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/watchpost-edge/watchpost/bridge"
+	"github.com/watchpost-edge/watchpost/ingest"
 )
 
 // report makes an incident of what a person told. Headquarters' reports are
@@ -53,7 +54,7 @@ func (t *step) report(in ReportIn, hit *bridge.Record) error {
 	}
 	var join *Incident
 	if in.HQID == "" && in.Reopens == "" && !in.Separate { // an order from above is an incident of its own
-		join = t.near(fact{like: a.like, at: in.Position, from: at, to: at})
+		join = t.sameMatter(a.like, in.Position, at)
 	}
 	if join != nil {
 		a.key = a.openKey
@@ -89,6 +90,19 @@ func (t *step) knownAbove(in ReportIn) (bool, error) {
 	t.answer.Incident, t.answer.Alert, in.Priority = a.Incident, a.ID, a.Priority
 	t.reportTaken(in)
 	return true, nil
+}
+
+// sameMatter is the open incident that a report belongs to, nil when it opens its
+// own. Where nobody knows the place, the same words of the same kind are the same.
+func (t *step) sameMatter(like *Alert, spot *ingest.Position, at bridge.Stamp) *Incident {
+	if spot != nil {
+		return t.near(fact{like: like, at: spot, from: at, to: at})
+	}
+	inc := t.s.joinable(like, at, t.r.setup.Window)
+	if inc == nil || !t.inTime(inc, at, at) || !t.sameReport(inc, like.Reported) {
+		return nil
+	}
+	return inc
 }
 
 func (t *step) checkReport(in *ReportIn) error {

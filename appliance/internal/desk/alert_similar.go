@@ -30,17 +30,21 @@ func (s *State) joinable(like *Alert, since bridge.Stamp, within time.Duration) 
 
 // similar names the newest incidents that an alert like this one was part of, or
 // that were at its place, besides the linked ones.
-func (s *State) similar(like *Alert, linked []string) []string {
+func (t *step) similar(a raising, linked []string) []string {
 	var found newest
-	if like != nil {
-		for _, key := range similarKeys(like) {
-			for _, id := range s.ix.similar[key] {
-				if inc := s.k.Incidents[id]; inc != nil && !slices.Contains(linked, id) {
-					found.add(inc)
-				}
+	add := func(inc *Incident) {
+		if inc != nil && !slices.Contains(linked, inc.ID) {
+			found.add(inc)
+		}
+	}
+	if a.like != nil {
+		for _, key := range similarKeys(a.like) {
+			for _, id := range t.s.ix.similar[key] {
+				add(t.s.k.Incidents[id])
 			}
 		}
 	}
+	t.nearby(a, add)
 	return found.ids()
 }
 

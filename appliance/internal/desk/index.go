@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/watchpost-edge/watchpost/bridge"
 )
@@ -127,19 +128,31 @@ func joinKeys(a *Alert) []string {
 	case "drone":
 		return []string{prefix + "drone/" + a.Device + "/" + a.Kind}
 	case "report":
-		if a.Place.ID != "" {
-			return []string{prefix + "report/" + a.Place.ID + "/" + a.Reported}
+		if at := reportedAt(a.Place); at != "" {
+			return []string{prefix + "report/" + at + "/" + a.Reported}
 		}
 	}
 	return nil
 }
 
+// reportedAt names the place of a report: the configured one, or what somebody
+// said, however he put spaces and capitals.
+func reportedAt(place PlaceRef) string {
+	if place.ID != "" || place.Name == "" {
+		return place.ID
+	}
+	return "said/" + strings.ToLower(strings.Join(strings.Fields(place.Name), " "))
+}
+
 // similarKeys are the names under which an incident is found by later ones that
 // are like it: the same device, kind, or place.
 func similarKeys(a *Alert) []string {
-	keys := joinKeys(a)
-	if a.Place.ID != "" {
-		at := "at/" + a.Place.ID
+	keys, place := joinKeys(a), a.Place.ID
+	if a.Origin == "report" {
+		place = reportedAt(a.Place)
+	}
+	if place != "" {
+		at := "at/" + place
 		if a.Drill {
 			at = "drill/" + at
 		}

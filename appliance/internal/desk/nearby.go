@@ -8,7 +8,7 @@ import (
 // Nearby is what a report from a place has bound to it.
 type Nearby struct {
 	Place    PlaceRef         `json:"place"`
-	Position *ingest.Position `json:"position,omitempty"` // absent: nobody knows where that is, and nothing is bound
+	Position *ingest.Position `json:"position,omitempty"` // absent: nobody knows where that is, and no camera is bound
 	Cameras  []NearbyCamera   `json:"cameras"`            // nearest first, those that see it before others
 	// Incident is the open one that such a report would join; empty: it opens
 	// its own.
@@ -29,18 +29,17 @@ type NearbyCamera struct {
 func (r *Rules) Nearby(s *State, now bridge.Stamp, kind, place string, at *ingest.Position) Nearby {
 	n := Nearby{Cameras: []NearbyCamera{}}
 	n.Place, n.Position = r.where(place, at)
-	if n.Position == nil {
-		return n
-	}
-	for _, want := range r.clips(r.Nearest(*n.Position), now) {
-		c := r.cameras[want.Camera]
-		n.Cameras = append(n.Cameras, NearbyCamera{
-			ID: c.ID, Metres: distance(*c.Position, *n.Position), Sees: r.sees(c, *n.Position), From: want.From, To: want.To,
-		})
+	if n.Position != nil {
+		for _, want := range r.clips(r.Nearest(*n.Position), now) {
+			c := r.cameras[want.Camera]
+			n.Cameras = append(n.Cameras, NearbyCamera{
+				ID: c.ID, Metres: distance(*c.Position, *n.Position), Sees: r.sees(c, *n.Position), From: want.From, To: want.To,
+			})
+		}
 	}
 	t := &step{r: r, s: s, now: now}
 	like := &Alert{Origin: "report", Place: n.Place, Reported: kind}
-	if join := t.near(fact{like: like, at: n.Position, from: now, to: now}); join != nil {
+	if join := t.sameMatter(like, n.Position, now); join != nil {
 		n.Incident = join.ID
 	}
 	return n

@@ -24,6 +24,36 @@ func TestReportApart(t *testing.T) {
 	require.Contains(t, r.state.Incident(third.Incident).Linked, first.Incident)
 }
 
+// TestReportsFromWhereNobodyKnows: most calls name an address that nobody has
+// configured. The same words are the same place: repeats extend, another matter is
+// linked, and who calls from there again next day is told what was there before.
+func TestReportsFromWhereNobodyKnows(t *testing.T) {
+	r := newRoom(t)
+	call := func(kind, place string, spot *ingest.Position) *desk.Incident {
+		in := report(operator("li"))
+		in.Kind, in.Place, in.Position = kind, place, spot
+		_, answer := r.do(in)
+		return r.state.Incident(answer.Incident)
+	}
+	first := call("fight", "River Road 9", nil)
+	require.Equal(t, first.ID, call("fight", " river  road 9", nil).ID)
+	other := call("noise", "River Road 9", nil)
+	require.NotEqual(t, first.ID, other.ID, "another kind is another matter")
+	require.Contains(t, other.Linked, first.ID)
+	elsewhere := call("fight", "River Road 10", nil)
+	require.NotEqual(t, first.ID, elsewhere.ID)
+	require.Empty(t, elsewhere.Linked)
+	require.Empty(t, elsewhere.Similar)
+	field := call("theft", "", at(28.6950, 115.9950))
+
+	r.now = r.now.Add(24 * time.Hour)
+	again := call("fight", "River Road 9", nil)
+	require.NotEqual(t, first.ID, again.ID)
+	require.ElementsMatch(t, []string{first.ID, other.ID}, again.Similar)
+	require.Equal(t, []string{field.ID}, call("theft", "", at(28.6951, 115.9950)).Similar, "11 m from it")
+	require.Empty(t, call("theft", "", at(28.6953, 115.9950)).Similar, "33 m from it")
+}
+
 // TestReportBinds compares what is told beforehand with what a report binds:
 // the cameras that see the place, and their pictures before it, as with a press.
 func TestReportBinds(t *testing.T) {
@@ -62,10 +92,10 @@ func TestReportBinds(t *testing.T) {
 				require.Equal(t, camera.To, wants[i].To)
 				require.True(t, camera.From.Before(r.now.Add(-9*time.Second)), "the seconds before")
 			}
-			if told.Position != nil {
-				again := r.rules.Nearby(r.state, bridge.At(r.now.Add(time.Second)), "theft", c.place, c.at)
-				require.Equal(t, inc.ID, again.Incident, "a second one joins")
-			}
+			again := r.rules.Nearby(r.state, bridge.At(r.now.Add(time.Second)), "theft", c.place, c.at)
+			require.Equal(t, inc.ID, again.Incident, "a second one joins")
+			_, second := r.do(in)
+			require.Equal(t, inc.ID, second.Incident)
 		})
 	}
 }
