@@ -242,6 +242,7 @@ type Drone struct {
 // Uplink is one command system above.
 type Uplink struct {
 	Name          string   `yaml:"name"`
+	Label         string   `yaml:"label"` // what people read; empty: the name
 	Kind          string   `yaml:"kind"`
 	URL           string   `yaml:"url"`
 	Username      string   `yaml:"username"`

@@ -112,7 +112,7 @@ func (s wallDevices) Uplinks() []wall.Uplink {
 	list := make([]wall.Uplink, 0, len(s.cfg.Uplinks))
 	for i, st := range s.forwarder.Status() {
 		list = append(list, wall.Uplink{
-			Name: st.Name, Kind: s.cfg.Uplinks[i].Kind, Connected: st.Connected, Listening: st.Listening, Since: st.Since,
+			Name: st.Name, Label: s.cfg.Uplinks[i].Label, Kind: s.cfg.Uplinks[i].Kind, Connected: st.Connected, Listening: st.Listening, Since: st.Since,
 			Lag: st.Lag, Oldest: st.OldestUnreceived, SetAside: s.receipts.asideCount(st.Name), Why: st.LastError,
 		})
 	}

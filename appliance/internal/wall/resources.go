@@ -88,7 +88,8 @@ type Drone struct {
 // Uplink is one way up, and how far behind it is.
 type Uplink struct {
 	Name      string                 `json:"name"`
-	Kind      string                 `json:"kind"` // mqtt, webhook, nats
+	Label     string                 `json:"label,omitempty"` // what people read; empty: the name
+	Kind      string                 `json:"kind"`            // mqtt, webhook, nats
 	Connected bool                   `json:"connected"`
 	Listening bool                   `json:"listening"` // headquarters said so
 	Since     bridge.Stamp           `json:"since"`     // when Connected last changed

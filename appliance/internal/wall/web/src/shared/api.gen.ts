@@ -2123,6 +2123,8 @@ export interface components {
         };
         Uplink: {
             name: string;
+            /** @description what people read; absent: the name */
+            label?: string;
             /** @enum {string} */
             kind: "mqtt" | "webhook" | "nats";
             connected: boolean;

@@ -130,11 +130,12 @@ export const useRoom = defineStore('room', () => {
   }
 
   const cameraName = (id: string) => folded.cameras.get(id)?.name || id
+  const uplinkName = (name: string | undefined) => folded.uplinks.get(name ?? '')?.label || name || ''
   const clipsOfIncident = (incident: Incident) => clipsOf(folded.clips.values(), incident.id)
   const alertsOf = (incident: Incident) => incident.alerts.flatMap((id) => folded.alerts.get(id) ?? [])
 
   return {
-    ...folded, news, station, me, phase, problem, line, zone, cut, lost, asOf, mayAct, mayLead, start, stop, load, cameraName, clipsOfIncident, alertsOf,
+    ...folded, news, station, me, phase, problem, line, zone, cut, lost, asOf, mayAct, mayLead, start, stop, load, cameraName, uplinkName, clipsOfIncident, alertsOf,
     put: (kind: 'incident' | 'task' | 'alert' | 'clip', item: unknown) => foldResource(folded, kind, item),
   }
 })
