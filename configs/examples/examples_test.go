@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	patience = 30 * time.Second
+	patience = 2 * time.Minute // of a loaded machine
 	pause    = 10 * time.Millisecond
 	up       = "watchpost/" + uplinktest.Station + "/" + uplinktest.BoxName + "/up/"
 )
