@@ -51,27 +51,21 @@ func still(noise, at int, encoder []string, actors ...footage.Actor) footage.Sce
 }
 
 func TestAFrozenPictureIsToldWithinTenSeconds(t *testing.T) {
+	t.Parallel()
 	const at = 22
 	for name, s := range map[string]footage.Scene{
 		"H.264, hardly any noise": still(2, at, footage.VBR("libx264", 50)),
 		"H.265, some noise":       still(5, at, footage.VBR("libx265", 50)),
 	} {
-		path := s.Make(t)
-		for _, all := range []bool{true, false} {
-			after, wrong, share := frozen(t, path, at*time.Second, all)
-			t.Logf("%s, everything decoded: %t, told after %s", name, all, after)
-			require.Zero(t, wrong, name)
-			if !all && s.Encoder[1] == "libx264" {
-				require.Less(t, share, 0.95, "through a gate that was closed")
-			}
-			require.Positive(t, after, name)
-			require.LessOrEqual(t, after, 10*time.Second, name)
+		after, wrong, share := frozen(t, s.Make(t), at*time.Second, false)
+		t.Logf("%s, told after %s", name, after)
+		require.Zero(t, wrong, name)
+		if s.Encoder[1] == "libx264" {
+			require.Less(t, share, 0.95, "through a gate that was closed; that of H.265 is not, at this size")
 		}
+		require.Positive(t, after, name)
+		require.LessOrEqual(t, after, 10*time.Second, name)
 	}
-	// A picture that never had noise was never known to live: nothing is told.
-	after, wrong, _ := frozen(t, still(0, at, footage.VBR("libx264", 50)).Make(t), at*time.Second, false)
-	require.Zero(t, wrong)
-	require.Zero(t, after)
 }
 
 // BenchmarkFrozen prints after how many seconds a frozen picture is told, and

@@ -212,6 +212,7 @@ func report(b *testing.B, full, gated []seen, late time.Duration, st vision.Stat
 }
 
 func TestWhoCrossesInsideOneGOPIsSeen(t *testing.T) {
+	t.Parallel()
 	objects := detector(t)
 	scene := footage.Scene{Width: 640, Height: 360, Seconds: 21, Noise: 3, Encoder: footage.VBR("libx264", 250), Actors: []footage.Actor{
 		{From: 12.5, To: 18.5, Height: 0.3, X: 0.1, Y: 0.5, Speed: 0.13},

@@ -108,6 +108,7 @@ func modelled(t *testing.T, calm, busy reelOf, cameras, slow int) (toQuiet time.
 }
 
 func TestManyCamerasThatTurnBusyAtOnceAreQuietAgainSoon(t *testing.T) {
+	t.Parallel()
 	scene := footage.Scene{Width: 640, Height: 360, Seconds: 12, Noise: 3, Encoder: footage.VBR("libx264", 50)}
 	calm := loop(cut(t, scene.Make(t), time.Unix(0, 0)))
 	path := t.TempDir() + "/busy.mp4"
