@@ -115,16 +115,16 @@ func (k Kind) now(t *testing.T) {
 	cable := NewCable(t, peer.Addr())
 	cable.Slow(1 << 20)
 	box := NewBox(t)
-	box.Append(bridge.Alarm, "P2", 6000)
+	box.Append(bridge.Alarm, "P2", 3000)
 	box.Run(k.config(t, "hq", cable.Addr()))
 	hq := peer.HQ()
 	hq.WaitFor(func(h *HQ) bool { return len(h.Took) > 300 }, "the drain")
-	cable.Slow(256 << 10) // the rest takes 20 s
+	cable.Slow(256 << 10) // the rest takes 10 s
 	id := box.Append(bridge.Alarm, "P0", 1)[0].Event.ID
-	require.Less(t, hq.overtook(id), 6000)
+	require.Less(t, hq.overtook(id), 3000)
 	cable.Slow(0)
-	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 6001 }, "the rest")
-	hq.Check(6001)
+	hq.WaitFor(func(h *HQ) bool { return len(h.Took) == 3001 }, "the rest")
+	hq.Check(3001)
 }
 
 // troubles stay at home: one uplink hangs, one is slow, the third has it all
