@@ -5,15 +5,21 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
+// encoding is held while the files are made: every station needs them.
+var encoding sync.Mutex
+
 // footage makes the two cameras' files once and keeps them below .test: the
 // yard as the demo has it (configs/demo.yaml says who steps where and when), the gate a later cut of the same footage, so that
 // the test needs nothing but Debian's.
 func footage(t *testing.T, root string) (yard, gate string) {
+	encoding.Lock()
+	defer encoding.Unlock()
 	list, err := exec.Command("dpkg", "-L", "opencv-doc").Output()
 	require.NoError(t, err, "opencv-doc is needed: make deps")
 	var vtest string

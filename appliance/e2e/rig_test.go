@@ -74,11 +74,20 @@ const (
 	untouched = "auth: {idle_lock: 0s}\n"
 )
 
-// bareRig is a rig in which nothing runs yet.
-func bareRig(t *testing.T) *rig {
+// seeded makes a seed where none was given, once for all tests.
+var seeded = sync.OnceFunc(func() {
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
+})
+
+// bareRig is a rig in which nothing runs yet. Stations play beside each other,
+// for most of a day is waiting; not where every time is held.
+func bareRig(t *testing.T) *rig {
+	if !*soak {
+		t.Parallel()
+	}
+	seeded()
 	t.Logf("seed %d (go test ./appliance/e2e -seed %d)", *seed, *seed)
 	_, file, _, _ := runtime.Caller(0)
 	r := &rig{t: t, day: t, root: filepath.Join(filepath.Dir(file), "..", ".."), dir: t.TempDir(), rand: rand.New(rand.NewPCG(*seed, 1)), load: watchLoad(t)}

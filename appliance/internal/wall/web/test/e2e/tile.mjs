@@ -94,11 +94,22 @@ const commands = {
     const page = await pageAt('desk', '/')
     await page.goto(`${url}/incidents/${id}`)
     // The button is grey from the press on: only the answer says that it is done.
+    let answer
+    const answered = page.waitForResponse((one) => one.request().method() === 'POST' && one.url().endsWith(`/incidents/${id}/${verb}`)).then((one) => (answer = one))
     const press = async () => {
-      await page.locator(`[data-action="${verb}"]`).click()
-      if (verb === 'close') await page.locator('dialog[open] button[type=submit]').click()
+      const submit = page.locator('dialog[open] button[type=submit]')
+      if (!(await submit.count())) await page.locator(`[data-action="${verb}"]`).click({ timeout: 20_000 })
+      if (verb === 'close') await submit.click({ timeout: 20_000 })
     }
-    const [answer] = await Promise.all([page.waitForResponse((one) => one.request().method() === 'POST' && one.url().endsWith(`/incidents/${id}/${verb}`)), press()])
+    // A page that just did not hear the box refuses; whoever works there presses again.
+    let why
+    const again = async () => {
+      while (!answer) {
+        await press().catch((error) => (why = error))
+        await Promise.race([answered, new Promise((done) => setTimeout(done, 5000))])
+      }
+    }
+    await Promise.race([answered, again()]).catch((error) => { throw new Error(`${error.message} ${why?.message ?? ''}`) })
     if (!answer.ok()) throw new Error(`${verb}: ${answer.status()} ${await answer.text()}`)
     await page.waitForFunction(
       ([incident, v]) => document.querySelector(`[data-detail="${incident}"] [data-action="${v}"]`)?.ariaDisabled === 'true' && !document.querySelector('dialog[open]'),
