@@ -92,13 +92,17 @@ func scored(t *testing.T, s *shift) {
 			Score *struct {
 				Points int
 				By     string
-				Steps  []struct{ Result string }
+				Steps  []struct{ State, Name string }
 			}
 		}
 	}
 	s.zhao.does(200, "GET", robbery, "", &closed)
 	require.Equal(t, "box", closed.Incident.Score.By)
-	require.Len(t, closed.Incident.Score.Steps, 4, "open, acknowledged, dispatched, on_scene")
+	var steps []string
+	for _, one := range closed.Incident.Score.Steps {
+		steps = append(steps, one.State+one.Name)
+	}
+	require.ElementsMatch(t, []string{"open", "acknowledged", "dispatched", "on_scene", "接单出发", "到场", "控制现场"}, steps, "each state, and each step of the order with a limit")
 	s.zhao.does(403, "POST", robbery+"/score", `{"points":33,"reason":"照片缺失"}`, nil)
 	s.wang.does(200, "POST", robbery+"/score", `{"points":33,"reason":"照片缺失"}`, &closed)
 	require.Equal(t, []any{33, user}, []any{closed.Incident.Score.Points, closed.Incident.Score.By})
