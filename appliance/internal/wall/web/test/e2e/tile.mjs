@@ -48,7 +48,7 @@ const commands = {
   async frames(camera, seconds) {
     const page = await pageAt('cameras', '/cameras')
     await page.evaluate((id) => document.querySelector(`[data-camera="${id}"]`)?.scrollIntoView(), camera)
-    await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera)
+    await page.waitForFunction((id) => document.querySelector(`[data-camera="${id}"]`)?.dataset.phase === 'live', camera, { polling: 100 })
     const samples = await page.evaluate(async ([id, count]) => {
       const decoded = async () => {
         const pc = window.__tiles[id]
@@ -96,10 +96,11 @@ const commands = {
     // The button is grey from the press on: only the answer says that it is done.
     let answer
     const answered = page.waitForResponse((one) => one.request().method() === 'POST' && one.url().endsWith(`/incidents/${id}/${verb}`)).then((one) => (answer = one))
+    // Forced: else a click waits for this page's frames, and the wall beside it takes them all.
     const press = async () => {
-      const submit = page.locator('dialog[open] button[type=submit]')
-      if (!(await submit.count())) await page.locator(`[data-action="${verb}"]`).click({ timeout: 20_000 })
-      if (verb === 'close') await submit.click({ timeout: 20_000 })
+      const submit = page.locator('dialog[open] button[type=submit]:not([disabled])')
+      if (!(await submit.count())) await page.locator(`[data-action="${verb}"]:not([aria-disabled=true])`).click({ force: true, timeout: 20_000 })
+      if (verb === 'close') await submit.click({ force: true, timeout: 20_000 })
     }
     // A page that just did not hear the box refuses; whoever works there presses again.
     let why
@@ -113,7 +114,7 @@ const commands = {
     if (!answer.ok()) throw new Error(`${verb}: ${answer.status()} ${await answer.text()}`)
     await page.waitForFunction(
       ([incident, v]) => document.querySelector(`[data-detail="${incident}"] [data-action="${v}"]`)?.ariaDisabled === 'true' && !document.querySelector('dialog[open]'),
-      [id, verb])
+      [id, verb], { polling: 100 })
     return { id, verb, ...say(Date.now()) }
   },
 
