@@ -24,7 +24,7 @@ func walker(t *testing.T, r *rig, b *browser) {
 	r.until("an incident of the yard's rule", func() bool {
 		room := r.room()
 		for _, a := range decodeAll[alert](t, room.Alerts) {
-			if a.Rule != "车道有人" {
+			if a.Rule != "on-the-road" {
 				continue
 			}
 			for _, inc := range decodeAll[incident](t, room.Incidents) {
@@ -55,7 +55,7 @@ func walker(t *testing.T, r *rig, b *browser) {
 	r.until("the sighting in headquarters' ledger", func() bool {
 		for _, line := range r.ledger() {
 			if data, is := line.raised(t); is && data.Sighting != nil && data.Incident == seen.ID {
-				return data.Sighting.Rule == "车道有人"
+				return data.Sighting.Rule == "on-the-road"
 			}
 		}
 		return false
