@@ -2,6 +2,7 @@ package desk
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -98,6 +99,16 @@ func (t *step) followUp(in ActionIn, hit *bridge.Record) error {
 	t.answer.Incident = in.Incident
 	if hit != nil {
 		return t.issuedBefore(visit, hit)
+	}
+	inc := t.s.k.Incidents[in.Incident]
+	for _, id := range inc.Tasks {
+		task := t.s.k.Tasks[id]
+		if task == nil || task.Kind != Visit || task.Template != visit.Template || task.State.done() {
+			continue
+		}
+		if t.r.Party(task.To) == t.r.Party(in.To) {
+			return t.illegal(inc, in, fmt.Sprintf("order %d is that visit already", task.Number))
+		}
 	}
 	return t.issue(visit, nil)
 }

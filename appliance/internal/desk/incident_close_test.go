@@ -104,6 +104,10 @@ func TestFollowUp(t *testing.T) {
 	_, again := r.do(demand)
 	require.True(t, again.Duplicate)
 	require.Equal(t, task.ID, again.Task)
+	twice := demand
+	twice.Idempotency = ""
+	_, _, err = r.try(twice)
+	require.ErrorContains(t, err, "is that visit already")
 	for want, change := range map[string]func(*desk.ActionIn){
 		`to "": want`: func(in *desk.ActionIn) { in.To = "" }, `template "x"`: func(in *desk.ActionIn) { in.Template = "x" },
 		`kind "visit": want task`: func(in *desk.ActionIn) { in.Template = "arrive" }, "needs operator": func(in *desk.ActionIn) { in.By = officer("wu") },
@@ -116,6 +120,8 @@ func TestFollowUp(t *testing.T) {
 	}
 	r.reach(task.ID, officer("wu"), "accept", "report")
 	require.Equal(t, desk.Confirmed, r.reach(task.ID, operator("li"), "confirm").State)
+	_, second := r.do(twice)
+	require.NotEqual(t, task.ID, second.Task, "that one is done")
 }
 
 // What comes up again after 7 days is a new incident that names the old one.
