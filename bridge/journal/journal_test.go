@@ -238,7 +238,7 @@ func TestCursors(t *testing.T) {
 			return nil
 		})
 		return saved == 2
-	}, 5*time.Second, 10*time.Millisecond)
+	}, time.Minute, 10*time.Millisecond)
 	position, err := j.Cursor("hq", bridge.Alarm)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, position)
