@@ -90,6 +90,8 @@ describe('handover', () => {
     await visible('text=未配置视频巡逻计划')
     await visible('text=未配置人员和警力单元')
     await visible('text=首次交接')
+    const pdf = (await page.pdf({ preferCSSPageSize: true })).toString('latin1')
+    assert.equal(pdf.match(/\/Type\s*\/Page[^s]/g).length, 1, 'a short handover is one page')
   })
 
   it('is not for who only looks', async () => {
