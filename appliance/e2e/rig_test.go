@@ -254,13 +254,17 @@ func (r *rig) apiBytes(method, path, body string) (int, []byte) {
 	return r.ask(r.cookie, method, path, body)
 }
 
-// ask asks the box as whoever has the session.
+// ask asks the box as whoever has the session, with JSON or a picture.
 func (r *rig) ask(session *http.Cookie, method, path, body string) (int, []byte) {
 	req, err := http.NewRequest(method, r.url(path), strings.NewReader(body))
 	require.NoError(r.t, err)
 	req.AddCookie(session)
 	if method != http.MethodGet {
-		req.Header.Set("Content-Type", "application/json")
+		kind := "application/json"
+		if strings.HasPrefix(body, "\xff\xd8") {
+			kind = "image/jpeg"
+		}
+		req.Header.Set("Content-Type", kind)
 		req.Header.Set("Idempotency-Key", fmt.Sprint(r.rand.Uint64()))
 	}
 	res, err := r.client.Do(req)
