@@ -142,6 +142,8 @@ func cameraReturns(t *testing.T, r *rig, b *browser) {
 		_, body := r.apiBytes("GET", "/api/v1/blind", "")
 		return strings.Contains(string(body), `"gate"`)
 	})
+	status, said := r.apiBytes("GET", "/api/v1/cameras/gate/snapshot.jpg", "")
+	require.Equal(t, 409, status, "%s", said)
 	r.control("POST", "/camera/gate/start", "", nil)
 	began := time.Now()
 	r.until("the box sees the camera again", func() bool {

@@ -17,6 +17,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep"
 	"github.com/watchpost-edge/watchpost/appliance/internal/wall/whep/viewer"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -212,6 +213,8 @@ func TestAMaskIsInTheStreamAndInTheFile(t *testing.T) {
 	running.Go(func() { plays25(ctx, c, units, began) })
 	eventually(t, func() bool { _, is := b.Live("gate", true); return is })
 	stream := watchRTP(t, b)
+	_, _, err = c.Still(t.Context())
+	require.ErrorIs(t, err, media.ErrNotFound, "not live: the wall says so, and does not fail")
 	c.mu.Lock()
 	c.live = true
 	c.mu.Unlock()

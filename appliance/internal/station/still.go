@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/ingest"
 	"github.com/watchpost-edge/watchpost/vision"
 )
@@ -14,8 +15,8 @@ import (
 // stillFor is how long a still is good for everybody who asks.
 const stillFor = time.Second
 
-// errNotLive says that the camera gives no picture now.
-var errNotLive = errors.New("camera is not live")
+// errNotLive says that the camera gives no picture now: there is none to find.
+var errNotLive = fmt.Errorf("camera is not live: %w", media.ErrNotFound)
 
 // still is a camera's newest picture, made when somebody asks.
 type still struct {
