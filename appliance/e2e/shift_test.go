@@ -94,7 +94,7 @@ hq:
 `},
 	}
 	r.boxChanges = [][2]string{
-		{"    rules:\n      - {name: at-the-door, kind: intrusion, zone: door, priority: P2}\n", ""},
+		{"    rules:\n      - {name: at-the-door, label: 门口有人, kind: intrusion, zone: door, priority: P2}\n", ""},
 		{"secrets/parking}\n", "secrets/parking}\n    - {id: traffic-police, kind: mqtt, password_file: secrets/traffic-police}\n"},
 		{`["08:00", "10:00", "12:00", "14:00", "16:00", "18:00", "20:00", "22:00"], within: 1h`, fmt.Sprintf(`[%q], within: 20m`, soon(8))},
 		{`["23:30", "02:30"], within: 30m`, fmt.Sprintf(`[%q, %q], within: 1m`, soon(first), soon(first+1))},

@@ -19,7 +19,7 @@ cameras:
     streams: {main: rtsp://10.0.0.11/main}
     pre_roll: 10s
     zones: {yard: [[0.1,0.5],[0.9,0.5],[0.9,1.0]]}
-    rules: [{name: yard, kind: intrusion, zone: yard, schedule: "22:00-06:00"}]
+    rules: [{name: yard, label: 院内有人, kind: intrusion, zone: yard, schedule: "22:00-06:00"}]
 pillars: [{id: P-001, cameras: [gate], password_file: P-001}]
 drones: [{id: uav-1, listen: "udp:127.0.0.1:0"}]
 uplinks: [{name: hq, url: "mqtt://127.0.0.1:1883"}]
@@ -45,6 +45,7 @@ func TestGoodConfigurationIsCompletedWithDefaults(t *testing.T) {
 	require.Equal(t, 10*time.Second, time.Duration(cam.PreRoll))
 	require.Equal(t, 30*time.Second, time.Duration(cam.PostRoll))
 	require.Equal(t, "P2", cam.Rules[0].Priority)
+	require.Equal(t, "院内有人", cam.Rules[0].Label)
 	require.Equal(t, "secret", c.Pillars[0].Password)
 	require.Equal(t, "receipt", c.Uplinks[0].Confirm)
 	require.Equal(t, 30*time.Second, time.Duration(c.Limits.P0.Open))
@@ -88,6 +89,8 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		{"pre_roll: 10s", "pre_roll: 1h", "cameras[0].pre_roll: 3600 is not within 1 and 300"},
 		{"[0.9,0.5],[0.9,1.0]", "[0.9,1.5],[0.9,1.0]", "cameras[0].zones.yard[1]: [0.9, 1.5] is outside the picture"},
 		{"kind: intrusion", "kind: faces", `cameras[0].rules[0].kind: "faces"; write one of motion`},
+		{"kind: intrusion", "kind: intrusion, label: " + strings.Repeat("院", 65), "cameras[0].rules[0].label: has 65 characters; write at most 64"},
+		{"kind: intrusion", `kind: intrusion, label: "a\nb"`, "cameras[0].rules[0].label: \"a\\nb\" holds a line break"},
 		{"kind: intrusion", "kind: crowd", `cameras[0].rules[0].count: too few`},
 		{"kind: intrusion", "kind: intrusion, min_height: 2", "cameras[0].rules[0].min_height: 2 is not within 0 and 1"},
 		{"kind: intrusion", "kind: intrusion, count: -1", "cameras[0].rules[0].count: -1 is not within 0 and 1000"},

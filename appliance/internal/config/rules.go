@@ -10,6 +10,7 @@ import (
 // zero, is vision's to say; keys without meaning for a kind are refused.
 type Rule struct {
 	Name      string   `yaml:"name"`
+	Label     string   `yaml:"label"` // what people read; empty: the name
 	Kind      string   `yaml:"kind"`
 	Zone      string   `yaml:"zone"`
 	Line      string   `yaml:"line"`
@@ -39,6 +40,7 @@ func (r *Rule) validate(key string, cam *Camera, can Supported, ps *Problems) {
 		return
 	}
 	before := len(*ps)
+	validateLabel(key+".label", r.Label, ps)
 	if _, known := cam.Zones[r.Zone]; r.Zone != "" && !known {
 		ps.add(key+".zone", "%q is not among the camera's zones", r.Zone)
 	}

@@ -27,6 +27,7 @@ func (c *Config) validateUplinks(ps *Problems) {
 	for i := range c.Uplinks {
 		u, key := &c.Uplinks[i], fmt.Sprintf("uplinks[%d]", i)
 		validateID(key+".name", u.Name, names, ps)
+		validateLabel(key+".label", u.Label, ps)
 		u.validate(key, ps)
 		switch u.Kind {
 		case "mqtt":

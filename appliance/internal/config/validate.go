@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 var (
@@ -201,6 +203,19 @@ func validateID(key, id string, seen map[string]bool, ps *Problems) {
 		ps.add(key, "%q is used twice; give each its own", id)
 	}
 	seen[id] = true
+}
+
+// labelMost bounds what people read of a thing beside its id: it stands in
+// tables and on buttons.
+const labelMost = 64
+
+func validateLabel(key, label string, ps *Problems) {
+	if n := utf8.RuneCountInString(label); n > labelMost {
+		ps.add(key, "has %d characters; write at most %d", n, labelMost)
+	}
+	if strings.ContainsFunc(label, unicode.IsControl) {
+		ps.add(key, "%q holds a line break or another control character; write it in one line", label)
+	}
 }
 
 func oneOf(key, value string, allowed []string, ps *Problems) {

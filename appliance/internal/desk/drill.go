@@ -60,7 +60,7 @@ type Drill struct {
 }
 
 // DrillRule is a rule of a camera, as an alert of it names it.
-type DrillRule struct{ Camera, Name, Kind, Priority, Zone, Line, Direction string }
+type DrillRule struct{ Camera, Name, Label, Kind, Priority, Zone, Line, Direction string }
 
 // DrillUplink is an uplink that carries alarms, and how soon it confirms them.
 type DrillUplink struct {
@@ -213,7 +213,7 @@ func (r *Rules) drillTargets() []DrillTarget {
 		all = append(all, DrillTarget{"pillar:" + p.ID, "pillar", p.Name, p.ID})
 	}
 	for _, one := range r.setup.DrillRules {
-		name := one.Name
+		name := cmp.Or(one.Label, one.Name)
 		if c := r.cameras[one.Camera]; c != nil {
 			name = c.Name + " " + name
 		}

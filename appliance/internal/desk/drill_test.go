@@ -18,7 +18,7 @@ import (
 func withDrills(s *desk.Setup) {
 	s.ShownWithin = 2 * time.Second
 	s.DrillAfter = 30 * 24 * time.Hour
-	s.DrillRules = []desk.DrillRule{{Camera: "gate", Name: "yard-night", Kind: "intrusion", Priority: "P1", Zone: "yard"}}
+	s.DrillRules = []desk.DrillRule{{Camera: "gate", Name: "yard-night", Label: "夜间有人", Kind: "intrusion", Priority: "P1", Zone: "yard"}}
 	s.DrillUplinks = []desk.DrillUplink{{Name: "hq", WithinMS: 60_000}}
 	s.Drills = []desk.Drill{{ID: "south", Name: "南口", Target: "pillar:P-1", At: "16:00", Every: 30 * 24 * time.Hour}}
 }
@@ -95,7 +95,10 @@ func TestDrillOfAPillar(t *testing.T) {
 // TestDrillThatDoesNotCome: at the limit the result says what is missing.
 func TestDrillThatDoesNotCome(t *testing.T) {
 	r := planned(t, withDrills)
-	_, answer := r.do(desk.DrillIn{Target: "rule:gate/yard-night", By: lead("chen")})
+	target, known := r.rules.DrillTarget("rule:gate/yard-night")
+	require.True(t, known)
+	require.Equal(t, "东门 夜间有人", target.Name, "people read labels")
+	_, answer := r.do(desk.DrillIn{Target: target.Target, By: lead("chen")})
 	run := r.state.Drilled("rule:gate/yard-night").Run
 	require.Equal(t, "P1", run.Priority)
 	alert := r.state.Alert(answer.Alert)

@@ -27,7 +27,7 @@ func patrolSetup(c *config.Config, s *desk.Setup) {
 	for _, cam := range c.Cameras {
 		for _, r := range cam.Rules {
 			s.DrillRules = append(s.DrillRules, desk.DrillRule{
-				Camera: cam.ID, Name: r.Name, Kind: r.Kind, Priority: r.Priority, Zone: r.Zone, Line: r.Line, Direction: r.Direction,
+				Camera: cam.ID, Name: r.Name, Label: r.Label, Kind: r.Kind, Priority: r.Priority, Zone: r.Zone, Line: r.Line, Direction: r.Direction,
 			})
 		}
 	}

@@ -43,6 +43,9 @@ func (s wallDevices) Cameras() []wall.Camera {
 				c.Zones[name] = append(c.Zones[name], corner)
 			}
 		}
+		for _, rule := range cfg.Rules {
+			c.Rules = append(c.Rules, wall.CameraRule{Name: rule.Name, Label: rule.Label, Kind: rule.Kind})
+		}
 		list = append(list, c)
 	}
 	return list

@@ -39,9 +39,17 @@ type Camera struct {
 	Sub      bool                    `json:"sub"`             // it has a sub stream, for small tiles
 	Zones    map[string][][2]float64 `json:"zones,omitempty"` // polygons, 0..1 of the picture
 	Masks    [][][2]float64          `json:"masks,omitempty"`
+	Rules    []CameraRule            `json:"rules,omitempty"`
 	Groups   []string                `json:"groups,omitempty"`
 	Pinyin   string                  `json:"pinyin,omitempty"` // of the name, initials first, for search
 	Live     CameraState             `json:"live"`
+}
+
+// CameraRule is a rule of a camera, by which it makes sightings.
+type CameraRule struct {
+	Name  string `json:"name"`
+	Label string `json:"label,omitempty"` // what people read; empty: the name
+	Kind  string `json:"kind"`
 }
 
 // CameraState is what changes by the second.

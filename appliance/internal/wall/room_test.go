@@ -314,8 +314,8 @@ func (s *station) Cameras() []wall.Camera {
 	defer s.mu.Unlock()
 	return []wall.Camera{{
 		ID: "east", Name: "东门", Record: "continuous", Analyze: true, Position: &wall.View{Lat: 28.69, Lon: 115.99},
-		Zones: map[string][][2]float64{"yard": {{0, 0}, {1, 0}, {1, 1}}},
-		Live:  wall.CameraState{Live: s.live, AgeMS: 40, Recording: true, Width: 1920, Height: 1080, Codec: "h264", Since: bridge.At(time.Now())},
+		Zones: map[string][][2]float64{"yard": {{0, 0}, {1, 0}, {1, 1}}}, Rules: []wall.CameraRule{{Name: "night", Label: "夜间有人", Kind: "intrusion"}},
+		Live: wall.CameraState{Live: s.live, AgeMS: 40, Recording: true, Width: 1920, Height: 1080, Codec: "h264", Since: bridge.At(time.Now())},
 	}}
 }
 

@@ -2055,6 +2055,12 @@ export interface components {
             /** @description why it is not live */
             why?: string;
         };
+        CameraRule: {
+            name: string;
+            /** @description what people read; absent: the name */
+            label?: string;
+            kind: string;
+        };
         Camera: {
             id: string;
             name: string;
@@ -2069,6 +2075,8 @@ export interface components {
                 [key: string]: number[][];
             };
             masks?: number[][][];
+            /** @description by which it makes sightings */
+            rules?: components["schemas"]["CameraRule"][];
             /** @description of the configuration */
             groups?: string[];
             /** @description of the name, initials first, for search */
