@@ -45,6 +45,7 @@ func TestAccess(t *testing.T) {
 
 // newLockedRig starts firmware-sim and a box with TLS and without any user.
 func newLockedRig(t *testing.T) *rig {
+	beside(t)
 	r := bareRig(t)
 	r.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	r.writeSecrets()

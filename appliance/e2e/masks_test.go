@@ -112,6 +112,7 @@ func (r *rig) unmask(id, path string) {
 
 // newMaskedRig is a rig whose gate has a mask, with two leads.
 func newMaskedRig(t *testing.T) *rig {
+	beside(t)
 	r := bareRig(t)
 	r.writeSecrets()
 	r.startSim()

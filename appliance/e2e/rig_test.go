@@ -81,12 +81,18 @@ var seeded = sync.OnceFunc(func() {
 	}
 })
 
-// bareRig is a rig in which nothing runs yet. Stations play beside each other,
-// for most of a day is waiting; not where every time is held.
-func bareRig(t *testing.T) *rig {
+// beside lets a station play beside the others that say so: most of a shift is
+// waiting. TestDay, which holds the promised times, plays alone, and so does
+// everything where each time is held.
+func beside(t *testing.T) {
+	t.Helper()
 	if !*soak {
 		t.Parallel()
 	}
+}
+
+// bareRig is a rig in which nothing runs yet.
+func bareRig(t *testing.T) *rig {
 	seeded()
 	t.Logf("seed %d (go test ./appliance/e2e -seed %d)", *seed, *seed)
 	_, file, _, _ := runtime.Caller(0)

@@ -37,6 +37,7 @@ type actor struct {
 // TestShift plays one shift of the room on one station, from two browsers to
 // the review of the day.
 func TestShift(t *testing.T) {
+	beside(t)
 	s := &shift{rig: newRig(t, shiftRig)}
 	for _, partner := range []string{"parking", "traffic-police"} {
 		s.control("POST", "/partner/"+partner+"/broker", fmt.Sprintf(`{"url":"mqtt://%s"}`, s.boxAt.MQTT), nil)
