@@ -131,11 +131,12 @@ export const useRoom = defineStore('room', () => {
 
   const cameraName = (id: string) => folded.cameras.get(id)?.name || id
   const uplinkName = (name: string | undefined) => folded.uplinks.get(name ?? '')?.label || name || ''
+  const ruleName = (camera: string | undefined, rule: string | undefined) => folded.cameras.get(camera ?? '')?.rules?.find((one) => one.name === rule)?.label || rule || ''
   const clipsOfIncident = (incident: Incident) => clipsOf(folded.clips.values(), incident.id)
   const alertsOf = (incident: Incident) => incident.alerts.flatMap((id) => folded.alerts.get(id) ?? [])
 
   return {
-    ...folded, news, station, me, phase, problem, line, zone, cut, lost, asOf, mayAct, mayLead, start, stop, load, cameraName, uplinkName, clipsOfIncident, alertsOf,
+    ...folded, news, station, me, phase, problem, line, zone, cut, lost, asOf, mayAct, mayLead, start, stop, load, cameraName, uplinkName, ruleName, clipsOfIncident, alertsOf,
     put: (kind: 'incident' | 'task' | 'alert' | 'clip', item: unknown) => foldResource(folded, kind, item),
   }
 })

@@ -38,9 +38,15 @@ const causes: [RegExp, string][] = [
 ]
 
 export function useWords() {
-  const { t, te } = useI18n()
+  const { t: translate, te, locale } = useI18n()
   const room = useRoom()
   const clock = useClock()
+
+  // t fills a text in; where it counts, its n chooses between one and many.
+  function t(key: string, values: Record<string, unknown> = {}): string {
+    const n = Number(values.n)
+    return Number.isFinite(n) ? translate(key, values, n) : translate(key, values)
+  }
 
   function word(group: string, code: string | undefined): string {
     if (!code) return ''
@@ -92,5 +98,5 @@ export function useWords() {
     }
   }
 
-  return { t, te, word, duration, since, clockOf, clockMs, reason, problemText }
+  return { t, te, language: locale, word, duration, since, clockOf, clockMs, reason, problemText }
 }

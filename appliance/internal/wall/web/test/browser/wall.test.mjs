@@ -77,7 +77,7 @@ describe('incidents', () => {
   it('come by themselves, are drawn, said to be shown, and worked on by keys', async () => {
     await logIn(page, fixture.url)
     await visible('text=当前没有未结警情')
-    const made = fixture.raise({ kind: 'intrusion', priority: 'P1', device: 'gate-east', zone: 'yard', cameras: ['gate-east'] })
+    const made = fixture.raise({ kind: 'intrusion', priority: 'P1', device: 'gate-east', zone: 'yard', rule: 'yard-night', cameras: ['gate-east'] })
     await visible(`[data-incident="${made.id}"]`)
     await eventually('shown', () => fixture.shown.length === 1)
     assert.equal(fixture.shown[0].alert, made.alerts[0])
@@ -86,6 +86,7 @@ describe('incidents', () => {
     await visible(`[data-detail="${made.id}"]`)
     await live('gate-east')
     await visible('.zones polygon')
+    await visible('.history li >> text=院内夜间有人')
     await page.keyboard.press('c')
     await visible('[data-state="acknowledged"]')
     await page.keyboard.press('n')

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { createI18n } from 'vue-i18n'
 import en from '../../src/app/locales/en.json'
 import zhCN from '../../src/app/locales/zh-CN.json'
 import openapi from '../../../openapi.json'
@@ -18,7 +19,8 @@ function flat(tree: Tree, prefix = ''): Map<string, string> {
 
 const zh = flat(zhCN as Tree)
 const english = flat(en as Tree)
-const slots = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]).sort()
+// A text that counts has two forms, for one and for many, with the same slots.
+const slots = (text: string) => [...new Set([...text.matchAll(/\{(\w+)\}/g)].map((m) => m[1]))].sort()
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
@@ -34,6 +36,18 @@ describe('languages', () => {
   it('fill the same slots', () => {
     const different = [...zh].filter(([key, text]) => slots(text).join() !== slots(english.get(key) ?? '').join()).map(([key]) => key)
     expect(different).toEqual([])
+  })
+
+  it('count in English in the singular too, in Chinese in one form', () => {
+    const { t } = createI18n({ legacy: false, locale: 'en', messages: { en } }).global
+    expect(t('handover.times', { n: 1, length: '5 s' }, 1)).toBe('1 time, 5 s in all')
+    expect(t('handover.times', { n: 2, length: '5 s' }, 2)).toBe('2 times, 5 s in all')
+    expect(t('dispatch.busy', { n: 0 }, 0)).toBe('0 orders')
+    expect([...zh].filter(([, text]) => text.includes('|'))).toEqual([])
+    expect([...english].filter(([, text]) => text.includes('|') && (text.split(' | ').length !== 2 || !slots(text).includes('n')))).toEqual([])
+    const things = 'alarms|cameras|claims|days|events|findings|incidents|orders|pictures|points|positions|recordings|replies|rounds|steps|stills|times|weeks'
+    const counts = new RegExp(`\\{\\w+\\} (\\w+ )?(${things})\\b`)
+    expect([...english].filter(([, text]) => counts.test(text) && !text.includes(' | '))).toEqual([])
   })
 
   it('leave nothing empty', () => expect([...zh, ...english].filter(([, text]) => text.trim() === '')).toEqual([]))
