@@ -138,8 +138,12 @@ var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 // auditExport writes lane local between two times: as JSON lines, each an event
 // with its hashes, so that the chain can be checked; or as a table. That it was
 // taken is in the journal before its first byte leaves.
-func (s *Server) auditExport(write func(io.Writer) auditWriter, kind, suffix string) handler {
+func (s *Server) auditExport(write func(io.Writer, tongue) auditWriter, kind, suffix string) handler {
 	return func(c *fiber.Ctx, who caller) error {
+		words, err := tongueOf(c)
+		if err != nil {
+			return err
+		}
 		from, err := parseTime("from", c.Query("from"), time.Time{})
 		if err != nil {
 			return err
@@ -166,7 +170,7 @@ func (s *Server) auditExport(write func(io.Writer) auditWriter, kind, suffix str
 		read, written := io.Pipe()
 		s.streams.Go(func() {
 			out := bufio.NewWriter(written)
-			err := s.writeAudit(ctx, write(out), from, to, last)
+			err := s.writeAudit(ctx, write(out, words), from, to, last)
 			if err == nil {
 				err = out.Flush()
 			}
@@ -213,7 +217,7 @@ func (s *Server) writeAudit(ctx context.Context, w auditWriter, from, to time.Ti
 
 type auditLines struct{ *json.Encoder }
 
-func newAuditLines(w io.Writer) auditWriter { return auditLines{json.NewEncoder(w)} }
+func newAuditLines(w io.Writer, _ tongue) auditWriter { return auditLines{json.NewEncoder(w)} }
 
 func (a auditLines) line(r bridge.Record) error { return a.Encode(r.Event) }
 func (a auditLines) end() error                 { return nil }
@@ -222,11 +226,15 @@ type auditTable struct{ *csv.Writer }
 
 // newAuditTable begins with a byte order mark, by which spreadsheets know that
 // it is UTF-8.
-func newAuditTable(w io.Writer) auditWriter {
+func newAuditTable(w io.Writer, words tongue) auditWriter {
 	_, _ = io.WriteString(w, "\ufeff") // an error comes again with the first line
 	t := auditTable{csv.NewWriter(w)}
-	_ = t.Write([]string{"sequence", "recorded_at", "type", "by", "role", "camera", "from", "to", "remote", "why", "note", "id", "prevhash", "datahash", "hash"})
+	_ = t.Write(words.head(auditHead()))
 	return t
+}
+
+func auditHead() []string {
+	return []string{"sequence", "recorded_at", "type", "by", "role", "camera", "from", "to", "remote", "why", "note", "id", "prevhash", "datahash", "hash"}
 }
 
 func (t auditTable) line(r bridge.Record) error {

@@ -97,6 +97,7 @@ func TestAuditIsExportedWithItsChain(t *testing.T) {
 	require.Len(t, rows, lines+2, "a heading, and the export itself")
 	require.Equal(t, "'=1+1", rows[2][3], "nothing that a spreadsheet would calculate")
 	require.Equal(t, "watchpost.access.exported", rows[len(rows)-1][2])
+	require.True(t, bytes.HasPrefix(lead.text("/api/v1/audit.csv?language=zh-CN"), []byte("\ufeff序号,记录时间,")))
 	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	require.Empty(t, lead.text("/api/v1/audit.jsonl?from="+later))
 }

@@ -114,6 +114,26 @@ func TestReviewIsATable(t *testing.T) {
 	require.Contains(t, string(exported[0].Data), `"why":"review"`)
 }
 
+// TestTablesSpeakTheLanguageThatIsAskedFor: one that nobody knows is refused,
+// and nothing is recorded as exported.
+func TestTablesSpeakTheLanguageThatIsAskedFor(t *testing.T) {
+	b := newBox(t)
+	b.press(t, "1")
+	lead := b.as(t, "lead")
+	for _, path := range []string{"/api/v1/review.csv", "/api/v1/review/people.csv", "/api/v1/audit.csv"} {
+		status, problem := lead.do("GET", path+"?language=fr", nil)
+		require.Equal(t, http.StatusBadRequest, status, path)
+		require.Equal(t, "language", problem["field"])
+		require.Contains(t, problem["detail"], "zh-CN or en")
+	}
+	require.Empty(t, b.events(t, "watchpost.access.exported"))
+	zh := string(lead.text("/api/v1/review.csv?language=zh-CN"))
+	require.Contains(t, zh, "\ufeff清单,键,名称,警情数,")
+	require.Contains(t, zh, "\r\n合计,")
+	require.Contains(t, string(lead.text("/api/v1/review.csv?language=en")), "\r\nTotal,")
+	require.Contains(t, string(lead.text("/api/v1/review/people.csv?language=zh-CN")), "\ufeff用户名,名称,周（周一）,")
+}
+
 // TestTalliesArePersonal: a lead sees everybody's, which is recorded; others
 // their own, which is not.
 func TestTalliesArePersonal(t *testing.T) {

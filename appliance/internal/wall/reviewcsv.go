@@ -14,6 +14,10 @@ import (
 // reviewCSV is the report as a table: one line a row, the list that it is of in
 // the first column; what a list does not have stays empty.
 func (s *Server) reviewCSV(c *fiber.Ctx, who caller) error {
+	words, err := tongueOf(c)
+	if err != nil {
+		return err
+	}
 	report, place, err := s.reviewOf(c, who)
 	if err != nil {
 		return err
@@ -25,18 +29,26 @@ func (s *Server) reviewCSV(c *fiber.Ctx, who caller) error {
 			return err
 		}
 	}
-	return s.sendTable(c, place, "review-"+report.From+"-"+report.To, reviewTable(report))
+	return s.sendTable(c, place, "review-"+report.From+"-"+report.To, reviewTable(report, words))
+}
+
+func peopleHead() []string {
+	return []string{
+		"person", "name", "week", "steps", "in_time", "late", "missing", "points", "corrected", "incidents", "orders", "orders_done", "orders_overdue",
+	}
 }
 
 // peopleCSV is the tally as a table: an export.
 func (s *Server) peopleCSV(c *fiber.Ctx, who caller) error {
+	words, err := tongueOf(c)
+	if err != nil {
+		return err
+	}
 	body, place, err := s.peopleOf(c, who, "exported")
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{
-		"person", "name", "week", "steps", "in_time", "late", "missing", "points", "corrected", "incidents", "orders", "orders_done", "orders_overdue",
-	}}
+	rows := [][]string{words.head(peopleHead())}
 	for _, w := range body.Items {
 		row := []string{w.Person, w.Name, w.Week.Week}
 		for _, n := range []int{w.Steps, w.InTime, w.Late, w.Missing, w.Points, w.Corrected, w.Incidents, w.Orders, w.Done, w.Overdue} {

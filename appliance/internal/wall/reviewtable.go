@@ -29,7 +29,7 @@ func (t *table) add(cells map[string]string) {
 }
 
 // reviewTable has the columns of reviewHead, and every list of the report.
-func reviewTable(r review.Report) [][]string {
+func reviewTable(r review.Report, words tongue) [][]string {
 	t := table{reviewHead()}
 	t.totals(r)
 	for _, group := range review.Groups() {
@@ -56,6 +56,10 @@ func reviewTable(r review.Report) [][]string {
 	t.sources(r)
 	t.orders(r)
 	t.changes(r.Compared)
+	for _, row := range t[1:] {
+		row[0] = words.list(row[0])
+	}
+	t[0] = words.head(t[0])
 	return t
 }
 

@@ -6436,6 +6436,8 @@ export interface operations {
     auditCsv: {
         parameters: {
             query?: {
+                /** @description of the headings; codes when absent */
+                language?: "zh-CN" | "en";
                 /** @description RFC 3339; the beginning when absent */
                 from?: string;
                 /** @description RFC 3339; now when absent */
@@ -6786,6 +6788,8 @@ export interface operations {
     reviewCsv: {
         parameters: {
             query?: {
+                /** @description of the headings and the column list; codes when absent */
+                language?: "zh-CN" | "en";
                 /** @description station date, 2026-01-31; six days before to when absent */
                 from?: string;
                 /** @description station date, included; today when absent */
@@ -6850,6 +6854,8 @@ export interface operations {
     reviewPeopleCsv: {
         parameters: {
             query?: {
+                /** @description of the headings; codes when absent */
+                language?: "zh-CN" | "en";
                 /** @description station date, 2026-01-31; six days before to when absent */
                 from?: string;
                 /** @description station date, included; today when absent */

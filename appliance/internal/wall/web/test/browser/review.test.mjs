@@ -16,6 +16,7 @@ describe('the review', () => {
     await asked(/from=2026-03-02&to=2026-03-08&compare_from=2026-02-23&compare_to=2026-03-01/)
     await visible('[data-total=incidents] >> text=/131.*上期 118.*\\+13 \\(\\+11%\\)/')
     await visible('[data-sources] >> text=68%')
+    await visible('[data-sources] td >> text=市场夜间有人')
     await visible('[data-repeats] >> text=步行街南口')
     await accessible('review')
     for (const theme of ['浅色', '深色']) {
@@ -32,7 +33,7 @@ describe('the review', () => {
     await page.click('label:has-text("对比") input')
     await page.waitForFunction(() => !document.querySelector('.change'))
     await asked(/^(?!.*compare)/)
-    assert.match(await page.getAttribute('a[download]', 'href'), /^\/api\/v1\/review\.csv\?from=2026-03-01&to=2026-03-31$/)
+    assert.match(await page.getAttribute('a[download]', 'href'), /^\/api\/v1\/review\.csv\?from=2026-03-01&to=2026-03-31&language=zh-CN$/)
   })
 
   it('sends a patrol to a hot square with one click', async () => {
