@@ -36,13 +36,13 @@ func TestRestoredRoomHasAllOfTheCopy(t *testing.T) {
 	require.Empty(t, left)
 
 	j, d := open()
-	report := func() {
-		_, err := d.Handle(t.Context(), desk.ReportIn{Source: "walk_in", Kind: "theft", Place: "街口", By: desk.Actor{Name: "li", Role: "operator"}})
+	report := func(place string) {
+		_, err := d.Handle(t.Context(), desk.ReportIn{Source: "walk_in", Kind: "theft", Place: place, By: desk.Actor{Name: "li", Role: "operator"}})
 		require.NoError(t, err)
 	}
-	report()
+	report("街口")
 	require.NoError(t, d.Checkpoint(t.Context()))
-	report()
+	report("市场")
 	_, err = RestoreJournal(t.Context(), &cfg, log)
 	require.ErrorIs(t, err, journal.ErrHeld)
 	before := j.Epoch()

@@ -52,7 +52,7 @@ func (c *calendar) report(t *testing.T, s *Station, n int) {
 	t.Helper()
 	for i := range n {
 		c.at = c.at.Add(time.Minute)
-		_, err := s.desk.Handle(t.Context(), desk.ReportIn{Source: "walk_in", Kind: "theft", Place: "街口", Note: fmt.Sprint(i), By: desk.Actor{Name: "li", Role: "operator"}})
+		_, err := s.desk.Handle(t.Context(), desk.ReportIn{Source: "walk_in", Kind: "theft", Place: fmt.Sprintf("街口 %d 号", c.at.Unix()), By: desk.Actor{Name: "li", Role: "operator"}})
 		require.NoError(t, err)
 		if i%5 == 4 {
 			require.NoError(t, s.desk.Checkpoint(t.Context()))
