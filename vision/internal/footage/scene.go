@@ -67,9 +67,14 @@ func Cached(t testing.TB, name string, encode func(out string)) string {
 	if _, err := os.Stat(path); err == nil {
 		return path
 	}
-	half := filepath.Join(dir, fmt.Sprintf("half-%d-%s", os.Getpid(), name)) // packages are tested at the same time
-	encode(half)
-	require.NoError(t, os.Rename(half, path))
+	// Tests and packages that want it at the same time each make their own: a
+	// file is whole when it gets its name.
+	half, err := os.MkdirTemp(dir, "half-")
+	require.NoError(t, err)
+	defer os.RemoveAll(half)
+	made := filepath.Join(half, name)
+	encode(made)
+	require.NoError(t, os.Rename(made, path))
 	return path
 }
 
