@@ -194,14 +194,10 @@ func (h *HQ) Run(ctx context.Context) error {
 		if killed {
 			h.mqtt.Kill()
 			h.tus.Kill()
-		} else {
-			s.leave(false)
 		}
 		close(stop)
-		<-s.ended
-		if killed {
-			s.leave(true)
-		}
+		<-s.ended // paho holds up whoever publishes while it disconnects
+		s.leave(killed)
 		s.attending.End()
 		return errors.Join(s.clips.close(ctx, killed), h.broker.Close(), s.ledger.close())
 	})

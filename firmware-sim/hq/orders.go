@@ -97,7 +97,7 @@ func (h *HQ) Orders() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
+	seen := map[noted]bool{}
 	err = eachLine(h.LedgerPath(), func(raw []byte) error {
 		// Only these lines are worth reading whole.
 		if !bytes.Contains(raw, []byte(typeAnswered)) && !bytes.Contains(raw, []byte(taskPrefix)) {
@@ -118,8 +118,14 @@ func (h *HQ) Orders() ([]byte, error) {
 	return json.Marshal(sent)
 }
 
+// noted is an event that an order, by its turn, has already.
+type noted struct {
+	order int
+	event string
+}
+
 // note puts one line of the ledger to the orders that it is about.
-func note(sent []*Ordered, l line, seen map[string]bool) {
+func note(sent []*Ordered, l line, seen map[noted]bool) {
 	var data struct {
 		Order, Result, Reason, Task, Incident, State, By, Digest string
 		HQID                                                     string   `json:"hq_id"`
@@ -128,7 +134,7 @@ func note(sent []*Ordered, l line, seen map[string]bool) {
 	if json.Unmarshal(l.data(), &data) != nil {
 		return
 	}
-	for _, one := range sent {
+	for i, one := range sent {
 		switch {
 		case l.Type == typeAnswered && one.Kind == data.Order && (data.Digest == one.Digest || data.Digest == "" && data.HQID == one.ID):
 			one.Answers++
@@ -137,8 +143,8 @@ func note(sent []*Ordered, l line, seen map[string]bool) {
 					Result: data.Result, Reason: data.Reason, Task: data.Task, Incident: data.Incident, Event: l.ID, Received: l.Received, Via: l.Via,
 				}
 			}
-		case strings.HasPrefix(l.Type, taskPrefix) && one.Kind == "task" && one.ID != "" && (data.HQID == one.ID || slices.Contains(data.HQIDs, one.ID)) && !seen[l.ID+one.Sent]:
-			seen[l.ID+one.Sent] = true
+		case strings.HasPrefix(l.Type, taskPrefix) && one.Kind == "task" && one.ID != "" && (data.HQID == one.ID || slices.Contains(data.HQIDs, one.ID)) && !seen[noted{i, l.ID}]:
+			seen[noted{i, l.ID}] = true
 			one.States = append(one.States, TaskStep{
 				Type: strings.TrimPrefix(l.Type, taskPrefix), State: data.State, By: data.By, At: l.RecordedTime, Event: l.ID,
 			})

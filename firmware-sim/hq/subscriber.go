@@ -62,6 +62,7 @@ func (s *session) connect(password string) error {
 		SetCleanSession(true).
 		SetOrderMatters(true).
 		SetConnectTimeout(client.AnswerWithin).
+		SetWriteTimeout(client.AnswerWithin).
 		SetMaxReconnectInterval(time.Second).
 		SetKeepAlive(10*time.Second).
 		SetBinaryWill(s.hq.topic("down/presence"), []byte(`{"listening":false}`), 1, true).
