@@ -9,6 +9,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
 )
 
@@ -34,7 +35,7 @@ func startBroker(port *fault.Port, accounts map[string]string) (*mqtt.Server, er
 	if err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
-	if err := server.AddListener(listeners.NewNet("mqtt", ln)); err != nil {
+	if err := server.AddListener(client.Farewell{Net: listeners.NewNet("mqtt", ln), Server: server}); err != nil {
 		return nil, fmt.Errorf("start broker: %w", err)
 	}
 	if err := server.Serve(); err != nil {

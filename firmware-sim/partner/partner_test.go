@@ -15,6 +15,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/stretchr/testify/require"
 
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 	"github.com/watchpost-edge/watchpost/firmware-sim/partner"
 )
 
@@ -64,7 +65,7 @@ func start(t *testing.T, refuses bool) (*box, *partner.Partner) {
 	require.NoError(t, b.server.AddHook(b, nil))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	require.NoError(t, b.server.AddListener(listeners.NewNet("t", ln)))
+	require.NoError(t, b.server.AddListener(client.Farewell{Net: listeners.NewNet("t", ln), Server: b.server}))
 	require.NoError(t, b.server.Serve())
 	t.Cleanup(func() { require.NoError(t, b.server.Close()) })
 	broker := "mqtt://" + ln.Addr().String()

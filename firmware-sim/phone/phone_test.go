@@ -14,6 +14,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/stretchr/testify/require"
 
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 	"github.com/watchpost-edge/watchpost/firmware-sim/phone"
 )
 
@@ -51,7 +52,7 @@ func listen(t *testing.T, address string) (*box, string) {
 	require.NoError(t, b.server.AddHook(b, nil))
 	ln, err := net.Listen("tcp", address)
 	require.NoError(t, err)
-	require.NoError(t, b.server.AddListener(listeners.NewNet("t", ln)))
+	require.NoError(t, b.server.AddListener(client.Farewell{Net: listeners.NewNet("t", ln), Server: b.server}))
 	require.NoError(t, b.server.Serve())
 	return b, ln.Addr().String()
 }

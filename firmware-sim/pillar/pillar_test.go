@@ -15,6 +15,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 	"github.com/stretchr/testify/require"
 
+	"github.com/watchpost-edge/watchpost/firmware-sim/client"
 	"github.com/watchpost-edge/watchpost/firmware-sim/fault"
 	"github.com/watchpost-edge/watchpost/firmware-sim/pillar"
 )
@@ -89,7 +90,7 @@ func (b *box) start(t *testing.T) {
 	require.NoError(t, b.server.AddHook(b, nil))
 	ln, err := b.port.Listen()
 	require.NoError(t, err)
-	require.NoError(t, b.server.AddListener(listeners.NewNet("tcp", ln)))
+	require.NoError(t, b.server.AddListener(client.Farewell{Net: listeners.NewNet("tcp", ln), Server: b.server}))
 	require.NoError(t, b.server.Serve())
 }
 

@@ -193,7 +193,7 @@ func (b *Broker) listenOn(key, address string, tlsConfig *tls.Config) (net.Liste
 	if tlsConfig != nil {
 		wrapped = tls.NewListener(wrapped, tlsConfig)
 	}
-	if err := b.server.AddListener(listeners.NewNet(key, wrapped)); err != nil {
+	if err := b.server.AddListener(farewell{listeners.NewNet(key, wrapped), b.server}); err != nil {
 		_ = l.Close()
 		return nil, fmt.Errorf("add listener %s: %w", key, err)
 	}

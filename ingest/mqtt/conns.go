@@ -6,6 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 // conns knows every open connection, also those that have not said CONNECT
@@ -81,6 +85,24 @@ func (l *listener) Accept() (net.Conn, error) {
 		_ = nc.SetReadDeadline(time.Now().Add(connectWithin))
 		return c, nil
 	}
+}
+
+// farewell is mochi's listener with an end of its own: mochi asks for the
+// listener's clients under their lock and again for their number, and waits for
+// ever when one leaves between the two (v2.7.9, Clients.GetByListener).
+type farewell struct {
+	*listeners.Net
+	server *mochi.Server
+}
+
+func (f farewell) Close(listeners.CloseFn) {
+	f.Net.Close(func(id string) {
+		for _, client := range f.server.Clients.GetAll() {
+			if client.Net.Listener == id && !client.Closed() {
+				_ = f.server.DisconnectClient(client, packets.ErrServerShuttingDown)
+			}
+		}
+	})
 }
 
 // conn is a connection whose writes never wait for ever: mochi holds the
