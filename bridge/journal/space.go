@@ -218,9 +218,8 @@ func (s *space) settle() {
 	}
 }
 
-// begin makes a store fit to be opened. Files without content are what a kill
-// left behind: badger cannot open them.
-func (*space) begin(store string) error { return removeEmptyTables(store) }
+// begin makes a store fit to be opened.
+func (*space) begin(store string) error { return removeEmptyFiles(store) }
 
 // follow holds back the blocks of an open store's memtable and of the next.
 func (s *space) follow(store string) error {
@@ -258,7 +257,7 @@ func (s *space) end() error {
 	err := s.ballast.Close()
 	s.ballast = nil
 	if s.store != "" {
-		err = errors.Join(err, removeEmptyTables(s.store))
+		err = errors.Join(err, removeEmptyFiles(s.store))
 	}
 	return err
 }
@@ -337,18 +336,6 @@ func (j *Journal) Space() Space {
 	j.space.mu.Lock()
 	defer j.space.mu.Unlock()
 	return j.space.now
-}
-
-// removeEmptyTables removes memtables without a byte: prepared and not used,
-// or left when badger was killed while it deleted one. badger opens neither.
-func removeEmptyTables(store string) error {
-	return eachTable(store, func(path string, _ int) error {
-		info, err := os.Stat(path)
-		if err != nil || info.Size() > 0 {
-			return err
-		}
-		return os.Remove(path)
-	})
 }
 
 func highestTable(store string) (int, error) {

@@ -318,21 +318,26 @@ func TestTablesThatGoWhileTheyAreCounted(t *testing.T) {
 	<-stopped
 }
 
-// badger deletes a flushed memtable by truncating and then removing it; killed
-// in between it could not be opened again.
-func TestEmptyMemtableIsRemoved(t *testing.T) {
-	dir := t.TempDir()
-	j, err := Open(Options{Dir: dir, Source: testSource})
-	require.NoError(t, err)
-	appendWait(t, j, draft("1", bridge.Alarm))
-	require.NoError(t, j.Close())
-	left := filepath.Join(j.Path(), "00009"+tableExt)
-	require.NoError(t, os.WriteFile(left, nil, 0o600))
-	r, err := OpenReadOnly(dir, nil)
-	require.NoError(t, err)
-	require.NoError(t, r.Close())
-	require.NoError(t, os.WriteFile(left, nil, 0o600))
-	require.EqualValues(t, 1, openTest(t, dir).Last())
+// badger deletes a memtable or a value log by truncating and then removing it,
+// and makes one by creating and then lengthening it; killed in between it could
+// not be opened again.
+func TestEmptyFilesAreRemoved(t *testing.T) {
+	for _, name := range []string{"00009" + tableExt, "000009" + valueLogExt} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			j, err := Open(Options{Dir: dir, Source: testSource})
+			require.NoError(t, err)
+			appendWait(t, j, draft("1", bridge.Alarm))
+			require.NoError(t, j.Close())
+			left := filepath.Join(j.Path(), name)
+			require.NoError(t, os.WriteFile(left, nil, 0o600))
+			r, err := OpenReadOnly(dir, nil)
+			require.NoError(t, err)
+			require.NoError(t, r.Close())
+			require.NoError(t, os.WriteFile(left, nil, 0o600))
+			require.EqualValues(t, 1, openTest(t, dir).Last())
+		})
+	}
 }
 
 // blocks is what a file takes on the disk, in bytes.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ const (
 	newPrefix     = ".new-" // an epoch that was never finished
 	checkpointDir = "checkpoints"
 	dirMode       = 0o750
+	valueLogExt   = ".vlog"
 )
 
 // openStore opens badger with every option that matters said here.
@@ -43,6 +45,30 @@ func openStore(path string, readOnly bool, logger *slog.Logger) (*badger.DB, err
 		return nil, damage(path, err)
 	}
 	return db, nil
+}
+
+// removeEmptyFiles removes the memtables and value logs of a closed store that
+// have no byte: badger opens neither (v4.9.6: "Create a new file"). They are
+// what a kill leaves between a file's creation and its first length, or while
+// badger deletes one, and what space prepared and nobody used.
+func removeEmptyFiles(store string) error {
+	entries, err := os.ReadDir(store)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, entry := range entries {
+		if ext := filepath.Ext(entry.Name()); ext != tableExt && ext != valueLogExt {
+			continue
+		}
+		info, err := entry.Info()
+		if err == nil && info.Size() == 0 {
+			err = os.Remove(filepath.Join(store, entry.Name()))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // needsRepair reports whether badger refused because its log ends in what a
