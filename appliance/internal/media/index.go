@@ -48,9 +48,11 @@ func (s *Store) index(class Class) error {
 				return nil
 			}
 			it.From, it.To = day, day.AddDate(0, 0, 1)
-		case Pictures:
-			if it.open = it.Owner == newPictures; it.open {
+		case Snapshots, Pictures: // belong to nobody but their content, unless they wait
+			if it.open = class == Pictures && it.Owner == newPictures; it.open {
 				it.Owner = owner(filepath.Base(filepath.Dir(path)))
+			} else {
+				it.Owner = strings.TrimSuffix(d.Name(), snapshotSuffix)
 			}
 		case Clips:
 			if filepath.Ext(path) != segmentSuffix {

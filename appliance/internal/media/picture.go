@@ -105,7 +105,8 @@ func (s *Store) Brought(hash string) bool {
 }
 
 // SettlePictures keeps what reports name of the pictures that wait, and deletes
-// what has waited for too long. It returns how many it did either to.
+// what has waited for too long; nothing, when now is zero: who knows only some of
+// the reports. It returns how many it did either to.
 func (s *Store) SettlePictures(named func(hash string) bool, now time.Time) (kept, gone int, err error) {
 	s.pictures.Lock()
 	defer s.pictures.Unlock()
@@ -115,7 +116,7 @@ func (s *Store) SettlePictures(named func(hash string) bool, now time.Time) (kep
 		case named(hash):
 			kept++
 			err = errors.Join(err, s.keepPicture(it, hash))
-		case now.Sub(it.To) > PictureWaits:
+		case !now.IsZero() && now.Sub(it.To) > PictureWaits:
 			gone++
 			err = errors.Join(err, s.Remove(it.Name))
 		}

@@ -114,6 +114,13 @@ func TestPicturesHaveABudget(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, s.PicturesWaiting())
 
+	s = open(t, media.Options{
+		Dir: dir, MinFree: -1, Budgets: map[media.Class]media.Budget{media.Pictures: {Age: time.Hour}},
+		Held: func() func(media.Item) bool { return func(it media.Item) bool { return it.Owner == held } },
+	})
+	s.Sweep(time.Now().Add(2 * time.Hour))
+	require.True(t, s.Brought(held), "held after a restart too")
+
 	path := filepath.Join(dir, "pictures", held[:2], held+".jpg")
 	require.NoError(t, os.WriteFile(path, []byte("another"), 0o644))
 	_, err = s.Snapshot(held)

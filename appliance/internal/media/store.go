@@ -63,7 +63,7 @@ type Budget struct {
 type Item struct {
 	Class    Class
 	Name     string // path below the data directory, with slashes
-	Owner    string // camera, clip, drone or person
+	Owner    string // camera, clip, drone or person; of stills their SHA-256
 	From, To time.Time
 	Bytes    int64
 	Uploaded bool // headquarters has it

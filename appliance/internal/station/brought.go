@@ -25,9 +25,10 @@ func (s wallFiles) OwnPicture(person, hash string) ([]byte, error) {
 // Brought implements wall's files.
 func (s wallFiles) Brought(hash string) bool { return s.store.Brought(hash) }
 
-// KeepPictures implements wall's files.
+// KeepPictures implements wall's files. It knows one report only, and deletes
+// nothing.
 func (s wallFiles) KeepPictures(hashes []string) error {
-	_, _, err := s.store.SettlePictures(func(hash string) bool { return slices.Contains(hashes, hash) }, time.Now())
+	_, _, err := s.store.SettlePictures(func(hash string) bool { return slices.Contains(hashes, hash) }, time.Time{})
 	return err
 }
 

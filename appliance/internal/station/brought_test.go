@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +54,8 @@ func TestPictureOfAReportStays(t *testing.T) {
 	stop()
 	require.NoError(t, <-ended)
 	require.NoError(t, wallFiles{c.Station}.KeepPictures([]string{forgotten}))
+	c.store = media.New(media.Options{Dir: c.cfg.Data.Dir, MinFree: -1, Held: c.held, Budgets: map[media.Class]media.Budget{media.Pictures: {Age: time.Hour}}})
+	require.NoError(t, c.store.Open(), "a restart")
 	c.store.Sweep(time.Now().Add(2 * time.Hour))
 	require.True(t, c.store.Brought(named))
 	require.False(t, c.store.Brought(forgotten), "no order names it, and it is old")
@@ -65,6 +69,30 @@ func TestPictureOfAReportStays(t *testing.T) {
 		require.True(t, h.has(media.Item{Class: media.Pictures, Owner: named, Name: "pictures/x/" + named + ".jpg"}), "by the hold alone")
 	})
 	require.NoError(t, err)
+}
+
+// A report keeps its own pictures, and does nothing to others: what a report of
+// before a long stop names may still wait, and is not to be told from what none
+// does.
+func TestReportLeavesOtherPicturesAlone(t *testing.T) {
+	c := newCommand(t, time.Minute, func(*above) {})
+	c.files(t, c.press.Incident+"-gate-1")
+	named, err := c.store.PutPicture("wu", []byte("of a report before the stop"))
+	require.NoError(t, err)
+	c.reported(t, named)
+	long := time.Now().Add(-media.PictureWaits - time.Hour)
+	waits, err := filepath.Glob(filepath.Join(c.cfg.Data.Dir, "pictures", "new", "*", "*.jpg"))
+	require.NoError(t, err)
+	require.Len(t, waits, 1)
+	require.NoError(t, os.Chtimes(waits[0], long, long))
+	c.store = media.New(media.Options{Dir: c.cfg.Data.Dir, MinFree: -1, Held: c.held})
+	require.NoError(t, c.store.Open())
+
+	another, err := c.store.PutPicture("li", []byte("of a report after it"))
+	require.NoError(t, err)
+	require.NoError(t, wallFiles{c.Station}.KeepPictures([]string{another}))
+	require.True(t, c.store.Brought(another))
+	require.Equal(t, 1, c.store.PicturesWaiting(), "it waits to be settled")
 }
 
 // The bundle has the orders' events and the pictures of their reports; of one

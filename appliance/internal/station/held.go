@@ -58,8 +58,7 @@ func (h *holding) has(it media.Item) bool {
 	it.Owner, _ = unsealed(it.Owner) // an original is held with what is shown
 	switch it.Class {
 	case media.Snapshots:
-		name := it.Name[strings.LastIndexByte(it.Name, '/')+1:]
-		return h.snapshots[it.Owner] || h.snapshots[strings.TrimSuffix(name, ".jpg")]
+		return h.snapshots[it.Owner]
 	case media.Pictures:
 		return h.snapshots[it.Owner] || h.named[it.Owner]
 	case media.Clips:
