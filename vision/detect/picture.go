@@ -142,26 +142,23 @@ func rangeTables(full bool) (luma, chroma *[256]byte) {
 }
 
 // black fills the masks, and a rim of a pixel around them: what was mixed into
-// the rim by shrinking must not show either.
+// the rim by shrinking must not show either. Each is filled by itself: of many
+// at once OpenCV leaves open where two lie over each other (even-odd rule).
 func black(m *gocv.Mat, masks [][]vision.Point) {
-	if len(masks) == 0 {
-		return
-	}
 	w, h := float64(m.Cols()), float64(m.Rows())
-	var polys [][]image.Point
 	for _, mask := range masks {
 		var pts []image.Point
 		for _, p := range mask {
 			pts = append(pts, image.Pt(int(math.Round(p.X*w)), int(math.Round(p.Y*h))))
 		}
 		if len(pts) > 0 {
-			polys = append(polys, pts)
+			blacken(m, pts)
 		}
 	}
-	if len(polys) == 0 {
-		return
-	}
-	pv := gocv.NewPointsVectorFromPoints(polys)
+}
+
+func blacken(m *gocv.Mat, polygon []image.Point) {
+	pv := gocv.NewPointsVectorFromPoints([][]image.Point{polygon})
 	defer pv.Close()
 	dark := color.RGBA{A: 255}
 	gocv.FillPoly(m, pv, dark)

@@ -68,6 +68,31 @@ func TestASnapshotHasTheBoxAndBlackMasks(t *testing.T) {
 	require.Greater(t, r, b+80)
 }
 
+func TestMasksThatOverlapAreBlackWhereTheyDo(t *testing.T) {
+	f := canvas(320, 180)
+	paint(f, 0, 0, 320, 180, 235)
+	square := func(from, to float64) []vision.Point {
+		return []vision.Point{{X: from, Y: from}, {X: to, Y: from}, {X: to, Y: to}, {X: from, Y: to}}
+	}
+	masks := [][]vision.Point{square(0.1, 0.6), square(0.4, 0.9), square(0.45, 0.5)}
+	data, err := detect.Stills{}.Snapshot(f, vision.Still{Masks: masks})
+	require.NoError(t, err)
+	for _, at := range []float64{0.2, 0.42, 0.48, 0.55, 0.8} {
+		r, g, b := pixel(t, data, int(at*320), int(at*180))
+		require.Less(t, r+g+b, 30, "masked at %g", at)
+	}
+	m := detect.NewMotion(masks)
+	defer m.Close()
+	for range 2 {
+		_, err = m.Look(f)
+		require.NoError(t, err)
+	}
+	paint(f, 140, 80, 40, 20, 16) // where two lie over each other
+	seen, err := m.Look(f)
+	require.NoError(t, err)
+	require.Zero(t, seen.Changed)
+}
+
 func TestFullRangePicturesKeepTheirBrightness(t *testing.T) {
 	f := canvas(320, 180)
 	f.FullRange = true
