@@ -74,11 +74,15 @@ const (
 
 func (a *Adapter) onPress(ctx context.Context, user, topic string, payload []byte) error {
 	id, err := a.sender(user, topic)
+	var bad *Malformed
+	if errors.As(err, &bad) {
+		a.malformed("", "press", bad)
+		return nil // there is nobody to answer
+	}
 	if err != nil {
 		return err
 	}
 	p, err := Decode(topic, payload, a.opts.Now())
-	var bad *Malformed
 	if errors.As(err, &bad) {
 		a.malformed(id, "press", bad)
 		return a.ack(id, bad.ID, ingest.PressResult{Result: rejected, Reason: bad.Error()})
@@ -123,11 +127,15 @@ func (a *Adapter) ack(pillar, event string, r ingest.PressResult) error {
 
 func (a *Adapter) onStatus(_ context.Context, user, topic string, payload []byte) error {
 	id, err := a.sender(user, topic)
+	var bad *Malformed
+	if errors.As(err, &bad) {
+		a.malformed("", "status", bad)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	status, err := DecodeStatus(topic, payload, a.opts.Now())
-	var bad *Malformed
 	if errors.As(err, &bad) {
 		// There is no ack for a status; the same bytes would be wrong again.
 		a.malformed(id, "status", bad)
@@ -149,11 +157,12 @@ func (a *Adapter) onStatus(_ context.Context, user, topic string, payload []byte
 }
 
 // sender is the pillar that a message is of. The broker keeps an account below
-// its own topics; this holds even if it did not.
+// its own topics; this holds even if it did not. A topic that is no pillar's, as
+// an external broker may let through, is *Malformed.
 func (a *Adapter) sender(user, topic string) (string, error) {
 	id, _, err := parseTopic(topic)
 	if err != nil {
-		return "", err
+		return "", malformed("topic", topic, "set the id of the pillar: it publishes on pillar/{id}/press and pillar/{id}/status")
 	}
 	if user != "" && user != id {
 		return "", fmt.Errorf("topic %q is not of pillar %s", topic, user)

@@ -312,3 +312,33 @@ func TestMosquittoAsPillar(t *testing.T) {
 	require.True(t, d.IsConnected(), "nobody else is harmed")
 	require.Len(t, b.broker.Refusals(), 2)
 }
+
+// outside is an external broker: it does not tell who published, and lets
+// through what another's access list does.
+type outside struct {
+	handlers  map[string]mqtt.Handler
+	published int
+}
+
+func (o *outside) Handle(pattern string, h mqtt.Handler) { o.handlers[pattern] = h }
+
+func (o *outside) Publish(string, []byte, byte, bool) error { o.published++; return nil }
+
+// TestTopicOfNoPillarIsTakenAndCounted: a device that was never given its id
+// publishes below an empty one. An external broker would deliver that again at
+// every connection, and nothing behind it ever.
+func TestTopicOfNoPillarIsTakenAndCounted(t *testing.T) {
+	o := &outside{handlers: map[string]mqtt.Handler{}}
+	a := pillar.New(pillar.Options{
+		Broker: o, Known: func(string) bool { return true }, Status: func(ingest.PillarStatus) { t.Error("a status of nobody") },
+		Press: func(context.Context, ingest.Press) (ingest.PressResult, error) {
+			t.Error("a press of nobody")
+			return ingest.PressResult{}, nil
+		},
+	})
+	require.NoError(t, o.handlers["pillar/+/press"](t.Context(), "", "pillar//press", []byte(alarm("p1"))))
+	require.NoError(t, o.handlers["pillar/+/status"](t.Context(), "", "pillar//status", []byte(`{"online":true}`)))
+	require.EqualValues(t, 2, a.Stats().Malformed)
+	require.Zero(t, o.published)
+	require.Error(t, o.handlers["pillar/+/press"](t.Context(), "P-2", "pillar/P-1/press", []byte(alarm("p1"))), "another's topic")
+}
