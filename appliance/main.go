@@ -15,6 +15,7 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/station"
+	"github.com/watchpost-edge/watchpost/bridge/uplink/webhook"
 )
 
 // version is set by the build (-X main.version=…).
@@ -84,11 +85,15 @@ func configFlag(name string, errs io.Writer) (*flag.FlagSet, *string) {
 	return flags, flags.String("config", "", "configuration `file`")
 }
 
-func load(path string) (*config.Config, error) {
+func load(path string) (*config.Config, error) { return judge(path, nil) }
+
+// judge is load for who asks whether all of it is good: with secret the files
+// are judged too that a running box reads anew at every attempt.
+func judge(path string, secret func(path string) error) (*config.Config, error) {
 	if path == "" {
 		return nil, errors.New("-config is missing; name the configuration file")
 	}
-	return config.Load(path, config.Supported{Rule: station.CheckRule})
+	return config.Load(path, config.Supported{Rule: station.CheckRule, Secret: secret})
 }
 
 func check(args []string, out, errs io.Writer) error {
@@ -96,7 +101,7 @@ func check(args []string, out, errs io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	cfg, err := load(*path)
+	cfg, err := judge(*path, webhook.CheckSecret)
 	var problems config.Problems
 	switch {
 	case errors.As(err, &problems):

@@ -34,8 +34,9 @@ type Team struct {
 	Members []string `yaml:"members"` // ids of persons
 }
 
-// Shift is who is on duty when, in station time; To may lie past midnight, and
-// a shift whose To is its From lasts a whole day.
+// Shift is who is on duty when, in station time; To may lie past midnight, or be
+// it (00:00 and 24:00 are the same end), and a shift whose To is its From lasts a
+// whole day.
 type Shift struct {
 	ID      string    `yaml:"id"`
 	Name    string    `yaml:"name"`
@@ -47,10 +48,17 @@ type Shift struct {
 }
 
 // TimeOfDay is a time of the day written like 08:00, in minutes since midnight.
+// The end of a day may be written 24:00, where something ends.
 type TimeOfDay int
+
+const endOfDay TimeOfDay = 24 * 60
 
 // UnmarshalYAML reads a time of the day.
 func (t *TimeOfDay) UnmarshalYAML(n *yaml.Node) error {
+	if n.Value == endOfDay.String() {
+		*t = endOfDay
+		return nil
+	}
 	at, err := time.Parse("15:04", n.Value)
 	if err != nil || len(n.Value) != len("15:04") {
 		return fmt.Errorf("%q is no time of the day; write it like 08:00, in station time", n.Value)
@@ -60,6 +68,13 @@ func (t *TimeOfDay) UnmarshalYAML(n *yaml.Node) error {
 }
 
 const noTime TimeOfDay = -1
+
+// begins checks a time of the day at which something begins.
+func (t TimeOfDay) begins(key string, ps *Problems) {
+	if t == endOfDay {
+		ps.add(key, "%q is the end of a day; write 00:00, where the next one begins", t)
+	}
+}
 
 func (t *Team) setDefaults()  { t.Kind = "patrol" }
 func (s *Shift) setDefaults() { s.From, s.To = noTime, noTime }
@@ -141,6 +156,7 @@ func (s *Shift) validate(key string, ps *Problems) {
 			ps.add(key+"."+name, "is missing; write it like 08:00, in station time")
 		}
 	}
+	s.From.begins(key+".from", ps)
 	seen := map[string]bool{}
 	for i, day := range s.Days {
 		at := fmt.Sprintf("%s.days[%d]", key, i)

@@ -34,6 +34,8 @@ func TestProblemsOfForces(t *testing.T) {
 		{"members: [zhang, li]", "members: [zhang, zhang]", `teams[0].members[1]: "zhang" stands twice`},
 		{`"20:00"`, `"8 pm"`, `shifts[0].from: "8 pm" is no time of the day; write it like 08:00`},
 		{`"20:00"`, `"8:00"`, `shifts[0].from: "8:00" is no time of the day`},
+		{`"20:00"`, `"24:00"`, `shifts[0].from: "24:00" is the end of a day; write 00:00, where the next one begins`},
+		{`"08:00"`, `"24:30"`, `shifts[0].to: "24:30" is no time of the day`},
 		{`to: "08:00", `, ``, `shifts[0].to: is missing`},
 		{"[fri, sat]", "[fri, fri]", `shifts[0].days[1]: "fri" stands twice`},
 		{"[fri, sat]", "[Friday]", `shifts[0].days[0]: "Friday"; write one of sun, mon`},
@@ -44,4 +46,12 @@ func TestProblemsOfForces(t *testing.T) {
 		_, err := Parse([]byte(strings.Replace(staffed, tc.old, tc.new, 1)), folder(t), Supported{})
 		require.ErrorContains(t, err, tc.want, tc.new)
 	}
+}
+
+// A shift may end where the day does, written as people write it.
+func TestShiftToTheEndOfTheDay(t *testing.T) {
+	c, err := Parse([]byte(strings.Replace(staffed, `to: "08:00"`, `to: "24:00"`, 1)), folder(t), Supported{})
+	require.NoError(t, err)
+	require.Equal(t, TimeOfDay(24*60), c.Shifts[0].To)
+	require.Equal(t, "24:00", c.Shifts[0].To.String())
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,6 +19,9 @@ type Supported struct {
 	// Rule says what is wrong with a rule of the camera, each problem as
 	// "key: text", joined.
 	Rule func(cam *Camera, r *Rule) error
+	// Secret says what is wrong with the form of a webhook's secret file. Where
+	// it is set, all files that a running box reads anew are judged too.
+	Secret func(path string) error
 }
 
 // Load reads, completes and validates the file. All that is wrong comes back
@@ -54,6 +56,9 @@ func Parse(text []byte, dir string, can Supported) (*Config, error) {
 	c.resolve(dir, &ps)
 	c.mergeImported(text, &ps)
 	c.validate(can, &ps)
+	if can.Secret != nil {
+		c.checkFiles(can.Secret, &ps)
+	}
 	if len(ps) > 0 {
 		slices.SortStableFunc(ps, func(a, b Problem) int { return strings.Compare(a.Key, b.Key) })
 		return nil, ps
@@ -105,7 +110,7 @@ func (c *Config) resolve(dir string, ps *Problems) {
 			abs(p)
 		}
 		u.Password = secret(u.PasswordFile, fmt.Sprintf("uplinks[%d].password_file", i), ps)
-		secret(u.SecretFile, fmt.Sprintf("uplinks[%d].secret_file", i), ps)
+		secretLine(u.SecretFile, fmt.Sprintf("uplinks[%d].secret_file", i), webhookRemedy, ps)
 		u.complete()
 	}
 	loc, err := time.LoadLocation(c.Station.Timezone)
@@ -114,24 +119,4 @@ func (c *Config) resolve(dir string, ps *Problems) {
 		loc = time.UTC
 	}
 	c.location = loc
-}
-
-const secretMaxBytes = 4096
-
-func secret(path, key string, ps *Problems) string {
-	if path == "" {
-		return ""
-	}
-	b, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		ps.add(key, "%s does not exist; write the password into it, one line", path)
-	case err != nil:
-		ps.add(key, "%v", err)
-	case len(b) > secretMaxBytes:
-		ps.add(key, "%s has %d bytes; a password file has one line", path, len(b))
-	case strings.TrimSpace(string(b)) == "":
-		ps.add(key, "%s is empty; write the password into it, one line", path)
-	}
-	return strings.TrimRight(string(b), "\r\n")
 }

@@ -118,6 +118,9 @@ func (p *Patrol) validateTimes(key string, ps *Problems) {
 		ps.add(key+".times", "has %d times; write at most %d", n, patrolTimesIn)
 		return
 	}
+	for i, at := range p.Times {
+		at.begins(fmt.Sprintf("%s.times[%d]", key, i), ps)
+	}
 	times := slices.Sorted(slices.Values(p.Times))
 	for i, at := range times {
 		next := times[(i+1)%len(times)]
@@ -157,6 +160,7 @@ func (c *Config) validateDrills(ps *Problems) {
 		if d.At == noTime {
 			ps.add(key+".at", "is empty; write a time of the day like 10:00, in station time")
 		}
+		d.At.begins(key+".at", ps)
 		if every := time.Duration(d.Every); every < day || every > 366*day || every%day != 0 {
 			ps.add(key+".every", "%s; write whole days, 1d to 366d", every)
 		}

@@ -50,6 +50,8 @@ func TestBadPatrolsAndDrills(t *testing.T) {
 		`drills: [{id: a, target: "rule:gate/day", at: "10:00"}]`:                                        `drills[0].target: "rule:gate/day"; there is no such camera with such a rule; write rule:{camera}/{rule}`,
 		`drills: [{id: a, target: "uplink:clips", at: "10:00"}]`:                                         `drills[0].target: "uplink:clips"; it is not among the uplinks that carry lane alarm`,
 		`drills: [{id: a, target: "gate", at: "10:00"}]`:                                                 `drills[0].target: "gate"; write pillar:{id}, rule:{camera}/{rule} or uplink:{name}`,
+		`patrols: [{id: a, cameras: [gate], times: ["24:00"]}]`:                                          `patrols[0].times[0]: "24:00" is the end of a day; write 00:00, where the next one begins`,
+		`drills: [{id: a, target: "uplink:hq", at: "24:00"}]`:                                            `drills[0].at: "24:00" is the end of a day; write 00:00, where the next one begins`,
 		`drills: [{id: a, target: "uplink:hq"}]`:                                                         `drills[0].at: is empty; write a time of the day like 10:00, in station time`,
 		`drills: [{id: a, target: "uplink:hq", at: "10:00", every: 36h}]`:                                `drills[0].every: 36h0m0s; write whole days, 1d to 366d`,
 		`drills: [{id: a, target: "uplink:hq", at: "10:00"}, {id: b, target: "uplink:hq", at: "11:00"}]`: `drills[1].target: "uplink:hq" is drilled by a already; write each target once`,

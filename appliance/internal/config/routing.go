@@ -158,7 +158,7 @@ func (c *Config) resolveRouting(ps *Problems) {
 			p.Topic = "watchpost/" + c.Station.ID + "/" + p.ID
 		}
 		p.Password = secret(p.PasswordFile, p.key+".password_file", ps)
-		secret(p.SecretFile, p.key+".secret_file", ps)
+		secretLine(p.SecretFile, p.key+".secret_file", webhookRemedy, ps)
 	}
 	for i := range c.Routing.Classes {
 		class := &c.Routing.Classes[i]

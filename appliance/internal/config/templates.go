@@ -23,8 +23,9 @@ type Template struct {
 
 // TemplateStep is one step of the work; its limit counts from the issue.
 type TemplateStep struct {
-	Name  string   `yaml:"name"`
-	Limit Duration `yaml:"limit"` // 0: none of its own
+	Name   string   `yaml:"name"`
+	Limit  Duration `yaml:"limit"`   // 0: none of its own
+	DoneBy string   `yaml:"done_by"` // what ticks it by itself: arrive, the word that somebody is there; empty: nothing
 }
 
 // Bounds of templates: each is written whole into the event of its order.
@@ -69,6 +70,9 @@ func (t *Template) validate(key string, ps *Problems) {
 		at := fmt.Sprintf("%s.steps[%d]", key, i)
 		if s.Name == "" || len(s.Name) > 128 {
 			ps.add(at+".name", "%q; write 1 to 128 bytes", s.Name)
+		}
+		if s.DoneBy != "" {
+			oneOf(at+".done_by", s.DoneBy, []string{"arrive"}, ps)
 		}
 		most := taskLimitMax
 		if t.Limit > 0 {

@@ -16,7 +16,7 @@ func deskTemplates(templates []config.Template) []desk.Template {
 			Done: t.Done, Pictures: t.Pictures, With: t.With,
 		}
 		for _, s := range t.Steps {
-			list[i].Steps = append(list[i].Steps, desk.TemplateStep{Name: s.Name, Limit: time.Duration(s.Limit)})
+			list[i].Steps = append(list[i].Steps, desk.TemplateStep{Name: s.Name, Limit: time.Duration(s.Limit), DoneBy: s.DoneBy})
 		}
 	}
 	return list

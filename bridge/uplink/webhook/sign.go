@@ -22,6 +22,13 @@ const (
 	requestNameMax = 128
 )
 
+// CheckSecret says what is wrong with a file of secrets, nil when nothing is. It
+// never quotes the file.
+func CheckSecret(path string) error {
+	_, err := readSecrets(path)
+	return err
+}
+
 // readSecrets reads one secret a line. Errors never quote the file.
 func readSecrets(path string) ([][]byte, error) {
 	text, err := os.ReadFile(path)
