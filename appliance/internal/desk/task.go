@@ -95,6 +95,7 @@ type TaskTick struct {
 	LateAt bridge.Stamp `json:"late_at,omitzero"` // when it was told that it is past its limit
 	DoneAt bridge.Stamp `json:"done_at"`
 	By     string       `json:"by,omitempty"`
+	DoneBy string       `json:"done_by,omitempty"` // the verb that ticks it: arrive; empty: tick or report only
 }
 
 // Along is what goes along with an order: where, a still, recordings. It is

@@ -156,6 +156,7 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 		task.AcceptedAt, task.AcceptedBy = e.RecordedTime, data.By
 	case TypeTaskArrived:
 		task.ArrivedAt = e.RecordedTime
+		task.tick(data, e.RecordedTime)
 	case TypeTaskTicked:
 		task.tick(data, e.RecordedTime)
 	case TypeTaskReported:

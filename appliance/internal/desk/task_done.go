@@ -21,6 +21,18 @@ func (task *Task) missing(ticked []int) []int {
 	return missing
 }
 
+// doneBy are the steps that a verb ticks by itself, from 1: what it says is what
+// they mean.
+func (task *Task) doneBy(verb string) []int {
+	var done []int
+	for i := range task.Steps {
+		if task.Steps[i].DoneBy == verb && task.Steps[i].DoneAt.IsZero() {
+			done = append(done, i+1)
+		}
+	}
+	return done
+}
+
 // checkSteps checks what a report or a tick says of the task's steps, and that
 // a report is whole or says why it is not.
 func (task *Task) checkSteps(in TaskActionIn) error {

@@ -74,7 +74,7 @@ type TaskChanged struct {
 	Reply       string       `json:"reply,omitempty"`       // a partner's word that brought this
 	Report      string       `json:"report,omitempty"`      // reported, ticked
 	Pictures    []string     `json:"pictures,omitempty"`    // reported: SHA-256, hex
-	Ticked      []int        `json:"ticked,omitempty"`      // reported, ticked: steps that are done, from 1
+	Ticked      []int        `json:"ticked,omitempty"`      // reported, ticked, arrived: steps that are done, from 1
 	Missing     []int        `json:"missing,omitempty"`     // reported: steps that nobody did; Reason says why
 	Step        int          `json:"step,omitempty"`        // supervised: 1, 2, 3
 	Next        bridge.Stamp `json:"next,omitzero"`         // supervised: when the next one comes

@@ -73,7 +73,7 @@ func (t *step) order(in TaskIn) (data TaskIssued, drill bool) {
 			data.Limit = bridge.At(t.now.Add(template.Limit))
 		}
 		for _, s := range template.Steps {
-			tick := TaskTick{Name: s.Name}
+			tick := TaskTick{Name: s.Name, DoneBy: s.DoneBy}
 			if s.Limit > 0 {
 				tick.Limit = bridge.At(t.now.Add(s.Limit))
 			}

@@ -47,6 +47,8 @@ func (t *step) taskAction(in TaskActionIn, hit *bridge.Record) error {
 	data.Reason, data.Report, data.Pictures = in.Reason, in.Report, in.Pictures
 	data.Ticked = in.Steps
 	switch in.Verb {
+	case verbArrive:
+		data.Ticked = task.doneBy(in.Verb)
 	case verbReport:
 		data.Missing = task.missing(in.Steps)
 	case verbReturn:

@@ -39,10 +39,11 @@ type Template struct {
 }
 
 // TemplateStep is one step of the work; its limit counts from the issue, 0 is
-// none of its own.
+// none of its own. DoneBy is the verb on the order that ticks it: arrive, or "".
 type TemplateStep struct {
-	Name  string
-	Limit time.Duration
+	Name   string
+	Limit  time.Duration
+	DoneBy string
 }
 
 // OverdueLimit is from how many overdue orders of one receiver within a time
@@ -68,6 +69,11 @@ func (r *Rules) indexTemplates() error {
 		}
 		if !slices.Contains([]TaskKind{PlainTask, Push, Visit, PatrolTask}, t.Kind) {
 			return fmt.Errorf("template %s: kind %q: want task, push, visit or patrol", t.ID, t.Kind)
+		}
+		for _, s := range t.Steps {
+			if s.DoneBy != "" && s.DoneBy != verbArrive {
+				return fmt.Errorf("template %s: step %s: done by %q: want arrive, or nothing", t.ID, s.Name, s.DoneBy)
+			}
 		}
 	}
 	return nil
