@@ -148,9 +148,18 @@ func TestWhatCostsTooMuchIsRefusedBeforeItIsDecoded(t *testing.T) {
 	binary.BigEndian.PutUint32(header[4:], 60_000)
 	limit(append(append(bytes.Clone(bomb[:8]), chunk("IHDR", header)...), bomb[33:]...), "pixels")
 
-	// A scan over all of a picture costs a few bytes: as many as fit are refused.
+	// A progressive JPEG costs more than twice as much.
 	raw := asJPEG(t, corner(16, 16))
-	at := bytes.Index(raw, []byte{0xff, 0xda})
+	at := bytes.Index(raw, []byte{0xff, 0xc0})
+	require.Positive(t, at)
+	raw[at+1] = 0xc2
+	binary.BigEndian.PutUint16(raw[at+5:], 3200)
+	binary.BigEndian.PutUint16(raw[at+7:], 4000)
+	limit(raw, "pixels")
+
+	// A scan over all of a picture costs a few bytes: as many as fit are refused.
+	raw = asJPEG(t, corner(16, 16))
+	at = bytes.Index(raw, []byte{0xff, 0xda})
 	require.Positive(t, at)
 	scan := raw[at : len(raw)-2]
 	limit(append(append(bytes.Clone(raw[:at]), bytes.Repeat(scan, 101)...), 0xff, 0xd9), "scans")

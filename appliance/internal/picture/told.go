@@ -7,6 +7,7 @@ import (
 
 // Markers of JPEG (ITU-T T.81, table B.1).
 const (
+	markerSOF2     = 0xc2 // progressive
 	markerRestart0 = 0xd0
 	markerRestart7 = 0xd7
 	markerEnd      = 0xd9
@@ -32,6 +33,8 @@ func toldByJPEG(raw []byte) (t told) {
 		}
 		body := raw[at+4 : at+2+length]
 		switch marker {
+		case markerSOF2:
+			t.progressive = true
 		case markerScan:
 			t.scans++
 		case markerAPP1:

@@ -58,7 +58,7 @@ func (s *Server) bringPicture(c *fiber.Ctx, who caller) error {
 	return s.answer(c, http.StatusCreated, place, pictureAnswer{AsOf: s.asOf(place), SHA256: hash, Width: drawn.Width, Height: drawn.Height, Bytes: len(drawn.JPEG)})
 }
 
-// draw draws a picture anew, one at a time: each may need 200 MB for a moment.
+// draw draws a picture anew, one at a time: each may need 250 MB for a moment.
 func (s *Server) draw(raw []byte) (picture.Picture, error) {
 	ctx, cancel := s.within()
 	defer cancel()
