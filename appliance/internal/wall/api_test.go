@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -191,13 +192,24 @@ func read(body io.Reader, events chan<- sse) {
 	}
 }
 
-// next waits for the next change; states are skipped.
+// next waits for the next change of a resource; live facts and news are skipped.
 func (l *listener) next(t *testing.T) sse {
 	t.Helper()
 	for {
 		one := l.any(t)
-		if one.event != "state" {
+		if !slices.Contains([]string{"state", "handover", "forces", "routing"}, one.event) {
 			return one
+		}
+	}
+}
+
+// news waits for the next event of a name, which is no resource.
+func (l *listener) news(t *testing.T, event string) object {
+	t.Helper()
+	for {
+		if one := l.any(t); one.event == event {
+			require.Empty(t, one.id, "it is news, not a resource")
+			return decode(t, one.data)
 		}
 	}
 }
@@ -309,9 +321,7 @@ func TestStateComesAtOnceWhenACameraTurns(t *testing.T) {
 	b := newBox(t)
 	l := b.as(t, "wall").listen("")
 	next := func() (live bool, at time.Time) {
-		one := l.any(t)
-		require.Equal(t, "state", one.event)
-		state := decode(t, one.data)
+		state := l.news(t, "state")
 		at, err := time.Parse(time.RFC3339Nano, state["at"].(string))
 		require.NoError(t, err)
 		return state["cameras"].([]any)[0].(object)["live"].(bool), at

@@ -82,9 +82,10 @@ type stream struct {
 	server *Server
 	w      *bufio.Writer
 	who    caller
-	place  uint64    // everything up to it was sent
-	shift  shiftNews // that was sent
-	sent   time.Time // when changes were sent last
+	place  uint64     // everything up to it was sent
+	shift  *shiftNews // that was sent; nil: none yet
+	duties duties     // likewise
+	sent   time.Time  // when changes were sent last
 }
 
 var errLoginEnded = errors.New("the login has ended")
@@ -96,8 +97,8 @@ func (st *stream) run(ctx context.Context) error {
 	heartbeat, still := time.NewTicker(heartbeatEvery), time.NewTicker(st.server.o.Limits.Still)
 	defer heartbeat.Stop()
 	defer still.Stop()
-	state, newer := st.server.state.get(st.who, st.server)
-	if err := st.sendState(state); err != nil {
+	newer, err := st.sendState()
+	if err != nil {
 		return err
 	}
 	for {
@@ -117,8 +118,7 @@ func (st *stream) run(ctx context.Context) error {
 			}
 			st.sent = time.Now()
 		case <-newer:
-			state, newer = st.server.state.get(st.who, st.server)
-			if err := st.sendState(state); err != nil {
+			if newer, err = st.sendState(); err != nil {
 				return err
 			}
 		case <-heartbeat.C:
@@ -192,7 +192,8 @@ type shiftNews struct {
 	Overdue  bool   `json:"overdue"`
 }
 
-// sendShift tells whoever may hand over that a handover waits, or no more does.
+// sendShift tells whoever may hand over that a handover waits, or no more does;
+// a new stream always, for what its client knows may be old.
 func (st *stream) sendShift() error {
 	rule, known := st.server.table.Rule(http.MethodGet, apiV1+"/handover")
 	if !known || !rule.Allows(st.who.role) {
@@ -203,16 +204,11 @@ func (st *stream) sendShift() error {
 		if open := state.Handover(); open != nil {
 			news = shiftNews{open.ID, open.Overdue}
 		}
-	}); err != nil || news == st.shift {
+	}); err != nil || st.shift != nil && news == *st.shift {
 		return err
 	}
-	st.shift = news
-	data, err := json.Marshal(news)
-	if err != nil {
-		return fmt.Errorf("encode handover: %w", err)
-	}
-	_, err = fmt.Fprintf(st.w, "event: handover\ndata: %s\n\n", data)
-	return err
+	st.shift = &news
+	return st.tell("handover", news)
 }
 
 // eventName is the kind, but for an uplink: a device with its own event.
@@ -223,10 +219,15 @@ func eventName(kind string, resource any) string {
 	return kind
 }
 
-func (st *stream) sendState(state []byte) error {
+// sendState tells the live facts and what forces and partners are about; what
+// it returns closes when there is more to tell.
+func (st *stream) sendState() (newer <-chan struct{}, err error) {
+	state, duties, newer := st.server.state.get(st.who, st.server)
 	if state == nil {
-		return nil
+		return newer, nil
 	}
-	_, err := fmt.Fprintf(st.w, "event: state\ndata: %s\n\n", state)
-	return err
+	if _, err := fmt.Fprintf(st.w, "event: state\ndata: %s\n\n", state); err != nil {
+		return newer, err
+	}
+	return newer, st.sendDuties(duties)
 }

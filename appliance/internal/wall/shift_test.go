@@ -15,14 +15,8 @@ func TestHandoverIsStreamed(t *testing.T) {
 	li := b.as(t, "operator")
 	asOf := li.get("/api/v1/room", "Room")["as_of"].(string)
 	other, screen := b.as(t, "lead").listen("?after="+asOf), b.as(t, "wall").listen("?after="+asOf)
-	heard := func() object {
-		for {
-			if one := other.next(t); one.event == "handover" {
-				require.Empty(t, one.id, "it is news, not a resource")
-				return decode(t, one.data)
-			}
-		}
-	}
+	heard := func() object { return other.news(t, "handover") }
+	require.Equal(t, object{"handover": "", "overdue": false}, heard(), "how it stands is told to who comes back")
 	status, made := li.do("POST", "/api/v1/handover", object{"note": "东门坏了"})
 	require.Equal(t, 201, status, made)
 	id := made["handover"].(object)["id"].(string)

@@ -21,19 +21,20 @@ type stateBoard struct {
 	mu      sync.Mutex
 	state   stateAnswer
 	newest  []byte // state as JSON
+	duties  duties
 	changed chan struct{}
 }
 
 func newStateBoard() *stateBoard { return &stateBoard{changed: make(chan struct{})} }
 
-// get returns the newest state (nil at first) as the caller may see it, and a
-// channel that closes when there is a newer one.
-func (b *stateBoard) get(who caller, s *Server) ([]byte, <-chan struct{}) {
+// get returns the newest state (nil at first) as the caller may see it, the
+// duties, and a channel that closes when there are newer ones.
+func (b *stateBoard) get(who caller, s *Server) ([]byte, duties, <-chan struct{}) {
 	b.mu.Lock()
-	state, newest, changed := b.state, b.newest, b.changed
+	state, newest, duties, changed := b.state, b.newest, b.duties, b.changed
 	b.mu.Unlock()
 	if who.scope.All() && !who.anonymous || newest == nil {
-		return newest, changed
+		return newest, duties, changed
 	}
 	if who.anonymous {
 		state.Units = without(state.Units)
@@ -43,13 +44,13 @@ func (b *stateBoard) get(who caller, s *Server) ([]byte, <-chan struct{}) {
 	if err != nil {
 		s.o.Log.Error("encode state", "err", err)
 	}
-	return limited, changed
+	return limited, duties, changed
 }
 
-func (b *stateBoard) set(state stateAnswer, encoded []byte) {
+func (b *stateBoard) set(state stateAnswer, encoded []byte, duties duties) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.state, b.newest = state, encoded
+	b.state, b.newest, b.duties = state, encoded, duties
 	close(b.changed)
 	b.changed = make(chan struct{})
 }
@@ -88,14 +89,16 @@ func (s *Server) sample(ctx context.Context) {
 	tick := time.NewTicker(sampleEvery)
 	defer tick.Stop()
 	var last turn
+	var duties duties
 	var sent time.Time
 	for {
 		state := s.liveState()
 		if now := turnOf(state); time.Since(sent) >= stateEvery-sampleEvery/2 || !reflect.DeepEqual(now, last) {
+			duties = duties.look(s)
 			if encoded, err := json.Marshal(state); err != nil {
 				s.o.Log.Error("encode state", "err", err)
 			} else {
-				s.state.set(state, encoded)
+				s.state.set(state, encoded, duties)
 			}
 			last, sent = now, time.Now()
 		}

@@ -1,15 +1,20 @@
 // Who takes what is no police work, and how it goes with each (分流).
 import { useAsked } from '@/shared/asked'
+import { useFresh } from '@/shared/fresh'
 import type { Partner, RouteClass, RouteKind, Routing, Task } from '@/shared/types'
 import { isDone, lateness } from '@/task/tasks'
 
-const askMs = 5000
-
-// useRouting asks for partners and kinds, and again every few seconds where the
-// lines are looked at.
-export function useRouting(again = false) {
-  const { answer: routing, ...asked } = useAsked<Routing>('/routing', again ? askMs : undefined)
+// useRouting asks for partners and kinds once.
+export function useRouting() {
+  const { answer: routing, ...asked } = useAsked<Routing>('/routing')
   return { routing, ...asked }
+}
+
+// useLines asks for them again when a line stands otherwise or an order moves.
+export function useLines() {
+  const { answer: routing, problem, busy, at, load } = useAsked<Routing>('/routing', 0)
+  useFresh(['routing', 'task'], load)
+  return { routing, problem, busy, at, load }
 }
 
 // propose is the kind that a report asks for: one that names the reported kind,

@@ -47,7 +47,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Server-sent events. `event: incident|alert|task|device|uplink|clip` carries the changed resource whole (Incident, Alert, Task, Device, Device with type uplink, Clip) and an `id: {epoch}.{place}`; so do `event: patrol|drill`, with what the journal knows: what the caller may do with it tell /patrols and /drills; `event: handover` carries `{handover, overdue}` without an id when the one that waits has changed, to who may hand over; `event: state` carries a State without an id; a comment comes every 10 s. 410 place_gone: load /room again. */
+        /** Server-sent events. `event: incident|alert|task|device|uplink|clip` carries the changed resource whole (Incident, Alert, Task, Device, Device with type uplink, Clip) and an `id: {epoch}.{place}`; so do `event: patrol|drill`, with what the journal knows: what the caller may do with it tell /patrols and /drills; `event: handover` carries `{handover, overdue}` without an id when the one that waits has changed and when a stream begins, to who may hand over; `event: forces` carries ForcesNews and `event: routing` RoutingNews without an id: ask /forces or /routing again for what is named, all of which is named when a stream begins; `event: state` carries a State without an id; a comment comes every 10 s. 410 place_gone: load /room again. */
         get: operations["events"];
         put?: never;
         post?: never;
@@ -3039,6 +3039,11 @@ export interface components {
             late_at?: components["schemas"]["Stamp"];
             done_at: components["schemas"]["Stamp"];
             by?: string;
+            /**
+             * @description the verb that ticks it by itself; absent: tick and report only
+             * @enum {string}
+             */
+            done_by?: "arrive";
         };
         Unjudged: {
             /** @description who had to judge */
@@ -3089,6 +3094,18 @@ export interface components {
             speed_mps?: number;
             heading_deg?: number;
             battery_pct?: number;
+        };
+        /** @description What has changed of /forces; sent as `event: forces`, about once a second at most */
+        ForcesNews: {
+            /** @description team/{id} or person/{id} whose duty, crew or orders have changed, or that is gone */
+            changed: string[];
+            /** @description where people on duty were heard last, newer than told before; none to who has not logged in */
+            positions: components["schemas"]["Fix"][];
+        };
+        /** @description What has changed of /routing besides the orders, which are tasks; sent as `event: routing`, about once a second at most */
+        RoutingNews: {
+            /** @description ids of partners whose line stands otherwise, or that are gone */
+            changed: string[];
         };
         /** @description Where a unit was heard last: a team's is that of the member on duty who was heard last */
         UnitPosition: {
@@ -6555,7 +6572,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description at most 12 MiB and 24 megapixels; its length must be told */
+        /** @description at most 12 MiB and 24 megapixels, a progressive JPEG 12.5; its length must be told */
         requestBody: {
             content: {
                 "image/jpeg": string;

@@ -1,7 +1,7 @@
 // The room as the wall holds it: resources by id, replaced whole. Pure but for
 // the maps it is given, so that tests need neither a browser nor a server.
 import type {
-  Alert, Camera, CameraState, Clip, Device, Drone, Incident, IncidentDelivery, Me, Pillar, Place, Room, State, Station, Task, Telemetry,
+  Alert, Camera, CameraState, Clip, Device, Drone, Fix, ForcesNews, Incident, IncidentDelivery, Me, Pillar, Place, Room, State, Station, Task, Telemetry,
   Unit, Uplink, Warning,
 } from './types'
 
@@ -21,6 +21,7 @@ export interface Folded {
   warnings: Map<string, Warning>
   deliveries: Map<string, IncidentDelivery> // of open incidents
   units: Map<string, Unit> // on duty: "{kind}/{id}"
+  fixes: Map<string, Fix> // where people on duty were heard last, newer than what a page asked for
 }
 
 export interface Facts {
@@ -31,7 +32,7 @@ export interface Facts {
 export const resourceKinds = ['incident', 'task', 'alert', 'device', 'uplink', 'clip'] as const
 export type ResourceKind = (typeof resourceKinds)[number]
 // What the stream tells of without the room keeping it: pages ask for it.
-export const otherKinds = ['patrol', 'drill', 'handover'] as const
+export const otherKinds = ['patrol', 'drill', 'handover', 'forces', 'routing'] as const
 export type NewsKind = ResourceKind | (typeof otherKinds)[number]
 
 function refill<T>(map: Map<string, T>, items: readonly T[] | null | undefined, key: (item: T) => string) {
@@ -71,6 +72,12 @@ export function foldState(into: Folded, state: State) {
   refill(into.warnings, state.warnings, warningKey)
   refill(into.units, state.units, (u) => `${u.kind}/${u.id}`)
   refill(into.deliveries, state.deliveries, (d) => d.incident)
+}
+
+// foldForces: of whom duty has changed no older position counts.
+export function foldForces(into: Folded, news: ForcesNews) {
+  for (const id of news.changed) into.fixes.delete(id.replace(/^person\//, ''))
+  for (const fix of news.positions) into.fixes.set(fix.person, fix)
 }
 
 // An older version never replaces a newer one: after a reconnect the box sends

@@ -3,7 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowReactive, shallowRef } from 'vue'
 import { apiBase, call, problemOf } from './api'
 import { useClock } from './clock'
-import { clipsOf, foldResource, foldRoom, foldState, otherKinds, resourceKinds, type Folded, type NewsKind } from './fold'
+import { clipsOf, foldForces, foldResource, foldRoom, foldState, otherKinds, resourceKinds, type Folded, type NewsKind } from './fold'
 import { Stream } from './stream'
 import { parseStamp } from './time'
 import type { Incident, Me, Problem, Room, Station } from './types'
@@ -30,6 +30,7 @@ export const useRoom = defineStore('room', () => {
     warnings: shallowReactive(new Map()),
     deliveries: shallowReactive(new Map()),
     units: shallowReactive(new Map()),
+    fixes: shallowReactive(new Map()),
   }
   // news counts what the stream told of each kind; a new reading of the room is
   // news of all.
@@ -55,6 +56,7 @@ export const useRoom = defineStore('room', () => {
   const stream = new Stream({
     onResource: (kind, item) => foldResource(folded, kind, item),
     onNews: (kind) => news[kind]++,
+    onForces: (told) => foldForces(folded, told),
     onState: (state) => {
       const at = parseStamp(state.at)
       if (at) clock.heard(at)

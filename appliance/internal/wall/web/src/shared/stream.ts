@@ -2,12 +2,13 @@
 // stands, and when the room must be loaded again (the place is gone, or the
 // session is).
 import { otherKinds, resourceKinds, type NewsKind, type ResourceKind } from './fold'
-import type { State } from './types'
+import type { ForcesNews, State } from './types'
 
 export interface StreamHandlers {
   onResource(kind: ResourceKind, item: unknown): void
   onNews?(kind: NewsKind): void // something of the kind has changed
   onState(state: State): void
+  onForces?(news: ForcesNews): void
   onLine(up: boolean): void // called on every change and on every sign of life
   onGone(): void // the browser gave up: load the room again
 }
@@ -54,9 +55,12 @@ export class Stream {
       })
     }
     for (const kind of otherKinds) {
-      source.addEventListener(kind, () => {
+      source.addEventListener(kind, (event) => {
         this.heard()
-        this.handlers.onNews?.(kind)
+        const told = JSON.parse((event as MessageEvent<string>).data)
+        if (kind === 'forces') this.handlers.onForces?.(told as ForcesNews)
+        // Where people are is told whole: nothing is to be asked for.
+        if (kind !== 'forces' || (told as ForcesNews).changed.length > 0) this.handlers.onNews?.(kind)
       })
     }
     this.watch = setInterval(() => this.check(), watchMs)

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { clipsOf, foldResource, foldRoom, foldState, type Folded } from '@/shared/fold'
+import { clipsOf, foldForces, foldResource, foldRoom, foldState, type Folded } from '@/shared/fold'
 import type { Clip, Incident, Room, State } from '@/shared/types'
 import { makeClip, makeIncident, sampleRoom } from '../fixture/station.mjs'
 
 function empty(): Folded {
   const map = () => new Map<string, never>()
   return {
-    incidents: map(), alerts: map(), clips: map(), tasks: map(), devices: map(), uplinks: map(), cameras: map(), cameraStates: map(), pillars: map(), drones: map(), telemetry: map(), places: map(), warnings: map(), deliveries: map(), units: map(),
+    incidents: map(), alerts: map(), clips: map(), tasks: map(), devices: map(), uplinks: map(), cameras: map(), cameraStates: map(), pillars: map(), drones: map(), telemetry: map(), places: map(), warnings: map(), deliveries: map(), units: map(), fixes: map(),
   }
 }
 const incident = (touched: number, more: object = {}) => ({ ...makeIncident(1, touched).incident, id: 'i1', ...more }) as Incident
@@ -22,6 +22,14 @@ describe('the room', () => {
     expect(folded.cameraStates.get('market')?.live).toBe(true)
     foldRoom(folded, { ...room, cameras: [] })
     expect(folded.cameras.size).toBe(0)
+  })
+
+  it('keeps where people were heard last, until their duty changes', () => {
+    const folded = empty()
+    const fix = (person: string, lat: number) => ({ person, at: '2026-01-01T00:00:00Z', position: { lat, lon: 1 } })
+    foldForces(folded, { changed: [], positions: [fix('zhang', 1), fix('liu', 1)] })
+    foldForces(folded, { changed: ['person/liu', 'team/t1'], positions: [fix('zhang', 2)] })
+    expect([...folded.fixes.values()]).toEqual([fix('zhang', 2)])
   })
 
   it('takes lists that are null', () => {

@@ -19,7 +19,7 @@ class FakeSource extends EventTarget {
 
 describe('the stream', () => {
   const sources: FakeSource[] = []
-  const handlers = { onResource: vi.fn(), onState: vi.fn(), onLine: vi.fn(), onGone: vi.fn() } satisfies StreamHandlers
+  const handlers = { onResource: vi.fn(), onState: vi.fn(), onNews: vi.fn(), onForces: vi.fn(), onLine: vi.fn(), onGone: vi.fn() } satisfies StreamHandlers
   let stream: Stream
 
   beforeEach(() => {
@@ -44,6 +44,15 @@ describe('the stream', () => {
     expect(handlers.onResource).toHaveBeenCalledWith('incident', { id: 'i1' })
     expect(handlers.onState).toHaveBeenCalledWith({ at: 'x' })
     expect(handlers.onLine).toHaveBeenLastCalledWith(true)
+  })
+
+  it('tells news; where people are is none that one has to ask for', () => {
+    sources[0]!.say('routing', { changed: ['lights'] })
+    sources[0]!.say('forces', { changed: [], positions: [{ person: 'zhang' }] })
+    expect(handlers.onNews.mock.calls).toEqual([['routing']])
+    sources[0]!.say('forces', { changed: ['team/t1'], positions: [] })
+    expect(handlers.onNews).toHaveBeenLastCalledWith('forces')
+    expect(handlers.onForces).toHaveBeenCalledTimes(2)
   })
 
   it('leaves a reconnect to the browser', () => {
