@@ -324,11 +324,11 @@ func Default() Config {
 	}
 }
 
-func (c *Camera) setDefaults() {
-	c.Transport, c.Record = "auto", "continuous"
-	c.PreRoll, c.PostRoll = Duration(30*time.Second), Duration(30*time.Second)
-	c.Position = View{FOV: 70, RangeM: 60}
-	c.Analyze = Analyze{Enabled: true, FPS: 5, Objects: []string{"person"}}
+func (cam *Camera) setDefaults() {
+	cam.Transport, cam.Record = "auto", "continuous"
+	cam.PreRoll, cam.PostRoll = Duration(30*time.Second), Duration(30*time.Second)
+	cam.Position = View{FOV: 70, RangeM: 60}
+	cam.Analyze = Analyze{Enabled: true, FPS: 5, Objects: []string{"person"}}
 }
 
 func (d *Drone) setDefaults() { d.Kind, d.SystemID = "mavlink", 1 }

@@ -86,7 +86,7 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		{"pre_roll: 10s", "pre_roll: 10s\n    masks: [[[0,0],[0.5,0.5],[1,1]]]", "cameras[0].masks[0]: covers next to nothing of the picture"},
 		{"[0.1,0.5],[0.9,0.5]", "[0.1,0.5],[0.9,1.0],[0.9,0.5],[0.1,1.0]", "cameras[0].zones.yard: its sides"},
 		{"pre_roll: 10s", "pre_roll: 10s\n    mask: []", "cameras[0].mask: unknown key"},
-		{"pre_roll: 10s", "pre_roll: 1h", "cameras[0].pre_roll: 3600 is not within 1 and 300"},
+		{"pre_roll: 10s", "pre_roll: 1h", "cameras[0].pre_roll: 1h; write 1s to 5m"},
 		{"[0.9,0.5],[0.9,1.0]", "[0.9,1.5],[0.9,1.0]", "cameras[0].zones.yard[1]: [0.9, 1.5] is outside the picture"},
 		{"kind: intrusion", "kind: faces", `cameras[0].rules[0].kind: "faces"; write one of motion`},
 		{"kind: intrusion", "kind: intrusion, label: " + strings.Repeat("院", 65), "cameras[0].rules[0].label: has 65 characters; write at most 64"},
@@ -119,6 +119,18 @@ func TestEveryProblemNamesKeyValueAndRemedy(t *testing.T) {
 		{"limits: {P0", "limits: {judge: 10s, P0", "limits.judge: 10s; write 1m to 30d, or 0"},
 		{"pre_roll: 10s", "pre_roll: 10s\n    pre_roll: 11s", "cameras[0].pre_roll: stands twice"},
 		{"\ndata:", "\n  data: [", "yaml: "},
+		{"\ncameras:", "\n---\ncameras:", "yaml: line 4 begins a second document (---)"},
+		{good, "- station", "yaml: line 1 is no key; a configuration begins with keys"},
+		{"limits: {P0", "http: {listen: \":99999\"}\nlimits: {P0", `http.listen: ":99999" has the port "99999"; write 0 (any) to 65535`},
+		{"limits: {P0", "http: {listen: \"127.0.0.1:http\"}\nlimits: {P0", `http.listen: "127.0.0.1:http" has the port "http"; write 0`},
+		{"udp:127.0.0.1:0", "udp:127.0.0.1:123456", `drones[0].listen: "127.0.0.1:123456" has the port "123456"`},
+		{"limits: {P0", "http: {listen: \"127.0.0.1:1883\"}\nlimits: {P0", `mqtt.listen: ":1883" is the port of http.listen too; give each its own`},
+		{"udp:127.0.0.1:0", "udp:127.0.0.1:8189", `drones[0].listen: "127.0.0.1:8189" is the port of webrtc.udp too`},
+		{`{id: uav-1, listen: "udp:127.0.0.1:0"}`, `{id: a, listen: "udp:127.0.0.1:1"}, {id: b, listen: "udp::1"}`, `drones[1].listen: ":1" is the port of drones[0].listen too`},
+		{"limits: {P0", "upload: {when: [P0]}\nlimits: {P0", `upload.url: ""; write it like https://hq.example`},
+		{"name: hq", "name: hq, receipt_within: 2ns", "uplinks[0].receipt_within: 2ns; write 1s to 1h"},
+		{"name: hq", "name: hq, max_backlog: {age: 1s}", "uplinks[0].max_backlog.age: 1s; write 1h to 3650d"},
+		{"name: hq", "name: hq, max_backlog: {size: 1}", "uplinks[0].max_backlog.size: 1 bytes is below 1MiB"},
 	} {
 		text := strings.Replace(good, tc.old, tc.new, 1)
 		require.NotEqual(t, good, text, tc.old)

@@ -1,9 +1,12 @@
 package config
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -40,15 +43,19 @@ func Load(path string, can Supported) (*Config, error) {
 
 // Parse is Load for text; dir is the folder that relative paths count from.
 func Parse(text []byte, dir string, can Supported) (*Config, error) {
-	var root yaml.Node
-	if err := yaml.Unmarshal(text, &root); err != nil {
+	root, err := document(text)
+	if err != nil {
 		return nil, Problems{{Key: "yaml", Text: strings.TrimPrefix(err.Error(), "yaml: ")}}
 	}
 	c := Default()
 	c.HTTP.TLS.Listen, c.MQTT.Listen, c.MQTT.TLS.Listen = unsaid, unsaid, unsaid
 	var ps Problems
-	if len(root.Content) > 0 {
+	switch {
+	case len(root.Content) == 0:
+	case root.Content[0].Kind == yaml.MappingNode:
 		decode(root.Content[0], reflect.ValueOf(&c).Elem(), "", &ps)
+	default:
+		ps.add("yaml", "line %d is no key; a configuration begins with keys, like station: {id: …}", root.Content[0].Line)
 	}
 	text = append(slices.Clone(text), c.loadRouting(dir, &ps)...)
 	sum := sha256.Sum256(text)
@@ -64,6 +71,22 @@ func Parse(text []byte, dir string, can Supported) (*Config, error) {
 		return nil, ps
 	}
 	return &c, nil
+}
+
+// document reads the one document that a file holds; what follows a line of
+// three dashes would count for nothing, without a word.
+func document(text []byte) (root yaml.Node, err error) {
+	reader := yaml.NewDecoder(bytes.NewReader(text))
+	if err := reader.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
+		return root, err
+	}
+	var second yaml.Node
+	if err := reader.Decode(&second); err == nil {
+		return root, fmt.Errorf("line %d begins a second document (---); a configuration is one: remove the line, or what follows", second.Line)
+	} else if !errors.Is(err, io.EOF) {
+		return root, err
+	}
+	return root, nil
 }
 
 func (c *Config) resolve(dir string, ps *Problems) {

@@ -62,12 +62,6 @@ func (c *Config) validateTLS(ps *Problems) {
 	}
 }
 
-func optional(key, address string, ps *Problems) {
-	if address != "" {
-		listen(key, address, ps)
-	}
-}
-
 func pair(key, cert, keyFile string, ps *Problems) {
 	if (cert == "") != (keyFile == "") {
 		ps.add(key+".cert_file", "needs key_file beside it, and the other way round")

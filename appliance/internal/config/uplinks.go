@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 )
 
 var (
@@ -72,6 +73,13 @@ func (u *Uplink) validate(key string, ps *Problems) {
 		}
 	}
 	oneOf(key+".confirm", u.Confirm, confirms, ps)
+	lasting(key+".receipt_within", u.ReceiptWithin, time.Second, time.Hour, ps)
+	if u.MaxBacklog.Age != 0 { // 0: for ever
+		lasting(key+".max_backlog.age", u.MaxBacklog.Age, time.Hour, 3650*24*time.Hour, ps)
+	}
+	if size := u.MaxBacklog.Size; size != 0 && size < Size(1<<20) {
+		ps.add(key+".max_backlog.size", "%d bytes is below 1MiB; write how much of an outage's alarms must be kept, or 0 for all", size)
+	}
 	for j, lane := range u.Lanes {
 		oneOf(fmt.Sprintf("%s.lanes[%d]", key, j), lane, []string{"alarm", "notice", "clip"}, ps)
 	}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"regexp"
 	"slices"
@@ -111,6 +110,7 @@ func (c *Config) validateListeners(ps *Problems) {
 	listen("http.listen", c.HTTP.Listen, ps)
 	optional("mqtt.listen", c.MQTT.Listen, ps)
 	c.validateTLS(ps)
+	c.validateApart(ps)
 	for key, port := range map[string]int{"webrtc.udp": c.WebRTC.UDP, "webrtc.tcp": c.WebRTC.TCP} {
 		if port < 0 || port > 65535 {
 			ps.add(key, "%d is no port; write 0 (any) to 65535", port)
@@ -131,8 +131,8 @@ func (cam *Camera) validate(key string, can Supported, ps *Problems) {
 	between(key+".position.bearing", cam.Position.Bearing, 0, 360, ps)
 	between(key+".position.fov", cam.Position.FOV, 1, 360, ps)
 	between(key+".position.range_m", cam.Position.RangeM, 1, 10_000, ps)
-	between(key+".pre_roll", time.Duration(cam.PreRoll).Seconds(), 1, 300, ps)
-	between(key+".post_roll", time.Duration(cam.PostRoll).Seconds(), 1, 600, ps)
+	lasting(key+".pre_roll", cam.PreRoll, time.Second, 5*time.Minute, ps)
+	lasting(key+".post_roll", cam.PostRoll, time.Second, 10*time.Minute, ps)
 	between(key+".analyze.fps", cam.Analyze.FPS, 0.5, 25, ps)
 	for i, mask := range cam.Masks {
 		polygon(fmt.Sprintf("%s.masks[%d]", key, i), mask, ps)
@@ -185,7 +185,7 @@ func (d *Drone) validate(key string, ps *Problems) {
 
 func (c *Config) validateUp(ps *Problems) {
 	c.validateUplinks(ps)
-	if c.Upload.URL == "" && c.Upload.Kind == "" {
+	if u := c.Upload; u.URL == "" && u.Kind == "" && u.RateLimit == 0 && len(u.When) == 0 {
 		return
 	}
 	oneOf("upload.kind", c.Upload.Kind, []string{"tus"}, ps)
@@ -235,6 +235,29 @@ func validatePosition(key string, lat, lon float64, ps *Problems) {
 	between(key+".lon", lon, -180, 180, ps)
 }
 
+// lasting bounds a length of time.
+func lasting(key string, d Duration, low, high time.Duration, ps *Problems) {
+	if v := time.Duration(d); v < low || v > high {
+		ps.add(key, "%s; write %s to %s", plainly(v), plainly(low), plainly(high))
+	}
+}
+
+// plainly writes whole minutes, hours and days as people write them: 5m, not 5m0s.
+func plainly(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d >= 2*day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
 func inPicture(key string, p Point, ps *Problems) bool {
 	in := p[0] >= 0 && p[0] <= 1 && p[1] >= 0 && p[1] <= 1
 	if !in {
@@ -246,12 +269,6 @@ func inPicture(key string, p Point, ps *Problems) bool {
 func objects(key string, list []string, ps *Problems) {
 	for i, o := range list {
 		oneOf(fmt.Sprintf("%s[%d]", key, i), o, []string{"person", "bicycle", "car", "motorcycle", "bus", "truck"}, ps)
-	}
-}
-
-func listen(key, address string, ps *Problems) {
-	if _, _, err := net.SplitHostPort(address); err != nil {
-		ps.add(key, "%q; write host:port, like :8080 or 127.0.0.1:8080", address)
 	}
 }
 
