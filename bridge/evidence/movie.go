@@ -80,7 +80,7 @@ type track struct {
 
 func videoTrack(moov []byte) (*track, error) {
 	r := bytes.NewReader(moov)
-	box := func(kind string) mp4.BoxType { return mp4.StrToBoxType(kind) }
+	box := mp4.StrToBoxType
 	var movieScale int64
 	mvhd, err := mp4.ExtractBoxWithPayload(r, nil, mp4.BoxPath{box("moov"), box("mvhd")})
 	if err != nil {

@@ -309,7 +309,7 @@ func (s *session) serve(sender string) {
 		s.queues[sender] = queue[1:]
 		s.queued--
 		s.mu.Unlock()
-		if _, err := s.client.handlers.call(s.work, "", m.Topic(), m.Payload()); err != nil {
+		if err := s.client.handlers.call(s.work, "", m.Topic(), m.Payload()); err != nil {
 			s.client.rejected.Add(1)
 			s.fail(fmt.Errorf("message on %s not taken: %w", m.Topic(), err))
 			return

@@ -201,7 +201,7 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 		cl.Stop(errNotTaken)
 		return pk, packets.ErrRejectPacket
 	}
-	_, err := b.handlers.call(b.work, user, pk.TopicName, pk.Payload)
+	err := b.handlers.call(b.work, user, pk.TopicName, pk.Payload)
 	if err != nil {
 		b.rejected.Add(1)
 		b.log.Warn("mqtt message not taken, connection closed so that it comes again", "client", user, "topic", pk.TopicName, "err", err)
@@ -248,7 +248,7 @@ func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
 	}
 	defer b.end()
 	user := string(cl.Properties.Username)
-	if _, err := b.handlers.call(b.work, user, will.TopicName, will.Payload); err != nil {
+	if err := b.handlers.call(b.work, user, will.TopicName, will.Payload); err != nil {
 		b.rejected.Add(1)
 		b.log.Warn("will of mqtt client not taken", "client", user, "topic", will.TopicName, "err", err)
 	}

@@ -20,19 +20,17 @@ func (hs *handlers) add(pattern string, h Handler) {
 	hs.all = append(hs.all, registered{pattern, h})
 }
 
-// call gives the message to every handler that matches and reports how many did.
-func (hs *handlers) call(ctx context.Context, user, topic string, payload []byte) (int, error) {
-	n := 0
+// call gives the message to every handler that matches, up to the first error.
+func (hs *handlers) call(ctx context.Context, user, topic string, payload []byte) error {
 	for _, r := range hs.all {
 		if !match(r.pattern, topic) {
 			continue
 		}
-		n++
 		if err := r.handle(ctx, user, topic, payload); err != nil {
-			return n, err
+			return err
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // match tells whether topic is one of those that pattern names (MQTT 3.1.1,

@@ -160,7 +160,7 @@ func (a *Adapter) onStatus(_ context.Context, user, topic string, payload []byte
 // its own topics; this holds even if it did not. A topic that is no pillar's, as
 // an external broker may let through, is *Malformed.
 func (a *Adapter) sender(user, topic string) (string, error) {
-	id, _, err := parseTopic(topic)
+	id, err := parseTopic(topic)
 	if err != nil {
 		return "", malformed("topic", topic, "set the id of the pillar: it publishes on pillar/{id}/press and pillar/{id}/status")
 	}

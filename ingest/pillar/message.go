@@ -41,13 +41,13 @@ func Prefix(id string) string { return "pillar/" + id + "/" }
 // Topic is the topic of one kind of message: press, ack, status, command.
 func Topic(id, kind string) string { return Prefix(id) + kind }
 
-// parseTopic splits pillar/{id}/{kind}.
-func parseTopic(topic string) (id, kind string, err error) {
+// parseTopic takes the id out of pillar/{id}/{kind}.
+func parseTopic(topic string) (id string, err error) {
 	parts := strings.Split(topic, "/")
 	if len(parts) != 3 || parts[0] != "pillar" || parts[1] == "" {
-		return "", "", fmt.Errorf("topic %q: want pillar/{id}/press or pillar/{id}/status", topic)
+		return "", fmt.Errorf("topic %q: want pillar/{id}/press or pillar/{id}/status", topic)
 	}
-	return parts[1], parts[2], nil
+	return parts[1], nil
 }
 
 // Malformed says what is wrong with a message and what to do about it.
@@ -97,7 +97,7 @@ func Decode(topic string, payload []byte, now time.Time) (ingest.Press, error) {
 }
 
 func decode(topic string, payload []byte, now time.Time) (ingest.Press, error) {
-	pillar, _, err := parseTopic(topic)
+	pillar, err := parseTopic(topic)
 	if err != nil {
 		return ingest.Press{}, malformed("topic", topic, "publish on pillar/{id}/press")
 	}
@@ -208,7 +208,7 @@ type statusMessage struct {
 // DecodeStatus reads a status or a Will. A status without a time gets now. Its
 // error is a *Malformed.
 func DecodeStatus(topic string, payload []byte, now time.Time) (ingest.PillarStatus, error) {
-	pillar, _, err := parseTopic(topic)
+	pillar, err := parseTopic(topic)
 	if err != nil {
 		return ingest.PillarStatus{}, malformed("topic", topic, "publish on pillar/{id}/status")
 	}
