@@ -20,6 +20,10 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	before := inc.Priority
 	inc.Alerts = append(inc.Alerts, a.ID)
 	inc.Priority = min(inc.Priority, a.Priority) // P0 is the highest
+	if a.Origin == "press" && !e.Drill && inc.State != Open {
+		inc.pressedAgain(e.Time)
+		inc.ring(a.ID, e.RecordedTime, data.AnswerBy)
+	}
 	if !data.Limit.IsZero() {
 		inc.Limit, inc.Next = data.Limit, data.Limit
 		inc.stage(e.RecordedTime)
@@ -31,9 +35,6 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 		inc.OccurredAt = e.Time
 	}
 	inc.Cameras = union(inc.Cameras, data.Cameras)
-	if a.Origin == "press" && !e.Drill && inc.State != Open {
-		inc.pressedAgain(e.Time)
-	}
 	s.line(inc, e, Step{Alert: a.ID, Note: a.Note})
 	s.putIncident(inc)
 	s.putAlert(a, inc)

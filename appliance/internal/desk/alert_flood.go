@@ -73,7 +73,7 @@ func (t *step) foldPress(a *Alert, inc *Incident, fact *PressFact, cameras []str
 		data.Rings = true
 		data.Clips = t.r.clips(cameras, occurred)
 		if inc.State != Open {
-			data.Limit = t.answerLimit(inc, a.Priority)
+			data.Limit, data.AnswerBy = t.answerLimit(inc, a.Priority)
 		}
 	}
 	t.add(bridge.Draft{
@@ -99,6 +99,7 @@ func (s *State) pressFolded(e *bridge.Event, data *AlertUpdated, inc *Incident) 
 		return
 	}
 	inc.pressedAgain(e.Time)
+	inc.ring(data.Alert, e.RecordedTime, data.AnswerBy)
 	if !data.Limit.IsZero() {
 		inc.Limit, inc.Next = data.Limit, data.Limit
 		s.ix.addDeadline(inc)

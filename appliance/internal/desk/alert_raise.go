@@ -29,7 +29,7 @@ func (t *step) raise(a raising, join *Incident) {
 	} else {
 		a.data.Incident = join.ID
 		if a.data.Press != nil && !a.drill && join.State != Open {
-			a.data.Limit = t.answerLimit(join, a.data.Priority)
+			a.data.Limit, a.data.AnswerBy = t.answerLimit(join, a.data.Priority)
 		} else if a.data.Priority < join.Priority { // P0 before P1
 			a.data.Limit = earlier(join.Limit, t.r.limit(t.now, a.data.Priority, join.State))
 		}
@@ -43,17 +43,18 @@ func (t *step) raise(a raising, join *Incident) {
 }
 
 // answerLimit is until when a press that joins an answered incident must be
-// answered itself: as soon as one that opens an incident. An earlier deadline
-// that is still to come stays; zero keeps the one there is.
-func (t *step) answerLimit(join *Incident, priority string) bridge.Stamp {
+// answered itself (by): as soon as one that opens an incident. next is the
+// incident's deadline then: an earlier one that is still to come stays. Zero
+// keeps what there is.
+func (t *step) answerLimit(join *Incident, priority string) (next, by bridge.Stamp) {
 	if join.Unanswered > 0 && priority >= join.Priority {
-		return bridge.Stamp{} // pressing on does not put it off
+		return next, by // pressing on does not put it off
 	}
-	limit := t.r.limit(t.now, min(priority, join.Priority), Open)
+	by = t.r.limit(t.now, min(priority, join.Priority), Open)
 	if join.Limit.After(t.now.Time) {
-		return earlier(join.Limit, limit)
+		return earlier(join.Limit, by), by
 	}
-	return limit
+	return by, by
 }
 
 func (t *step) open(a raising) string {

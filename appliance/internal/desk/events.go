@@ -75,6 +75,7 @@ type AlertRaised struct {
 	Cameras  []string         `json:"cameras"`            // bound to the alert, nearest first
 	Clips    []ClipWant       `json:"clips"`              // recordings that belong to it
 	Limit    bridge.Stamp     `json:"limit,omitzero"`     // the incident's new deadline, when the alert raises its priority
+	AnswerBy bridge.Stamp     `json:"answer_by,omitzero"` // of a press that joins an answered incident: by when it is to be answered itself
 	ShowBy   bridge.Stamp     `json:"show_by,omitzero"`   // when a screen must have drawn it (P0)
 	Exercise string           `json:"exercise,omitempty"` // the drill that raised it
 
@@ -156,6 +157,7 @@ type AlertUpdated struct {
 	Press      *PressFact   `json:"press,omitempty"`    // the press that was counted in
 	Rings      bool         `json:"rings,omitempty"`    // the press is the first after a pause
 	Limit      bridge.Stamp `json:"limit,omitzero"`     // the incident's new deadline, when the press rings
+	AnswerBy   bridge.Stamp `json:"answer_by,omitzero"` // by when that press is to be answered, when it rings at an answered incident
 }
 
 // AlertShown is the data of alert.shown.
@@ -205,6 +207,7 @@ type IncidentChanged struct {
 	Alert    string        `json:"alert,omitempty"`    // escalated: the P0 that no screen drew
 	Since    bridge.Stamp  `json:"since,omitzero"`     // escalated: since when
 	Handover string        `json:"handover,omitempty"` // claimed: passed on with this handover
+	Waits    bool          `json:"waits,omitempty"`    // claimed: what nobody has drawn or answered still waits for it
 }
 
 // DeviceChanged is the data of device.… events.

@@ -100,8 +100,8 @@ func (t *step) takeOver(in TakeOverIn, hit *bridge.Record) error {
 	t.answer.Handover = open.ID
 	t.add(bridge.Draft{Type: TypeShiftHandedOver, Subject: "handovers/" + open.ID, Lane: bridge.Notice, Key: HandoverKey(open.ID)}, data)
 	for _, inc := range passed {
-		t.change(TypeIncidentClaimed, inc, ActionIn{By: in.By, Reason: reasonHandover}, "", func(c *IncidentChanged) {
-			c.From, c.Handover = open.Outgoing.Name, open.ID
+		t.change(TypeIncidentClaimed, inc, ActionIn{By: in.By, Reason: reasonHandover, handover: open.ID}, "", func(c *IncidentChanged) {
+			c.From, c.Handover, c.Waits = open.Outgoing.Name, open.ID, true
 		})
 	}
 	return nil

@@ -36,10 +36,14 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 	}
 	before, rang, next := inc.State, inc.Unanswered > 0, inc.Next
 	inc.State = data.State
-	if answers(e.Type) || inc.State == Closed {
+	heard := answers(e.Type) && !data.Waits
+	if heard {
+		inc.hush(data.By, e.RecordedTime)
+	}
+	if heard || inc.State == Closed {
 		inc.Unanswered, inc.PressedAt = 0, bridge.Stamp{}
 	}
-	if answers(e.Type) || inc.State == Closed || data.Reason == ReasonUnshown {
+	if heard || inc.State == Closed || data.Reason == ReasonUnshown {
 		inc.SeenThrough, inc.Unshown = e.RecordedTime, e.Type == TypeIncidentEscalated
 	}
 	switch e.Type {
@@ -72,7 +76,7 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 		}
 	}
 	if inc.State != before || rang && inc.Unanswered == 0 {
-		inc.Next, inc.Escalated = data.Limit, 0
+		inc.moved(data.Limit, e.RecordedTime)
 	}
 	inc.Limit = data.Limit
 	inc.stage(e.RecordedTime)

@@ -32,6 +32,7 @@ type Stage struct {
 // one of its orders. Result is in_time, late or missing.
 type ScoredStep struct {
 	State   IncidentState `json:"state,omitempty"` // that the step ended; of a missing one, that it should have begun
+	Press   string        `json:"press,omitempty"` // of a further press that was answered: its alert; the state is open
 	Task    string        `json:"task,omitempty"`  // the order, its step from 1, and what that is called
 	Step    int           `json:"step,omitempty"`
 	Name    string        `json:"name,omitempty"`
@@ -46,7 +47,7 @@ type ScoredStep struct {
 type Score struct {
 	Points int          `json:"points"`
 	Steps  []ScoredStep `json:"steps,omitempty"`
-	More   int          `json:"more,omitempty"` // steps of orders that had no room
+	More   int          `json:"more,omitempty"` // steps of orders, and answers to further presses, that had no room
 	By     string       `json:"by"`             // box, or the lead who corrected it
 	Reason string       `json:"reason,omitempty"`
 	At     bridge.Stamp `json:"at"`
@@ -64,9 +65,9 @@ type IncidentScored struct {
 }
 
 // score writes the points of an incident that closes now: each state with a
-// limit that was left in time or late, an arrival that nobody reported, and the
-// steps of its orders.
-// Drills are never counted.
+// limit that was left in time or late, an arrival that nobody reported, each
+// answer to a further press, and the steps of its orders. Drills are never
+// counted.
 func (t *step) score(inc *Incident, in ActionIn) {
 	if inc.Drill || len(inc.Stages) == 0 {
 		return
@@ -84,16 +85,13 @@ func (t *step) score(inc *Incident, in ActionIn) {
 		}
 		one := ScoredStep{
 			State: stage.State, By: by, TookMS: end.Sub(stage.At.Time).Milliseconds(), LimitMS: stage.Limit.Sub(stage.At.Time).Milliseconds(),
-			Result: "in_time", Points: t.r.setup.Points.InTime,
 		}
-		if end.After(stage.Limit.Time) {
-			one.Result, one.Points = "late", t.r.setup.Points.Late
-		}
-		data.Steps = append(data.Steps, one)
+		data.Steps = append(data.Steps, t.worth(one, end, stage.Limit))
 	}
 	if sent && !arrived && in.Result == "resolved" {
 		data.Steps = append(data.Steps, ScoredStep{State: OnScene, By: in.By.Name, Result: "missing", Points: t.r.setup.Points.Missing})
 	}
+	t.scoreRings(inc, &data)
 	t.scoreOrders(inc, &data)
 	for _, one := range data.Steps {
 		data.Points += one.Points
@@ -151,11 +149,15 @@ func (s *State) incidentScored(e *bridge.Event, data *IncidentScored) {
 	s.putIncident(inc)
 }
 
-// stage notes the state that an incident is in now, or its moved deadline.
+// stage notes the state that an incident is in now, or its moved deadline; not
+// that of somebody who pressed again, which is scored by itself.
 func (inc *Incident) stage(at bridge.Stamp) {
 	now := Stage{State: inc.State, At: at, Limit: inc.Limit}
 	n := len(inc.Stages)
 	if n > 0 && inc.Stages[n-1].State == inc.State {
+		if inc.ringing() != nil {
+			return
+		}
 		now.At = inc.Stages[n-1].At
 		n--
 	}

@@ -231,7 +231,7 @@ func (t *step) change(typ string, inc *Incident, in ActionIn, to IncidentState, 
 	data := IncidentChanged{
 		Schema: schema, Incident: inc.ID, By: in.By.Name, Reason: in.Reason, State: inc.State, Limit: inc.Limit, Note: in.Note,
 	}
-	moved, answered := to != "" && to != inc.State, inc.Unanswered > 0 && answers(typ)
+	moved, answered := to != "" && to != inc.State, inc.Unanswered > 0 && answers(typ) && in.handover == ""
 	switch {
 	case moved:
 		data.State, data.Limit = to, t.r.limit(t.now, inc.Priority, to)
@@ -246,7 +246,8 @@ func (t *step) change(typ string, inc *Incident, in ActionIn, to IncidentState, 
 	}
 	draft.Key = idemKey(in.By, in.Idempotency)
 	t.add(draft, data)
-	if moved || answered {
+	unheard := inc.Unanswered > 0 && data.State != Closed && !answers(typ) // what is late may be the answer
+	if moved && !unheard || answered {
 		t.endSupervision("incidents/"+inc.ID, string(data.State))
 	}
 }

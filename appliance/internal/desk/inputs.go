@@ -69,6 +69,8 @@ type ActionIn struct {
 	To, Template string
 	Limit        time.Time
 	Idempotency  string
+
+	handover string // a claim that is passed on with this handover: it answers nothing
 }
 
 // ShownIn says that a screen drew an alert.

@@ -53,10 +53,12 @@ type Incident struct {
 	ClosedAt       bridge.Stamp     `json:"closed_at"`
 	ClaimedBy      string           `json:"claimed_by,omitempty"`
 	ClaimedAt      bridge.Stamp     `json:"claimed_at"`
-	Unanswered     int              `json:"unanswered"`          // presses that came after it was answered, and nobody answered since
-	PressedAt      bridge.Stamp     `json:"pressed_at,omitzero"` // the newest of these
-	Limit          bridge.Stamp     `json:"limit"`               // deadline of the present state; empty when closed
-	Next           bridge.Stamp     `json:"next"`                // when it escalates next; empty when it does not
+	Unanswered     int              `json:"unanswered"`             // presses that came after it was answered, and nobody answered since
+	Rings          []Ring           `json:"rings,omitempty"`        // times at which somebody pressed again, oldest first
+	RingsFolded    int              `json:"rings_folded,omitempty"` // older ones that are not among these
+	PressedAt      bridge.Stamp     `json:"pressed_at,omitzero"`    // the newest of these
+	Limit          bridge.Stamp     `json:"limit"`                  // deadline of the present state; empty when closed
+	Next           bridge.Stamp     `json:"next"`                   // when it escalates next; empty when it does not
 	Escalated      int              `json:"escalated"`
 	Unshown        bool             `json:"unshown,omitempty"`     // no screen drew it in time, and nobody has answered or drawn it since
 	SeenThrough    bridge.Stamp     `json:"seen_through,omitzero"` // alerts recorded until then wait for no screen

@@ -1886,6 +1886,10 @@ export interface components {
             unanswered: number;
             /** @description when the newest of the unanswered presses occurred; absent when there is none */
             pressed_at?: components["schemas"]["Stamp"];
+            /** @description times at which somebody pressed again after it was answered, oldest first */
+            rings?: components["schemas"]["Ring"][];
+            /** @description older ones that are not among these */
+            rings_folded?: number;
             /** @description deadline of the present state; empty when it has none */
             limit: components["schemas"]["Stamp"];
             /** @description when it escalates next; empty when it does not */
@@ -2965,7 +2969,20 @@ export interface components {
             at: components["schemas"]["Stamp"];
             limit: components["schemas"]["Stamp"];
         };
+        Ring: {
+            /** @description the alert of its first press */
+            press: string;
+            at: components["schemas"]["Stamp"];
+            /** @description by when it is to be answered */
+            limit: components["schemas"]["Stamp"];
+            /** @description empty: not yet */
+            answered_at: components["schemas"]["Stamp"];
+            /** @description who answered it */
+            by?: string;
+        };
         ScoredStep: {
+            /** @description of the answer to a further press: its alert; the state is open then */
+            press?: string;
             state?: components["schemas"]["IncidentState"];
             /** @description of a step of an order: the order; then there is no state */
             task?: string;
@@ -2982,7 +2999,7 @@ export interface components {
         Score: {
             points: number;
             steps?: components["schemas"]["ScoredStep"][];
-            /** @description steps of orders that had no room */
+            /** @description steps of orders, and answers to further presses, that had no room */
             more?: number;
             /** @description box, or the lead who corrected it */
             by: string;
