@@ -48,7 +48,7 @@ func (s *State) fold(e *bridge.Event) error {
 		return with(e, s.taskIssued)
 	case TypeTaskAccepted, TypeTaskArrived, TypeTaskReported, TypeTaskConfirmed, TypeTaskReturned,
 		TypeTaskHandedBack, TypeTaskCancelled, TypeTaskOverdue, TypeTaskSupervised,
-		TypeTaskTicked, TypeTaskRepeated, TypeTaskWithdrawn, TypeTaskKept:
+		TypeTaskTicked, TypeTaskRepeated, TypeTaskWithdrawn, TypeTaskKept, TypeTaskTimed:
 		return with(e, s.taskChanged)
 	case TypeTaskDelivered, TypeTaskUndeliverable:
 		return with(e, s.taskDelivered)

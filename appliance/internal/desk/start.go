@@ -39,6 +39,7 @@ func (t *step) plan(since bridge.Stamp) {
 	t.endBlindOfRemoved()
 	t.planPatrols(since)
 	t.planDrills()
+	t.timeReports()
 	t.endUnreachable()
 	t.endSightings()
 }

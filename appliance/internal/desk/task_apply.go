@@ -171,6 +171,8 @@ func (s *State) taskChanged(e *bridge.Event, data *TaskChanged) {
 		s.reordered(&task, data)
 	case TypeTaskKept:
 		task.Owner = data.Owner
+	case TypeTaskTimed:
+		task.JudgeBy = data.JudgeBy
 	case TypeTaskOverdue:
 		line.What, line.Note = data.What, task.overdue(data, e.RecordedTime)
 	case TypeTaskSupervised:

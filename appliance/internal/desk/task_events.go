@@ -24,6 +24,7 @@ const (
 	TypeTaskRepeated   = "watchpost.task.repeated"  // headquarters ordered the same again
 	TypeTaskWithdrawn  = "watchpost.task.withdrawn" // headquarters cancelled one of several orders for the same
 	TypeTaskKept       = "watchpost.task.kept"      // its incident was closed, it goes on
+	TypeTaskTimed      = "watchpost.task.timed"     // its report waits since before there was a limit for judging it
 	TypeOrderAnswered  = "watchpost.order.answered"
 )
 
@@ -81,7 +82,7 @@ type TaskChanged struct {
 	Supervision string       `json:"supervision,omitempty"` // supervised: the supervision order
 	What        string       `json:"what,omitempty"`        // overdue: judge (of its report, by Who until JudgeBy), step (those in Late); else its report
 	Who         string       `json:"who,omitempty"`
-	JudgeBy     bridge.Stamp `json:"judge_by,omitzero"` // reported: by when it is to be judged
+	JudgeBy     bridge.Stamp `json:"judge_by,omitzero"` // reported, timed: by when it is to be judged
 	Late        []LateStep   `json:"late,omitempty"`
 	Overdue     int          `json:"overdue,omitempty"` // overdue, supervised: how many orders of who is late were overdue within the time
 	// Flagged says that Overdue has reached the limit in force: OverdueMax

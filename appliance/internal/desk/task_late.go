@@ -2,6 +2,7 @@ package desk
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -50,6 +51,26 @@ func (t *step) judgeBy(task *Task) bridge.Stamp {
 		return bridge.Stamp{}
 	}
 	return bridge.At(t.now.Add(t.r.setup.JudgeWithin))
+}
+
+// timeReports gives a limit to the reports that were written while there was none:
+// counted from when they were written, and told as any other that has passed.
+func (t *step) timeReports() {
+	if t.r.setup.JudgeWithin <= 0 {
+		return
+	}
+	for _, id := range slices.Sorted(maps.Keys(t.s.ix.tasks.open)) {
+		task := t.s.k.Tasks[id]
+		if task.State != Reported || !task.JudgeBy.IsZero() || task.judge() == "" {
+			continue
+		}
+		if t.full() {
+			return
+		}
+		data := changed(task, "box", task.State)
+		data.JudgeBy = bridge.At(task.ReportedAt.Add(t.r.setup.JudgeWithin))
+		t.addTask(TypeTaskTimed, task, data, TaskActionIn{})
+	}
 }
 
 // due is when a tick has something to say of the task; empty: never.

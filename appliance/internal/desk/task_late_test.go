@@ -302,3 +302,34 @@ func TestLateSurvivesACheckpoint(t *testing.T) {
 		require.NotEmpty(t, records)
 	}
 }
+
+// TestReportsOfBeforeTheLimit: whoever has to judge a report that was written
+// while there was no limit is reminded of it after the start that brings one,
+// counted from the report; nobody else is.
+func TestReportsOfBeforeTheLimit(t *testing.T) {
+	r := judgedRoom(t)
+	r.configure(func(s *desk.Setup) { s.JudgeWithin = 0 })
+	old := r.reported(desk.TaskIn{To: "wu", Note: "去", By: operator("li")})
+	reported := r.now
+	fresh := r.after(30 * time.Hour).reported(desk.TaskIn{To: "wu", Note: "去", By: operator("li")})
+	above := r.reported(fromAbove("T-1"))
+	running := r.issue(desk.TaskIn{To: "wu", Note: "去"})
+	require.True(t, r.state.Deadline().IsZero(), "nobody is reminded")
+
+	started := r.after(time.Hour).restarted(func(s *desk.Setup) { s.JudgeWithin = 24 * time.Hour })
+	timed := of(started, desk.TypeTaskTimed)
+	require.Len(t, timed, 2)
+	require.Equal(t, bridge.At(reported.Add(24*time.Hour)), r.state.Task(old.ID).JudgeBy)
+	require.Equal(t, bridge.At(reported.Add(54*time.Hour)), r.state.Task(fresh.ID).JudgeBy)
+	for _, id := range []string{above.ID, running.ID} {
+		require.True(t, r.state.Task(id).JudgeBy.IsZero())
+	}
+	told := of(r.settle(), desk.TypeTaskOverdue)
+	require.Len(t, told, 1)
+	late := data[desk.TaskChanged](t, told[0])
+	require.Equal(t, []any{old.ID, "judge", "li"}, []any{late.Task, late.What, late.Who})
+	require.Empty(t, of(r.restarted(func(*desk.Setup) {}), desk.TypeTaskTimed), "once")
+	r.do(desk.TaskActionIn{Task: fresh.ID, Verb: "confirm", By: operator("li")})
+	require.True(t, r.state.Task(fresh.ID).JudgeBy.IsZero())
+	replayed(t, r)
+}

@@ -75,6 +75,7 @@ func taskEvents() []event {
 		changed(desk.TypeTaskRepeated, "Headquarters ordered the same again: there is one task for both."),
 		changed(desk.TypeTaskWithdrawn, "Headquarters took back one of several orders for the same: the task goes on for the others."),
 		changed(desk.TypeTaskKept, "Its incident was closed and it goes on.", "owner"),
+		changed(desk.TypeTaskTimed, "Its report waits since before there was a limit for judging it: now it has one.", "judge_by"),
 		{desk.TypeTaskDelivered, bridge.Notice, desk.TaskDelivered{}, "A partner's line took a message about its order.", nil},
 		{desk.TypeTaskUndeliverable, bridge.Notice, desk.TaskDelivered{}, "A partner's line will never take the message: somebody must call.", []string{"reason"}},
 		{desk.TypeOrderAnswered, bridge.Alarm, desk.OrderAnswered{}, "The box's receipt for an order, an incident or a cancelling from above.", nil},
