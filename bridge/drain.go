@@ -216,29 +216,37 @@ func (l *line) watchReceipts(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		var err error
-		l.mu.Lock()
-		moved, late := l.window.overdue(l.options.Now().Add(-l.config.ReceiptWithin))
-		for _, lane := range moved {
-			err = errors.Join(err, l.save(lane))
-		}
-		l.mu.Unlock()
+		late, err := l.overdue()
 		if err != nil {
 			return err
 		}
-		if len(moved) > 0 {
-			l.change(func() {}) // there is room again
-		}
-		for _, lane := range late {
-			err := fmt.Errorf("no receipt within %s for %s after %d", l.config.ReceiptWithin, lane.lane, lane.cursor)
-			l.log.Warn("receipt is overdue: sending again", "err", err)
-			l.failed(err)
-			l.change(func() {
-				l.known.Overdue++
-				lane.rewind()
-			})
+		for _, why := range late {
+			l.log.Warn("receipt is overdue: sending again", "err", why)
 		}
 	}
+}
+
+// overdue confirms what headquarters has seen by another way, and takes back
+// what got no receipt in time, as the errors say: it is sent again.
+func (l *line) overdue() (late []error, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.options.Now()
+	moved, waiting := l.window.overdue(now.Add(-l.config.ReceiptWithin))
+	for _, lane := range moved {
+		err = errors.Join(err, l.save(lane))
+	}
+	for _, lane := range waiting {
+		why := fmt.Errorf("no receipt within %s for %s after %d", l.config.ReceiptWithin, lane.lane, lane.cursor)
+		l.known.LastError, l.known.LastErrorAt = why.Error(), At(now)
+		l.known.Overdue++
+		lane.rewind()
+		late = append(late, why)
+	}
+	if len(moved)+len(waiting) > 0 {
+		l.wake() // there is room again
+	}
+	return late, err
 }
 
 // outgoing encodes records for this uplink: what it did not ask for goes

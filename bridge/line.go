@@ -76,6 +76,11 @@ func (l *line) change(what func()) {
 	if alarms := l.window.lane(Alarm); alarms != nil && !before && l.ready() {
 		l.nowAfter = alarms.cursor
 	}
+	l.wake()
+}
+
+// wake tells everybody who waits that something changed. l.mu is held.
+func (l *line) wake() {
 	close(l.kick)
 	l.kick = make(chan struct{})
 }
