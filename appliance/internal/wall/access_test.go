@@ -259,11 +259,16 @@ func TestRequestsAreBound(t *testing.T) {
 		code string
 	}{
 		{[]byte("{"), "body_invalid"}, {[]byte("[]"), "field_invalid"}, {object{"source": 7}, "field_invalid"},
+		{object{"source": "walk_in", "position": object{"lat": "north"}}, "field_invalid"}, {object{"source": "walk_in", "position": 7}, "field_invalid"},
 		{object{"source": "rumour", "kind": "x", "place": "y"}, "field_invalid"}, {object{"source": "walk_in", "kind": "x", "place": "y", "at": "yesterday"}, "field_invalid"},
 	} {
 		status, problem := c.do("POST", "/api/v1/incidents", tc.body, with("Content-Type", "application/json"))
 		require.GreaterOrEqual(t, status, 400)
 		require.Equal(t, tc.code, problem["code"], "%v", problem)
+		require.NotRegexp(t, `\.|float64|string|json:`, problem["remedy"], "no word of Go in %v", problem)
+		if tc.code == "field_invalid" {
+			require.NotEmpty(t, problem["field"], "%v", problem)
+		}
 	}
 	require.Equal(t, 400, first(c.do("POST", "/api/v1/incidents", object{}, with("Idempotency-Key", strings.Repeat("k", 200)))))
 	require.Equal(t, 404, first(c.do("GET", "/api/v1/nothing", nil)))

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -222,13 +223,16 @@ func newAuditLines(w io.Writer, _ tongue) auditWriter { return auditLines{json.N
 func (a auditLines) line(r bridge.Record) error { return a.Encode(r.Event) }
 func (a auditLines) end() error                 { return nil }
 
-type auditTable struct{ *csv.Writer }
+type auditTable struct {
+	*csv.Writer
+	words tongue
+}
 
 // newAuditTable begins with a byte order mark, by which spreadsheets know that
 // it is UTF-8.
 func newAuditTable(w io.Writer, words tongue) auditWriter {
 	_, _ = io.WriteString(w, "\ufeff") // an error comes again with the first line
-	t := auditTable{csv.NewWriter(w)}
+	t := auditTable{csv.NewWriter(w), words}
 	_ = t.Write(words.head(auditHead()))
 	return t
 }
@@ -243,8 +247,8 @@ func (t auditTable) line(r bridge.Record) error {
 		return err
 	}
 	row := []string{
-		strconv.FormatUint(a.Sequence, 10), a.Recorded.String(), r.Event.Type, a.By, a.Role, a.Camera, a.From.String(), a.To.String(),
-		a.Remote, a.Why, a.Note, r.Event.ID, r.Event.PrevHash, r.Event.DataHash, r.Event.Hash(),
+		strconv.FormatUint(a.Sequence, 10), a.Recorded.String(), t.words.event(r.Event.Type), a.By, t.words.page(a.Role, "role"), a.Camera, a.From.String(), a.To.String(),
+		a.Remote, t.words.why(a.Why), t.words.why(a.Note), r.Event.ID, r.Event.PrevHash, r.Event.DataHash, r.Event.Hash(),
 	}
 	for i, cell := range row {
 		row[i] = plainCell(cell)
@@ -258,9 +262,10 @@ func (t auditTable) end() error {
 }
 
 // plainCell keeps a spreadsheet from calculating with what strangers wrote: a
-// name that was tried at the login may begin with =.
+// name that was tried at the login may begin with =, or with its wide form,
+// which East Asian spreadsheets take for the same.
 func plainCell(text string) string {
-	if text != "" && strings.ContainsAny(text[:1], "=+-@\t\r") {
+	if first, _ := utf8.DecodeRuneInString(text); text != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return "'" + text
 	}
 	return text

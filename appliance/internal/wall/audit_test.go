@@ -98,6 +98,10 @@ func TestAuditIsExportedWithItsChain(t *testing.T) {
 	require.Equal(t, "'=1+1", rows[2][3], "nothing that a spreadsheet would calculate")
 	require.Equal(t, "watchpost.access.exported", rows[len(rows)-1][2])
 	require.True(t, bytes.HasPrefix(lead.text("/api/v1/audit.csv?language=zh-CN"), []byte("\ufeff序号,记录时间,")))
+	zh := string(lead.text("/api/v1/audit.csv?language=zh-CN"))
+	require.Contains(t, zh, ",登录,lead,值班领导,")
+	require.Contains(t, zh, ",已上屏,")
+	require.Contains(t, zh, "审计记录（csv）")
 	later := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	require.Empty(t, lead.text("/api/v1/audit.jsonl?from="+later))
 }

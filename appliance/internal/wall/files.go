@@ -78,7 +78,11 @@ func (s *Server) clip(c *fiber.Ctx, who caller) error {
 	if !s.sees(who, known.Camera) {
 		return cameraForbidden(known.Camera)
 	}
-	gone := fault(http.StatusGone, "clip_evicted", "look at the other part, or ask headquarters: "+known.Evicted, "the bytes of clip %s/%s are no longer kept", id, part)
+	remedy := "look at the other part, or ask headquarters"
+	if known.Evicted != "" {
+		remedy += ": " + known.Evicted
+	}
+	gone := fault(http.StatusGone, "clip_evicted", remedy, "the bytes of clip %s/%s are no longer kept", id, part)
 	if known.Evicted != "" {
 		return gone
 	}

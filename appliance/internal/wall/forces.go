@@ -2,6 +2,7 @@ package wall
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -34,6 +35,17 @@ type UnitPosition struct {
 	ingest.Fix
 	AgeS  int  `json:"age_s"`
 	Stale bool `json:"stale"` // too old to be taken for where it is
+}
+
+// MarshalJSON writes the fix and its age beside each other.
+func (p UnitPosition) MarshalJSON() ([]byte, error) {
+	type plain ingest.Fix
+	return json.Marshal(struct {
+		plain
+		At    string `json:"at"`
+		AgeS  int    `json:"age_s"`
+		Stale bool   `json:"stale"`
+	}{plain(p.Fix), ingest.Stamp(p.At), p.AgeS, p.Stale})
 }
 
 // Unit is a team or a person with where it stands.

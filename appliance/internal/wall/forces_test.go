@@ -95,6 +95,7 @@ func TestForces(t *testing.T) {
 	team = c.get("/api/v1/forces", "Forces")["teams"].([]any)[0].(object)
 	require.Equal(t, true, team["position"].(object)["stale"])
 	require.InDelta(t, 3600, team["position"].(object)["age_s"], 60)
+	require.Regexp(t, `^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$`, team["position"].(object)["at"])
 }
 
 func TestDutyOverTheAPI(t *testing.T) {

@@ -166,12 +166,15 @@ func (s *Server) journal(c *fiber.Ctx, _ caller) error {
 }
 
 func (s *Server) journalPlace(c *fiber.Ctx) (uint64, error) {
-	text := c.Query("cursor", c.Query("after"))
+	field, text := "cursor", c.Query("cursor")
+	if text == "" {
+		field, text = "after", c.Query("after")
+	}
 	if text == "" {
 		return 0, nil
 	}
 	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
 		return n, nil
 	}
-	return s.parsePlace("after", text)
+	return s.parsePlace(field, text)
 }

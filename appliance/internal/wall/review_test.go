@@ -130,6 +130,10 @@ func TestTablesSpeakTheLanguageThatIsAskedFor(t *testing.T) {
 	zh := string(lead.text("/api/v1/review.csv?language=zh-CN"))
 	require.Contains(t, zh, "\ufeff清单,键,名称,警情数,")
 	require.Contains(t, zh, "\r\n合计,")
+	require.Contains(t, zh, "\r\n按类别,一键报警,")
+	require.Contains(t, zh, "\r\n热点方格,,", "a square has no name")
+	require.Contains(t, zh, "\r\n误报来源：报警柱,P-001,步行街,", "a device by its name")
+	require.Contains(t, string(lead.text("/api/v1/review.csv")), "\r\npillar,P-001,,", "codes for programs")
 	require.Contains(t, string(lead.text("/api/v1/review.csv?language=en")), "\r\nTotal,")
 	require.Contains(t, string(lead.text("/api/v1/review/people.csv?language=zh-CN")), "\ufeff用户名,名称,周（周一）,")
 }

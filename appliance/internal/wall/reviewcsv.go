@@ -1,14 +1,17 @@
 package wall
 
 import (
+	"cmp"
 	"encoding/csv"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/appliance/internal/review"
 )
 
 // reviewCSV is the report as a table: one line a row, the list that it is of in
@@ -22,6 +25,9 @@ func (s *Server) reviewCSV(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
+	if words.language != "" {
+		s.nameSources(report.Sources)
+	}
 	if c.Method() != fiber.MethodHead {
 		if _, err := s.record(desk.AccessIn{
 			Kind: "exported", By: who.actor(), Remote: who.remote, Why: "review", Note: report.From + " to " + report.To,
@@ -30,6 +36,31 @@ func (s *Server) reviewCSV(c *fiber.Ctx, who caller) error {
 		}
 	}
 	return s.sendTable(c, place, "review-"+report.From+"-"+report.To, reviewTable(report, words))
+}
+
+// nameSources puts what people call a device and its rule where the table has
+// the rule's id.
+func (s *Server) nameSources(list []review.Source) {
+	names := map[string]string{}
+	for _, one := range s.o.Devices.Pillars() {
+		names["pillar/"+one.ID] = one.Name
+	}
+	for _, one := range s.o.Devices.Drones() {
+		names["drone/"+one.ID] = one.Name
+	}
+	for _, one := range s.o.Devices.Cameras() {
+		names["camera/"+one.ID] = one.Name
+		for _, rule := range one.Rules {
+			names["rule/"+one.ID+"/"+rule.Name] = one.Name + " · " + cmp.Or(rule.Label, rule.Name)
+		}
+	}
+	for i, one := range list {
+		id := one.Kind + "/" + one.ID
+		if one.Rule != "" {
+			id += "/" + one.Rule
+		}
+		list[i].Rule = cmp.Or(names[id], one.Rule)
+	}
 }
 
 func peopleHead() []string {
@@ -62,13 +93,14 @@ func (s *Server) peopleCSV(c *fiber.Ctx, who caller) error {
 // sendTable sends rows as spreadsheets read them: UTF-8 with a byte order mark,
 // CRLF, and nothing in it calculates.
 func (s *Server) sendTable(c *fiber.Ctx, place uint64, name string, rows [][]string) error {
+	number := regexp.MustCompile(`^-?\d+(\.\d+)?$`) // no -Inf: to a spreadsheet that is a formula
 	var text strings.Builder
 	text.WriteString("\ufeff")
 	w := csv.NewWriter(&text)
 	w.UseCRLF = true
 	for _, row := range rows {
 		for i, cell := range row {
-			if _, err := strconv.ParseFloat(cell, 64); err != nil {
+			if !number.MatchString(cell) {
 				row[i] = plainCell(cell)
 			}
 		}

@@ -57,10 +57,19 @@ func reviewTable(r review.Report, words tongue) [][]string {
 	t.orders(r)
 	t.changes(r.Compared)
 	for _, row := range t[1:] {
-		row[0] = words.list(row[0])
+		words.reviewRow(row)
 	}
 	t[0] = words.head(t[0])
 	return t
+}
+
+// reviewRow puts the codes of a row into words: list, key and name come first.
+func (t tongue) reviewRow(row []string) {
+	list := row[0]
+	row[0], row[1] = t.list(list), t.key(list, row[1])
+	if list == "response" && row[2] == "" && t.language != "" {
+		row[2] = t.page("allPriorities", "review")
+	}
 }
 
 func (t *table) totals(r review.Report) {

@@ -1,10 +1,12 @@
 package wall
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -180,6 +182,25 @@ func saysJSON(c *fiber.Ctx) error {
 	return nil
 }
 
+// inJSON names what a field of that type is in JSON: who asks knows no Go.
+func inJSON(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return inJSON(t.Elem())
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a text"
+	case reflect.Slice, reflect.Array:
+		return "a list"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	}
+	return "a whole number"
+}
+
 // readJSON reads a body. Unknown fields are ignored (contracts.md).
 func readJSON(c *fiber.Ctx, into any) error {
 	if err := saysJSON(c); err != nil {
@@ -188,7 +209,7 @@ func readJSON(c *fiber.Ctx, into any) error {
 	err := json.Unmarshal(c.Body(), into)
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) {
-		return badField(http.StatusUnprocessableEntity, "field_invalid", wrongType.Field, wrongType.Value, "a "+wrongType.Type.String())
+		return badField(http.StatusUnprocessableEntity, "field_invalid", cmp.Or(wrongType.Field, "body"), wrongType.Value, inJSON(wrongType.Type))
 	}
 	if err != nil {
 		return fault(http.StatusBadRequest, "body_invalid", "send a JSON object", "the body is no JSON: %v", err)

@@ -1,58 +1,8 @@
 package wall
 
-import (
-	"net/http"
-	"slices"
-	"strings"
-
-	"github.com/gofiber/fiber/v2"
-)
-
-// The tables that go to a spreadsheet have codes for headings, which programs
-// read, or, when a language is asked for, the words of people.
-
-// tableLanguages are those that a table can be asked in, in the order of the
-// words below.
-func tableLanguages() []string { return []string{"zh-CN", "en"} }
-
-// tongue puts codes of a table into words; the zero value leaves them.
-type tongue struct{ language string }
-
-// tongueOf is the language that the request asks for.
-func tongueOf(c *fiber.Ctx) (tongue, error) {
-	language := strings.Clone(c.Query("language"))
-	if language != "" && !slices.Contains(tableLanguages(), language) {
-		return tongue{}, badField(http.StatusBadRequest, "field_invalid", "language", language, strings.Join(tableLanguages(), " or ")+"; without it the headings are codes")
-	}
-	return tongue{language}, nil
-}
-
-// head are the headings of columns.
-func (t tongue) head(columns []string) []string {
-	words := make([]string, len(columns))
-	for i, column := range columns {
-		words[i] = t.word(columnWords(), column)
-	}
-	return words
-}
-
-// list is the name of a list of the report; a comparison's is of one by which
-// the incidents are grouped.
-func (t tongue) list(code string) string {
-	words := listWords()
-	if of, is := strings.CutPrefix(code, "change_"); is && t.language != "" {
-		return t.word(words, "change") + " · " + t.word(words, of)
-	}
-	return t.word(words, code)
-}
-
-func (t tongue) word(words map[string][2]string, code string) string {
-	i := slices.Index(tableLanguages(), t.language)
-	if i < 0 || words[code][i] == "" {
-		return code
-	}
-	return words[code][i]
-}
+// The tables that go to a spreadsheet have codes, which programs read, or, when
+// a language is asked for, the words of people: headings and lists from here,
+// codes from the pages' own language files (tongue.go).
 
 // columnWords are the columns of all tables.
 func columnWords() map[string][2]string {
@@ -63,7 +13,7 @@ func columnWords() map[string][2]string {
 		"limited": {"有时限数", "With a limit"}, "in_time": {"按时数", "In time"}, "share_in_time": {"按时率", "Share in time"},
 		"answer_mean_s": {"平均接警（秒）", "Mean answer (s)"}, "arrive_mean_s": {"平均到场（秒）", "Mean arrival (s)"}, "n": {"数量", "Count"},
 		"median_s": {"中位数（秒）", "Median (s)"}, "p90_s": {"九成以内（秒）", "9 of 10 within (s)"}, "limit_s": {"时限（秒）", "Limit (s)"},
-		"before": {"上期", "Before"}, "difference": {"增减", "Difference"}, "percent": {"增减比例", "Change as a ratio"},
+		"before": {"上期", "Before"}, "difference": {"增减", "Difference"}, "percent": {"增减（%）", "Change (%)"},
 		"confirmed": {"完成", "Confirmed"}, "handed_back": {"退单", "Handed back"}, "cancelled": {"撤销", "Cancelled"},
 		"overdue": {"超时数", "Overdue"}, "share_overdue": {"超时率", "Share overdue"}, "lat": {"纬度", "Latitude"}, "lon": {"经度", "Longitude"},
 		// people.csv
@@ -86,6 +36,7 @@ func listWords() map[string][2]string {
 		"repeat": {"重复警情地点", "Places of repeated incidents"}, "cell": {"热点方格", "Squares of the heat map"}, "order": {"任务", "Orders"}, "change": {"与上期对比", "Beside the period before"},
 		"hour": {"按小时", "By hour"}, "weekday": {"按星期", "By weekday"}, "place": {"按地点", "By place"}, "beat": {"按警务区", "By beat"},
 		"kind": {"按类别", "By kind"}, "source": {"按来源", "By source"}, "team": {"按警力", "By team"}, "priority": {"按级别", "By priority"},
+		"cells": {"热点方格", "Squares of the heat map"}, "sources": {"误报来源", "Sources of false alarms"}, "orders": {"任务", "Orders"},
 		"rule": {"误报来源：规则", "False alarms: rule"}, "camera": {"误报来源：摄像头", "False alarms: camera"},
 		"pillar": {"误报来源：报警柱", "False alarms: pillar"}, "drone": {"误报来源：无人机", "False alarms: drone"},
 	}

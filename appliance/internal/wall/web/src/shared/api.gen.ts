@@ -6470,7 +6470,7 @@ export interface operations {
     auditCsv: {
         parameters: {
             query?: {
-                /** @description of the headings; codes when absent */
+                /** @description of the headings and of values that are codes, for people; codes for programs when absent */
                 language?: "zh-CN" | "en";
                 /** @description RFC 3339; the beginning when absent */
                 from?: string;
@@ -6822,7 +6822,7 @@ export interface operations {
     reviewCsv: {
         parameters: {
             query?: {
-                /** @description of the headings and the column list; codes when absent */
+                /** @description of the headings and of values that are codes, for people; codes for programs when absent */
                 language?: "zh-CN" | "en";
                 /** @description station date, 2026-01-31; six days before to when absent */
                 from?: string;
@@ -6888,7 +6888,7 @@ export interface operations {
     reviewPeopleCsv: {
         parameters: {
             query?: {
-                /** @description of the headings; codes when absent */
+                /** @description of the headings and of values that are codes, for people; codes for programs when absent */
                 language?: "zh-CN" | "en";
                 /** @description station date, 2026-01-31; six days before to when absent */
                 from?: string;
