@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 
@@ -44,8 +45,8 @@ func Extract(r bridge.Reader, after, to uint64, links uint64, mine func(*bridge.
 	}
 }
 
-// Heads gives where the journal's lanes end now. Ask for them after the last
-// event of the case was recorded.
+// Heads gives where the journal's lanes end now, but for lanes of which nothing
+// is kept any more. Ask for them after the last event of the case was recorded.
 func Heads(r bridge.Reader) ([]Head, error) {
 	var heads []Head
 	for _, lane := range bridge.Lanes() {
@@ -54,11 +55,15 @@ func Heads(r bridge.Reader) ([]Head, error) {
 			continue
 		}
 		records, err := r.ReadLane(lane, last-1, 1)
+		var retired *bridge.RetiredError
+		if errors.As(err, &retired) {
+			continue // nothing of the lane is kept
+		}
+		if err == nil && len(records) == 0 {
+			err = errors.New("it has no end")
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read end of lane %s: %w", lane, err)
-		}
-		if len(records) == 0 {
-			continue // retired
 		}
 		heads = append(heads, Head{Epoch: records[0].Event.Epoch, Lane: lane, Sequence: last, Hash: records[0].Event.Hash()})
 	}

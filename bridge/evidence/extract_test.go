@@ -2,6 +2,7 @@ package evidence_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,8 +14,9 @@ import (
 // book is a journal in memory that gives two records at a time.
 type book struct {
 	bridge.Reader
-	list []bridge.Event
-	err  error
+	list    []bridge.Event
+	err     error
+	retired bridge.Lane // of which nothing is kept
 }
 
 func (b *book) Read(after uint64, limit int) ([]bridge.Record, error) {
@@ -36,6 +38,9 @@ func (b *book) LastSequence(lane bridge.Lane) uint64 {
 }
 
 func (b *book) ReadLane(lane bridge.Lane, after uint64, limit int) ([]bridge.Record, error) {
+	if lane == b.retired {
+		return nil, fmt.Errorf("read lane %s: %w", lane, &bridge.RetiredError{Lane: lane, Through: b.LastSequence(lane)})
+	}
 	var out []bridge.Record
 	for i, e := range b.list {
 		if n, _ := bridge.SequenceNumber(e.Sequence); e.Lane == lane && n > after && len(out) < limit {
@@ -71,7 +76,12 @@ func TestExtractOfAJournal(t *testing.T) {
 	require.Empty(t, r.Problems)
 	require.Equal(t, []int{3, 0, 2}, []int{r.Events, r.Withheld, r.Gaps})
 
-	journal.err = errors.New("disk gone")
+	journal.retired = bridge.Alarm
+	heads, err = evidence.Heads(journal)
+	require.NoError(t, err, "a lane that was quiet for longer than the journal keeps it")
+	require.Len(t, heads, 1)
+
+	journal.err, journal.retired = errors.New("disk gone"), ""
 	for _, err := range evidence.Extract(journal, 2, 17, 0, mine) {
 		require.ErrorIs(t, err, journal.err)
 	}

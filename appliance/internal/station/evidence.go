@@ -88,7 +88,8 @@ func (b *caseBuilder) gather(ctx context.Context) error {
 }
 
 // begin finds the place before the incident's first event. One that lies in
-// an older epoch cannot be read here, and the bundle says so.
+// an older epoch cannot be read here, nor one that retention has removed: the
+// bundle has what is left, and says so.
 func (b *caseBuilder) begin() error {
 	after := uint64(math.MaxUint64)
 	for _, one := range b.parts {
@@ -100,6 +101,7 @@ func (b *caseBuilder) begin() error {
 			b.c.Missing = append(b.c.Missing, evidence.Missing{
 				What: "the incident's first events", Why: "they are in an older epoch of the journal, or not kept any more",
 			})
+			b.after = b.s.journal.Low()
 			return nil
 		}
 		after = min(after, one.History[0].Place-1)

@@ -1,6 +1,7 @@
 package station
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -17,6 +18,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/review"
+	"github.com/watchpost-edge/watchpost/appliance/internal/wall"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/evidence"
 	"github.com/watchpost-edge/watchpost/bridge/journal"
@@ -178,4 +180,33 @@ func TestReceiptsOfWhatIsRetired(t *testing.T) {
 	require.False(t, status.OldestUnreceived.IsZero())
 	require.False(t, status.OldestUnreceived.After(kept[0].Event.RecordedTime.Time))
 	require.Positive(t, r.lateOf("hq").count)
+}
+
+// An incident that stays open longer than the journal keeps its first events can
+// be exported: with what is left, and the bundle says what is not.
+func TestExportOfWhatIsRetired(t *testing.T) {
+	s, clock := aging(t)
+	clock.report(t, s, 20)
+	var oldest string
+	_, err := s.desk.View(t.Context(), func(state *desk.State) { oldest = state.OpenIncidents()[0].ID })
+	require.NoError(t, err)
+	clock.at = clock.at.Add(760 * 24 * time.Hour)
+	require.NoError(t, s.retainNow(t.Context(), clock.at))
+	work(t, s)
+	require.Positive(t, s.journal.Low())
+	s.forwarder, err = bridge.NewForwarder(bridge.Options{Journal: s.journal, Down: s.down})
+	require.NoError(t, err)
+	s.receipts = s.newReceipts()
+	_, err = s.desk.Handle(t.Context(), desk.ActionIn{Incident: oldest, Verb: "note", Note: "still open", By: desk.Actor{Name: "li", Role: "operator"}})
+	require.NoError(t, err)
+
+	var out bytes.Buffer
+	require.NoError(t, s.Export(t.Context(), wall.Bundle{Incident: oldest, By: "li", Reason: "court"}, &out))
+	public, ok := s.signer.Public().(ed25519.PublicKey)
+	require.True(t, ok)
+	report, err := evidence.Verify(t.Context(), bytes.NewReader(out.Bytes()), int64(out.Len()), public)
+	require.NoError(t, err)
+	require.True(t, report.Good(), report.Problems)
+	require.Contains(t, out.String(), "still open")
+	require.Equal(t, "the incident's first events", report.Manifest.Missing[0].What)
 }
