@@ -56,6 +56,7 @@ package ingest
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -165,6 +166,18 @@ type PillarStatus struct {
 	Tampered  bool      `json:"tampered"`
 }
 
+// MarshalJSON writes the time as all times are written: UTC, milliseconds.
+func (s PillarStatus) MarshalJSON() ([]byte, error) {
+	type plain PillarStatus
+	return json.Marshal(struct {
+		plain
+		At string `json:"at"`
+	}{plain(s), Stamp(s.At)})
+}
+
+// Stamp writes a time as all JSON of the box does.
+func Stamp(at time.Time) string { return at.UTC().Format("2006-01-02T15:04:05.000Z") }
+
 // Position is a point in WGS 84, degrees.
 type Position struct {
 	Lat float64 `json:"lat" yaml:"lat"`
@@ -189,6 +202,15 @@ type Telemetry struct {
 	Armed      *bool     `json:"armed,omitempty"`
 	Mode       string    `json:"mode,omitempty"`
 	VideoURI   string    `json:"video_uri,omitempty"`
+}
+
+// MarshalJSON writes the time as all times are written: UTC, milliseconds.
+func (t Telemetry) MarshalJSON() ([]byte, error) {
+	type plain Telemetry
+	return json.Marshal(struct {
+		plain
+		At string `json:"at"`
+	}{plain(t), Stamp(t.At)})
 }
 
 // Source is a device that delivers until its context ends or it fails.

@@ -119,6 +119,9 @@ func TestUnknownIsNil(t *testing.T) {
 	require.InDelta(t, 90, *before.HeadingDeg, 0, "what was delivered does not change")
 	s.apply(&common.MessageGlobalPositionInt{Lat: 950000000, Lon: 1}, now)
 	require.Nil(t, s.t.Position, "no such latitude")
+	s.apply(&common.MessageGlobalPositionInt{Lat: 1, Lon: 1, Alt: math.MinInt32, RelativeAlt: math.MaxInt32}, now)
+	require.Nil(t, s.t.AltMSLm, "nobody flies there")
+	require.Nil(t, s.t.HeightM)
 
 	s.apply(&common.MessageSysStatus{VoltageBattery: math.MaxUint16, BatteryRemaining: -1}, now)
 	require.Nil(t, s.t.VoltageMV)

@@ -29,6 +29,9 @@ const (
 	unknownU16     = math.MaxUint16
 	unknownPercent = -1
 	uriBytesMax    = 160
+
+	heightMinM = -1_000 // below the lowest land, and below any take-off
+	heightMaxM = 50_000
 )
 
 // state is the last known value of everything a drone said. Values that were
@@ -80,15 +83,25 @@ func (s *state) position(m *common.MessageGlobalPositionInt) {
 	// Autopilots without a fix report 0, 0.
 	if (m.Lat != 0 || m.Lon != 0) && math.Abs(lat) <= 90 && math.Abs(lon) <= 180 {
 		s.t.Position = &ingest.Position{Lat: lat, Lon: lon}
-		s.t.AltMSLm = ptr(float64(m.Alt) / 1000)
+		s.t.AltMSLm = metres(m.Alt)
 	}
-	s.t.HeightM = ptr(float64(m.RelativeAlt) / 1000)
+	s.t.HeightM = metres(m.RelativeAlt)
 	s.t.SpeedMPS = ptr(math.Hypot(float64(m.Vx), float64(m.Vy)) / 100)
 	s.t.ClimbMPS = ptr(-float64(m.Vz) / 100) // vz is down
 	s.t.HeadingDeg = nil
 	if m.Hdg < 36000 {
 		s.t.HeadingDeg = ptr(float64(m.Hdg) / 100)
 	}
+}
+
+// metres is a height from millimetres; nil where no drone can be: an autopilot
+// without a barometer fills the field with whatever it has.
+func metres(mm int32) *float64 {
+	m := float64(mm) / 1000
+	if m < heightMinM || m > heightMaxM {
+		return nil
+	}
+	return &m
 }
 
 func (s *state) percent(p int8) {

@@ -29,6 +29,9 @@ type Options struct {
 	Press func(ctx context.Context, p ingest.Press) (ingest.PressResult, error)
 	// Status is told what a pillar says of itself. It must not block.
 	Status func(s ingest.PillarStatus)
+	// Live: statuses come when they are published. False where a broker may hand
+	// on what it kept: then they do not tell how far a clock is behind.
+	Live   bool
 	Now    func() time.Time // nil for time.Now
 	Logger *slog.Logger
 }
@@ -49,6 +52,7 @@ type Adapter struct {
 	stats  Stats
 	heard  map[string]time.Time
 	logged map[string]time.Time
+	ahead  map[string]time.Duration // of pillars' clocks
 }
 
 // New registers the adapter's handlers with the broker, before the broker opens.
@@ -59,7 +63,7 @@ func New(opts Options) *Adapter {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &Adapter{opts: opts, heard: make(map[string]time.Time), logged: make(map[string]time.Time)}
+	a := &Adapter{opts: opts, heard: make(map[string]time.Time), logged: make(map[string]time.Time), ahead: make(map[string]time.Duration)}
 	opts.Broker.Handle("pillar/+/press", a.onPress)
 	opts.Broker.Handle("pillar/+/status", a.onStatus)
 	return a
@@ -82,7 +86,8 @@ func (a *Adapter) onPress(ctx context.Context, user, topic string, payload []byt
 	if err != nil {
 		return err
 	}
-	p, err := Decode(topic, payload, a.opts.Now())
+	now := a.opts.Now()
+	p, err := Decode(topic, payload, now)
 	if errors.As(err, &bad) {
 		a.malformed(id, "press", bad)
 		return a.ack(id, bad.ID, ingest.PressResult{Result: rejected, Reason: bad.Error()})
@@ -94,6 +99,9 @@ func (a *Adapter) onPress(ctx context.Context, user, topic string, payload []byt
 		return a.ack(id, p.ID, ingest.PressResult{Result: rejected, Reason: "pillar is not configured at this station"})
 	}
 	a.hear(id)
+	if !p.At.IsZero() && !p.Replayed && now.Sub(p.At) < pressDelayMax {
+		a.clocked(id, p.At.Sub(now))
+	}
 	result, err := a.opts.Press(ctx, p)
 	if err == nil && result.Result != stored && result.Result != duplicate && result.Result != rejected {
 		err = fmt.Errorf("result %q of a press is none", result.Result)
@@ -135,7 +143,8 @@ func (a *Adapter) onStatus(_ context.Context, user, topic string, payload []byte
 	if err != nil {
 		return err
 	}
-	status, err := DecodeStatus(topic, payload, a.opts.Now())
+	now := a.opts.Now()
+	status, err := DecodeStatus(topic, payload, now)
 	if errors.As(err, &bad) {
 		// There is no ack for a status; the same bytes would be wrong again.
 		a.malformed(id, "status", bad)
@@ -150,6 +159,9 @@ func (a *Adapter) onStatus(_ context.Context, user, topic string, payload []byte
 	}
 	if status.Online {
 		a.hear(id)
+	}
+	if dated := !status.At.Equal(now); dated && status.Online && (a.opts.Live || status.At.After(now)) {
+		a.clocked(id, status.At.Sub(now))
 	}
 	a.count(func(s *Stats) { s.Statuses++ })
 	a.opts.Status(status)
@@ -190,6 +202,26 @@ func (a *Adapter) Heard(pillar string) (time.Time, bool) {
 	defer a.mu.Unlock()
 	at, ok := a.heard[pillar]
 	return at, ok
+}
+
+// pressDelayMax is how old a press may be that still tells what the pillar's
+// clock says: an older one may have waited for its line.
+const pressDelayMax = 5 * time.Second
+
+// Ahead is how far a pillar's clock was ahead of the box's when it last dated a
+// message, good to about a second; false when it never has since the box
+// started.
+func (a *Adapter) Ahead(pillar string) (time.Duration, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d, ok := a.ahead[pillar]
+	return d, ok
+}
+
+func (a *Adapter) clocked(pillar string, ahead time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ahead[pillar] = ahead
 }
 
 // Stats counts what was received so far.

@@ -156,6 +156,8 @@ func unmarshal(payload []byte, into any) error {
 		return nil
 	case errors.As(err, &typed) && typed.Field != "":
 		return malformed(typed.Field, typed.Value, "want "+want(typed.Type.Kind().String()))
+	case errors.As(err, &typed):
+		return malformed("", fmt.Sprintf("%.*s", quotedBytesMax, payload), "send one JSON object, this is of another kind: "+typed.Value)
 	default:
 		return malformed("", fmt.Sprintf("%.*s", quotedBytesMax, payload), "send one JSON object: "+err.Error())
 	}

@@ -34,7 +34,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 	long := strings.Repeat("x", 129)
 	for _, c := range []struct{ payload, id, want string }{
 		{`{`, "", "payload \"{\": send one JSON object: unexpected end of JSON input"},
-		{`[]`, "", `payload "[]": send one JSON object: json: cannot unmarshal array`},
+		{`[]`, "", `payload "[]": send one JSON object, this is of another kind: array`},
 		{`{"kind":"alarm"}`, "", `id: "": give every press an id of its own`},
 		{`{"id":7,"kind":"alarm"}`, "7", `id: "number": want a text`},
 		{`{"id":"` + long + `","kind":"alarm"}`, long, "use at most 128 characters"},

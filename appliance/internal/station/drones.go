@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/ingest"
@@ -109,5 +111,20 @@ func (d *uav) watch(ctx context.Context) error {
 			return nil
 		}
 		told = in.State
+	}
+}
+
+// drones counts what came to their ports: noise and another system's frames are
+// told nowhere else.
+func (c *collector) drones(g gatherer) {
+	for _, d := range c.s.drones {
+		st := d.source.Stats()
+		for kind, n := range map[string]uint64{"kept": st.Frames, "other": st.Other, "foreign": st.Foreign, "malformed": st.Malformed} {
+			g.add(prometheus.CounterValue, "drone_messages_total", "What came to a drone's port: kept, of another kind, of another system, unreadable.", float64(n), "drone", d.cfg.ID, "kind", kind)
+		}
+		d.mu.Lock()
+		lost := d.lost
+		d.mu.Unlock()
+		g.add(prometheus.CounterValue, "drone_track_points_lost_total", "Points of a drone's track that could not be kept.", float64(lost), "drone", d.cfg.ID)
 	}
 }

@@ -120,6 +120,8 @@ func (c *collector) devices(g gatherer) {
 	for result, n := range map[string]uint64{"stored": p.Stored, "duplicate": p.Duplicate, "rejected": p.Rejected, "failed": p.Failed} {
 		g.add(prometheus.CounterValue, "presses_total", "Presses by answer; failed ones come again.", float64(n), "result", result)
 	}
+	g.add(prometheus.CounterValue, "pillar_messages_malformed_total", "Presses and statuses of pillars that could not be read.", float64(p.Malformed))
+	c.drones(g)
 	c.s.phones.collect(g)
 	c.s.collectPartners(g)
 	c.s.pillars.collect(g)

@@ -50,7 +50,7 @@ func (s *Station) newPillars() *pillars {
 		p.broker = mqtt.New(mqtt.Options{Listen: s.cfg.MQTT.Listen, TLSListen: s.cfg.MQTT.TLS.Listen, TLS: s.certs.clients, Accounts: s.account, Logger: s.log})
 	}
 	p.adapter = pillar.New(pillar.Options{
-		Broker: p.line(), Press: p.press, Status: p.status, Logger: s.log,
+		Broker: p.line(), Press: p.press, Status: p.status, Live: p.broker != nil, Logger: s.log,
 		Known: func(id string) bool { _, known := p.known[id]; return known },
 	})
 	return p

@@ -349,7 +349,7 @@ func (s *Station) Run(ctx context.Context) error {
 	for _, d := range s.drones {
 		stages = append(stages, stage{"watch of drone " + d.cfg.ID, d.watch}, stage{"drone " + d.cfg.ID, d.listen})
 	}
-	stages = append(stages, stage{"addresses", s.announce})
+	stages = append(stages, stage{"clocks of devices", s.newClocks().run}, stage{"addresses", s.announce})
 	err := runStages(ctx, s.log, stages, os.Exit)
 	return errors.Join(err, s.journal.Close())
 }
