@@ -31,8 +31,10 @@ func ReadReply(payload []byte) (Reply, error) {
 	err := json.Unmarshal(payload, &r)
 	var wrong *json.UnmarshalTypeError
 	switch {
-	case errors.As(err, &wrong):
-		return r, &desk.InvalidError{Field: wrong.Field, Value: wrong.Value, Remedy: "a " + wrong.Type.String() + " in JSON"}
+	case errors.As(err, &wrong) && wrong.Field == "pictures":
+		return r, &desk.InvalidError{Field: wrong.Field, Value: wrong.Value, Remedy: "a list of texts"}
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return r, &desk.InvalidError{Field: wrong.Field, Value: wrong.Value, Remedy: "a text"}
 	case err != nil:
 		return r, &desk.InvalidError{Field: "reply", Value: string(payload[:min(len(payload), 40)]), Remedy: `JSON like {"order":"01J…","id":"r1","result":"done","report":"…"}`}
 	case r.Order == "":

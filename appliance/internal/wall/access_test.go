@@ -265,7 +265,7 @@ func TestRequestsAreBound(t *testing.T) {
 		status, problem := c.do("POST", "/api/v1/incidents", tc.body, with("Content-Type", "application/json"))
 		require.GreaterOrEqual(t, status, 400)
 		require.Equal(t, tc.code, problem["code"], "%v", problem)
-		require.NotRegexp(t, `\.|float64|string|json:`, problem["remedy"], "no word of Go in %v", problem)
+		require.NotRegexp(t, `wall\.|float64|string|json:`, problem["remedy"], "no word of Go in %v", problem)
 		if tc.code == "field_invalid" {
 			require.NotEmpty(t, problem["field"], "%v", problem)
 		}
@@ -275,6 +275,8 @@ func TestRequestsAreBound(t *testing.T) {
 	require.Equal(t, 405, first(c.do("POST", "/api/v1/nothing", nil)))
 	require.Equal(t, 400, first(c.do("GET", "/api/v1/incidents?limit=9999", nil)))
 	require.Equal(t, 400, first(c.do("GET", "/api/v1/incidents?cursor=%21", nil)))
+	_, problem = b.as(t, "lead").do("GET", "/api/v1/journal?cursor=zzz", nil)
+	require.Equal(t, "cursor", problem["field"])
 	require.Equal(t, 400, first(c.do("GET", "/api/v1/incidents?state=sleeping", nil)))
 }
 
