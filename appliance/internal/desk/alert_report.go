@@ -175,6 +175,10 @@ func (t *step) reportedBefore(in ReportIn, hit *bridge.Record) error {
 	if opened, err := decode[IncidentOpened](&hit.Event); err == nil && opened != nil && len(opened.Alerts) > 0 {
 		t.answer.Alert = opened.Alerts[0]
 	}
+	if in.HQID == "" && !t.repeatedReport(t.s.k.Alerts[t.answer.Alert], in) {
+		t.answer = Answer{}
+		return usedKey(in.Idempotency)
+	}
 	return nil
 }
 

@@ -334,5 +334,5 @@ func AccessTypes() []string {
 
 // accessKinds are what people do that is told in lane local.
 func accessKinds() []string {
-	return []string{"login", "refused", "look_opened", "looked", "exported", "unmasked", "token", "user", "requested", "approved", "withdrawn", "expired"}
+	return []string{"login", "refused", "look_opened", "looked", "exported", "imported", "unmasked", "token", "user", "requested", "approved", "withdrawn", "expired"}
 }

@@ -11,7 +11,7 @@ import (
 // from here on nothing of it changes.
 func (t *step) offer(in HandoverIn, hit *bridge.Record) error {
 	if hit != nil {
-		return t.offeredBefore(hit, in.Idempotency)
+		return t.offeredBefore(hit, in)
 	}
 	if err := t.mayHandOver("hand over", in.By, in.Idempotency); err != nil {
 		return err
@@ -149,13 +149,16 @@ func (t *step) mayHandOver(verb string, by Actor, key string) error {
 }
 
 // offeredBefore answers a repeat as the first.
-func (t *step) offeredBefore(hit *bridge.Record, key string) error {
+func (t *step) offeredBefore(hit *bridge.Record, in HandoverIn) error {
 	if hit.Event.Type != TypeShiftOffered {
-		return usedKey(key)
+		return usedKey(in.Idempotency)
 	}
 	data, err := decode[ShiftOffered](&hit.Event)
 	if err != nil || data == nil {
 		return err
+	}
+	if data.Page.Note != in.Note {
+		return usedKey(in.Idempotency)
 	}
 	t.answer.Handover, t.answer.Duplicate = data.ID, true
 	return nil

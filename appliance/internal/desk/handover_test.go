@@ -50,7 +50,7 @@ func TestAShiftIsHandedOver(t *testing.T) {
 	}, page.Blind)
 	require.Zero(t, page.Configured.Persons)
 	require.True(t, page.From.IsZero(), "the first of the room")
-	_, again := r.do(desk.HandoverIn{By: operator("li"), Idempotency: "k"})
+	_, again := r.do(desk.HandoverIn{By: operator("li"), Note: "东门坏了", Idempotency: "k"})
 	require.True(t, again.Duplicate)
 	require.Equal(t, offered.Handover, again.Handover)
 

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -82,7 +81,9 @@ func (s *State) Holds() []Hold { return s.k.Holds }
 
 func (t *step) hold(in HoldIn, hit *bridge.Record) error {
 	if hit != nil {
-		return t.heldBefore(hit, TypeHoldPlaced, in.Idempotency)
+		return t.heldBefore(hit, TypeHoldPlaced, in.Idempotency, func(h *HoldChanged) bool {
+			return h.Incident == in.Incident && h.Clip == in.Clip && h.Device == in.Device && h.Reason == in.Reason
+		})
 	}
 	if !slices.Contains(leads(), in.By.Role) {
 		return &ForbiddenError{"hold", in.By.Role, leads()}
@@ -159,21 +160,31 @@ func (t *step) holdIncident(h *Hold) error {
 	return nil
 }
 
-func (t *step) heldBefore(hit *bridge.Record, typ, key string) error {
+// heldBefore answers what was done before under the same key; data that was
+// erased passes for it.
+func (t *step) heldBefore(hit *bridge.Record, typ, key string, same func(*HoldChanged) bool) error {
 	if hit.Event.Type != typ {
 		return usedKey(key)
 	}
-	var data HoldChanged
-	if err := json.Unmarshal(hit.Event.Data, &data); err != nil {
-		return fmt.Errorf("read data of event %s: %w", hit.Event.ID, err)
+	data, err := decode[HoldChanged](&hit.Event)
+	if err != nil {
+		return err
 	}
-	t.answer.Hold, t.answer.Incident, t.answer.Duplicate = data.ID, data.Incident, true
+	t.answer.Duplicate = true
+	if data == nil {
+		return nil
+	}
+	if !same(data) {
+		t.answer.Duplicate = false
+		return usedKey(key)
+	}
+	t.answer.Hold, t.answer.Incident = data.ID, data.Incident
 	return nil
 }
 
 func (t *step) release(in ReleaseIn, hit *bridge.Record) error {
 	if hit != nil {
-		return t.heldBefore(hit, TypeHoldReleased, in.Idempotency)
+		return t.heldBefore(hit, TypeHoldReleased, in.Idempotency, func(h *HoldChanged) bool { return h.ID == in.Hold })
 	}
 	if !slices.Contains(leads(), in.By.Role) {
 		return &ForbiddenError{"release", in.By.Role, leads()}

@@ -16,7 +16,7 @@ import (
 func answered(t *testing.T) (*room, string) {
 	r := newRoom(t)
 	_, first := r.do(press("P-1", "e1", ingest.PressAlarm, r.now))
-	r.after(10*time.Second).do(desk.ActionIn{Incident: first.Incident, Verb: "claim", By: operator("li")})
+	r.after(10 * time.Second).do(desk.ActionIn{Incident: first.Incident, Verb: "claim", By: operator("li")})
 	return r, first.Incident
 }
 
@@ -123,7 +123,7 @@ func TestRingsOfAStuckButton(t *testing.T) {
 	id := first.Incident
 	r.act(id, "acknowledge", operator("li"))
 	for i := range 40 {
-		r.after(10*time.Minute).do(press("P-1", fmt.Sprint("e", i), ingest.PressAlarm, r.now.Add(10*time.Minute)))
+		r.after(10 * time.Minute).do(press("P-1", fmt.Sprint("e", i), ingest.PressAlarm, r.now.Add(10*time.Minute)))
 		require.Equal(t, bridge.At(r.now.Add(time.Minute)), r.state.Incident(id).Next)
 		r.after(time.Second)
 		r.act(id, "acknowledge", operator("li"))

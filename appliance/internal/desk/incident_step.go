@@ -130,7 +130,7 @@ func (t *step) action(in ActionIn, hit *bridge.Record) error {
 		return t.followUp(in, hit)
 	}
 	if hit != nil {
-		if hit.Event.Type != tr.event || hit.Event.Subject != "incidents/"+in.Incident {
+		if hit.Event.Type != tr.event || hit.Event.Subject != "incidents/"+in.Incident || !in.repeated(hit) {
 			return usedKey(in.Idempotency)
 		}
 		t.answer.Duplicate = true

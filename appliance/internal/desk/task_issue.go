@@ -166,7 +166,8 @@ func (t *step) orderTaken(task *Task, in TaskIn) {
 // become part of another one since.
 func (t *step) same(before *TaskIssued, in TaskIn) bool {
 	routed := before.Order != nil && before.Order.RouteKind != ""
-	return before.To == in.To && before.Template == in.Template && t.s.final(before.Incident) == t.s.final(in.Incident) && !routed
+	said := in.Note == "" || before.Note == in.Note // else it has its template's words
+	return said && before.To == in.To && before.Template == in.Template && t.s.final(before.Incident) == t.s.final(in.Incident) && !routed
 }
 
 func usedOrder(id string) error {

@@ -18,7 +18,7 @@ func (t *step) taskAction(in TaskActionIn, hit *bridge.Record) error {
 	tr := taskTransitions()[i]
 	t.answer.Task = in.Task
 	if hit != nil {
-		if hit.Event.Type != tr.event || hit.Event.Subject != "tasks/"+in.Task {
+		if hit.Event.Type != tr.event || hit.Event.Subject != "tasks/"+in.Task || !in.repeated(hit) {
 			return usedKey(in.Idempotency)
 		}
 		t.answer.Duplicate = true
