@@ -13,6 +13,7 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/station"
+	"github.com/watchpost-edge/watchpost/bridge/uplink/webhook"
 	"github.com/watchpost-edge/watchpost/vision"
 )
 
@@ -36,8 +37,10 @@ func run(args []string, errs io.Writer) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(errs, &slog.HandlerOptions{Level: level}))
-	ctx, stop := signals(log)
+	stops, asked := hangup()
+	ctx, stop := signals(log, stops...)
 	defer stop()
+	go hangups(ctx, log, asked, cfg.Digest(), func() (*config.Config, error) { return judge(*path, webhook.CheckSecret) })
 
 	vision.MakeWay()
 	leaves, closeLeaves, err := openLeaves(cfg, log)
@@ -52,11 +55,12 @@ func run(args []string, errs io.Writer) error {
 	return s.Run(ctx)
 }
 
-// signals ends the context at the first signal and the process at the second.
-func signals(log *slog.Logger) (context.Context, context.CancelFunc) {
+// signals ends the context at the first signal and the process at the second;
+// besides SIGINT and SIGTERM those of more.
+func signals(log *slog.Logger, more ...os.Signal) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.Background())
 	got := make(chan os.Signal, 2)
-	signal.Notify(got, syscall.SIGINT, syscall.SIGTERM)
+	signal.Notify(got, append(more, syscall.SIGINT, syscall.SIGTERM)...)
 	go func() {
 		sig := <-got
 		log.Info("stopping; the same signal again ends at once", "signal", sig.String())
