@@ -13,7 +13,6 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/station"
 	"github.com/watchpost-edge/watchpost/vision"
-	"github.com/watchpost-edge/watchpost/vision/avcodec"
 )
 
 // footageStart is when footage is taken to begin, when nobody says: its own
@@ -97,7 +96,7 @@ func (a *analysis) run(ctx context.Context, cfg *config.Config, cam *config.Came
 	}
 	defer func() { err = errors.Join(err, rep.close()) }()
 	analyzer, err := vision.NewAnalyzer(what, vision.Parts{
-		Decoder: func() vision.Decoder { return avcodec.New(avcodec.Options{AnyCodec: units.file()}) },
+		Decoder: func() vision.Decoder { return units.decoder() },
 		Motion:  leaves.Motion, Objects: leaves.Objects, Stills: noStills{}, Log: log,
 		Sink: rep.sighting, Observe: rep.picture,
 	})

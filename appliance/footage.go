@@ -54,7 +54,13 @@ func (a *analysis) open(ctx context.Context, cam *config.Camera, start time.Time
 	return f, nil
 }
 
-func (f *footage) file() bool { return f.reader != nil }
+// decoder of what is read.
+func (f *footage) decoder() *avcodec.Decoder {
+	if f.reader != nil {
+		return f.reader.Decoder()
+	}
+	return avcodec.New(avcodec.Options{})
+}
 
 // Next implements vision.Units.
 func (f *footage) Next(ctx context.Context) (*ingest.Unit, error) {

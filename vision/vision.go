@@ -47,9 +47,10 @@ type Frame struct {
 	Received      time.Time
 	Captured      time.Time
 	Key           bool
-	Bytes         int  // of its unit
-	Width, Height int  // pixels
-	FullRange     bool // luma 0..255 (JPEG) instead of 16..235
+	Bytes         int     // of its unit
+	Width, Height int     // pixels
+	SAR           float64 // width of a pixel over its height, as the stream says; 0 is 1
+	FullRange     bool    // luma 0..255 (JPEG) instead of 16..235
 	Y, U, V       []byte
 	StrideY       int // bytes per row
 	StrideU       int

@@ -3,8 +3,9 @@
 //
 // It owns decoder contexts and nothing else: the planes of a frame are
 // borrowed from the decoder without a copy and are valid until the callback
-// returns. It refuses pictures that are not 8-bit planar YUV 4:2:0 or 4:2:2,
-// and codecs that no camera sends (footage in a file may be in any). Damaged
+// returns. It refuses pictures that are not 8-bit planar YUV 4:2:0 or 4:2:2
+// or grey, and codecs that no camera sends (footage in a file may be in any of
+// either: Reader.Decoder). Damaged
 // data is an Error; the decoder then waits for the next key unit. All memory is
 // C memory: Close frees it.
 //
@@ -39,7 +40,4 @@ type Options struct {
 	// SkipLoopFilter leaves the deblocking filter out: 10 to 20 % cheaper on
 	// full decoding, slightly blocky. Never for pictures that people see.
 	SkipLoopFilter bool
-	// AnyCodec takes whatever libavcodec knows, by its name: for footage in
-	// files, never for what comes over a network.
-	AnyCodec bool
 }

@@ -23,6 +23,7 @@ type context struct {
 	codec *C.AVCodecContext
 	pkt   *C.AVPacket
 	frame *C.AVFrame
+	plain plain // of footage
 }
 
 // lavError is an error code of libav in words.
@@ -58,8 +59,9 @@ func findDecoder(c ingest.Codec, any bool) (*C.AVCodec, error) {
 	return dec, nil
 }
 
-func openContext(p *ingest.Params, o Options) (_ *context, err error) {
-	dec, err := findDecoder(p.Codec, o.AnyCodec)
+// openContext takes what film says of its codec too, where there is one.
+func openContext(p *ingest.Params, o Options, film *Reader) (_ *context, err error) {
+	dec, err := findDecoder(p.Codec, film != nil)
 	if err != nil {
 		return nil, err
 	}
@@ -75,30 +77,21 @@ func openContext(p *ingest.Params, o Options) (_ *context, err error) {
 		return nil, errors.New("no memory for a codec context, a packet and a frame")
 	}
 	c.codec.thread_count = 1
-	c.codec.flags |= C.AV_CODEC_FLAG_LOW_DELAY
+	if film == nil { // of MPEG-2 and MPEG-4 it would give B-frames out of order
+		c.codec.flags |= C.AV_CODEC_FLAG_LOW_DELAY
+	}
 	if o.SkipLoopFilter {
 		c.codec.skip_loop_filter = C.AVDISCARD_ALL
 	}
-	if !annexB(p.Codec) && p.Codec != ingest.MJPEG { // footage: what stands outside its packets
-		c.codec.width, c.codec.height = C.int(p.Width), C.int(p.Height)
-		c.extradata(p.SPS)
+	if film != nil && !annexB(p.Codec) { // what stands outside its packets
+		if code := C.avcodec_parameters_to_context(c.codec, film.stream.codecpar); code < 0 {
+			return nil, lavError(code)
+		}
 	}
 	if code := C.avcodec_open2(c.codec, dec, nil); code < 0 {
 		return nil, lavError(code)
 	}
 	return c, nil
-}
-
-func (c *context) extradata(data []byte) {
-	if len(data) == 0 {
-		return
-	}
-	mem := (*C.uint8_t)(C.av_mallocz(C.size_t(len(data) + C.AV_INPUT_BUFFER_PADDING_SIZE)))
-	if mem == nil {
-		return
-	}
-	copy(unsafe.Slice((*byte)(unsafe.Pointer(mem)), len(data)), data)
-	c.codec.extradata, c.codec.extradata_size = mem, C.int(len(data))
 }
 
 // fill makes room for a packet of size bytes, which the caller writes.
@@ -142,6 +135,7 @@ func (c *context) unref() { C.av_frame_unref(c.frame) }
 func (c *context) flush() { C.avcodec_flush_buffers(c.codec) }
 
 func (c *context) free() {
+	c.plain.free()
 	C.av_frame_free(&c.frame)
 	C.av_packet_free(&c.pkt)
 	C.avcodec_free_context(&c.codec)

@@ -14,7 +14,8 @@ const pendingMax = 32
 
 // stamp is what a frame takes over from its unit.
 type stamp struct {
-	pts                int64
+	pts                int64 // as the decoder knows it
+	shown              int64 // the frame's
 	received, captured time.Time
 	key                bool
 	bytes              int
@@ -23,6 +24,9 @@ type stamp struct {
 // Decoder decodes one camera. It opens itself at the first key unit.
 type Decoder struct {
 	opts    Options
+	film    *Reader // nil: a camera
+	room    []byte  // of a picture that is turned
+	grey    []byte  // of one without colour
 	camera  ingest.CameraID
 	params  *ingest.Params
 	run     uint32
@@ -50,7 +54,7 @@ func (d *Decoder) Decode(u *ingest.Unit, each func(*vision.Frame) error) error {
 		return nil
 	}
 	if d.ctx == nil {
-		ctx, err := openContext(u.Params, d.opts)
+		ctx, err := openContext(u.Params, d.opts, d.film)
 		if err != nil {
 			return d.fail("open", u.Camera, err)
 		}
@@ -160,7 +164,7 @@ func (d *Decoder) send(u *ingest.Unit) error {
 	if len(d.pending) == pendingMax {
 		d.pending = append(d.pending[:0], d.pending[1:]...)
 	}
-	d.pending = append(d.pending, stamp{pts: u.PTS, received: u.Received, captured: u.Captured, key: u.Key, bytes: u.Bytes})
+	d.pending = append(d.pending, stamp{pts: u.PTS, shown: u.PTS, received: u.Received, captured: u.Captured, key: u.Key, bytes: u.Bytes})
 	return d.ctx.send(u.PTS, u.DTS)
 }
 
@@ -175,13 +179,15 @@ func (d *Decoder) receive(each func(*vision.Frame) error) error {
 		if !ok {
 			return nil
 		}
-		f, err := d.ctx.borrow(d.camera, d.run)
+		f, err := d.picture()
 		if err != nil {
 			d.ctx.unref()
 			return d.fail("frame", d.camera, err)
 		}
 		d.stamp(f)
-		err = each(f)
+		if d.film == nil || f.PTS >= 0 || !d.film.hidden {
+			err = each(f)
+		}
 		d.ctx.unref()
 		if err != nil {
 			return err
@@ -189,17 +195,57 @@ func (d *Decoder) receive(each func(*vision.Frame) error) error {
 	}
 }
 
+// picture is what the decoder gave, as a frame.
+func (d *Decoder) picture() (*vision.Frame, error) {
+	from := d.ctx.frame
+	if d.film != nil && !taken(from.format) {
+		var err error
+		if from, err = d.ctx.plain.convert(from); err != nil {
+			return nil, err
+		}
+	}
+	f, err := d.borrow(from)
+	if err == nil && d.film != nil && d.film.turned != 0 {
+		d.room = turn(f, d.film.turned, d.room)
+	}
+	return f, err
+}
+
 // stamp gives the frame the times of the unit with its PTS, and forgets the
-// units before it in presentation.
+// units before it in presentation. Where units have no times of presentation
+// pictures come out in order all the same: the earliest time is the next's.
 func (d *Decoder) stamp(f *vision.Frame) {
+	if d.film != nil && d.film.timeless {
+		d.order(f.PTS)
+	}
 	kept := d.pending[:0]
 	for _, s := range d.pending {
 		switch {
 		case s.pts == f.PTS:
 			f.Received, f.Captured, f.Key, f.Bytes = s.received, s.captured, s.key, s.bytes
-		case s.pts > f.PTS:
+			f.PTS = s.shown
+		case s.pts > f.PTS || d.film != nil && d.film.timeless:
 			kept = append(kept, s)
 		}
 	}
 	d.pending = kept
+}
+
+// order gives the unit with that PTS the earliest of the times.
+func (d *Decoder) order(pts int64) {
+	own, first := -1, 0
+	for i, s := range d.pending {
+		if s.pts == pts {
+			own = i
+		}
+		if s.shown < d.pending[first].shown {
+			first = i
+		}
+	}
+	if own >= 0 {
+		a, b := &d.pending[own], &d.pending[first]
+		a.shown, b.shown = b.shown, a.shown
+		a.received, b.received = b.received, a.received
+		a.captured, b.captured = b.captured, a.captured
+	}
 }

@@ -5,7 +5,6 @@ package avcodec
 // #include <libavformat/avformat.h>
 //
 // static AVStream *stream_at(AVFormatContext *f, int i) { return f->streams[i]; }
-// static int is_video(AVFormatContext *f, int i) { return f->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO; }
 import "C"
 
 import (
@@ -22,23 +21,25 @@ import (
 
 // Reader cuts a video file into units, in decoding order. It is used by one
 // goroutine. Whatever libavformat opens is taken; of what is no H.264, H.265 or
-// MJPEG the units are for a decoder with Options.AnyCodec.
+// MJPEG the units are for its Decoder only.
 type Reader struct {
-	camera ingest.CameraID
-	start  time.Time
-	file   *C.AVFormatContext
-	stream *C.AVStream
-	annexB *C.AVBSFContext // nil: packets are taken as they are
-	pkt    *C.AVPacket
-	params *ingest.Params
-	first  int64 // PTS of the first unit
-	begun  bool
-	frame  int64 // ticks of a picture, where packets have no time
-	next   int64
-	ended  bool
+	camera   ingest.CameraID
+	start    time.Time
+	file     *C.AVFormatContext
+	stream   *C.AVStream
+	annexB   *C.AVBSFContext // nil: packets are taken as they are
+	pkt      *C.AVPacket
+	params   *ingest.Params
+	first    int64 // PTS of the first unit
+	begun    bool
+	frame    int64 // ticks of a picture, where packets have no time
+	next     int64
+	turned   int  // quarters clockwise that it is to be shown by
+	hidden   bool // pictures before the first are there to be predicted from
+	timeless bool // packets do not say when their pictures are shown
 }
 
-// OpenFile opens the first video stream of a file. Its first picture is
+// OpenFile opens the video stream of a file that players show. Its first picture is
 // captured and received at start, the others in their intervals.
 func OpenFile(path string, camera ingest.CameraID, start time.Time) (_ *Reader, err error) {
 	defer func() {
@@ -65,14 +66,12 @@ func (r *Reader) open() error {
 	if code := C.avformat_find_stream_info(r.file, nil); code < 0 {
 		return lavError(code)
 	}
-	for i := range C.int(r.file.nb_streams) {
-		if r.stream == nil && C.is_video(r.file, i) != 0 {
-			r.stream = C.stream_at(r.file, i)
-		}
-	}
-	if r.stream == nil {
+	i := C.av_find_best_stream(r.file, C.AVMEDIA_TYPE_VIDEO, -1, -1, nil, 0)
+	if i < 0 {
 		return errors.New("no video in it")
 	}
+	r.stream = C.stream_at(r.file, i)
+	r.turned = r.quarters()
 	par := r.stream.codecpar
 	r.params = &ingest.Params{Width: int(par.width), Height: int(par.height), FPS: ratio(r.stream.avg_frame_rate)}
 	if r.params.FPS > 0 {
@@ -89,7 +88,6 @@ func (r *Reader) open() error {
 		r.params.Codec = ingest.MJPEG
 	default:
 		r.params.Codec = ingest.Codec(C.GoString(C.avcodec_get_name(par.codec_id)))
-		r.params.SPS = C.GoBytes(unsafe.Pointer(par.extradata), par.extradata_size)
 	}
 	return nil
 }
@@ -161,6 +159,7 @@ func (r *Reader) packet() (bool, error) {
 		C.av_packet_unref(r.pkt)
 		return false, nil
 	}
+	r.hidden = r.hidden || r.pkt.flags&C.AV_PKT_FLAG_DISCARD != 0
 	if r.annexB == nil {
 		return true, nil
 	}
@@ -189,10 +188,11 @@ func (r *Reader) unit() *ingest.Unit {
 	return u
 }
 
-// times of the packet in ticks from the first picture on.
+// times of the packet in ticks from the first picture that is shown.
 func (r *Reader) times() (pts, dts int64) {
 	clock := C.AVRational{num: 1, den: ingest.ClockRate}
 	at := func(v C.int64_t) int64 { return int64(C.av_rescale_q(v, r.stream.time_base, clock)) }
+	r.timeless = r.timeless || r.pkt.pts == C.AV_NOPTS_VALUE
 	if r.pkt.pts == C.AV_NOPTS_VALUE && r.pkt.dts == C.AV_NOPTS_VALUE {
 		pts, r.next = r.next, r.next+r.frame
 		return pts, pts
@@ -206,6 +206,9 @@ func (r *Reader) times() (pts, dts int64) {
 	pts, dts = at(r.pkt.pts), at(r.pkt.dts)
 	if !r.begun {
 		r.begun, r.first = true, pts
+		if r.stream.start_time != C.AV_NOPTS_VALUE {
+			r.first = at(r.stream.start_time)
+		}
 	}
 	r.next = pts - r.first + r.frame
 	return pts - r.first, dts - r.first
