@@ -115,6 +115,9 @@ func newestCheckpointOf(dir, epoch string) string {
 	}
 	slices.Sort(files)
 	for _, path := range slices.Backward(files) {
+		if strings.HasSuffix(path, draftSuffix) {
+			continue
+		}
 		content, err := os.ReadFile(path)
 		if err != nil {
 			continue
@@ -286,8 +289,8 @@ func damage(path string, err error) error {
 		return &DamagedError{Path: path, Why: err}
 	}
 	for _, words := range []string{
-		y.ErrChecksumMismatch.Error(), "manifest has bad magic", "manifest has checksum mismatch", "MANIFEST invalid", "MANIFEST removes",
-		"invalid manifestChange", "file does not exist for table", "Data corrupted", "invalid checksum length", "failed to read index",
+		y.ErrChecksumMismatch.Error(), "manifest has bad magic", "manifest has checksum mismatch", "Manifest file might be corrupted", "MANIFEST invalid", "MANIFEST removes",
+		"invalid manifestChange", badger.ErrEncryptionKeyMismatch.Error(), "file does not exist for table", "Data corrupted", "invalid checksum length", "failed to read index",
 	} {
 		if strings.Contains(err.Error(), words) {
 			return &DamagedError{Path: path, Why: err}

@@ -225,7 +225,7 @@ func openShared(options Options, lock *dirLock) (*Journal, error) {
 		return nil, fmt.Errorf("open journal %s: %w", options.Dir, err)
 	}
 	path := filepath.Join(options.Dir, epoch)
-	_ = removeEmptyFiles(path) // without the right to, badger says what hinders it
+	_ = removeUnbegun(path) // without the right to, badger says what hinders it
 	j, err := openEpoch(options, epoch, lock, &space{}, true)
 	if err == nil || !needsRepair(err) {
 		return j, err

@@ -219,7 +219,7 @@ func (s *space) settle() {
 }
 
 // begin makes a store fit to be opened.
-func (*space) begin(store string) error { return removeEmptyFiles(store) }
+func (*space) begin(store string) error { return removeUnbegun(store) }
 
 // follow holds back the blocks of an open store's memtable and of the next.
 func (s *space) follow(store string) error {
@@ -257,7 +257,7 @@ func (s *space) end() error {
 	err := s.ballast.Close()
 	s.ballast = nil
 	if s.store != "" {
-		err = errors.Join(err, removeEmptyFiles(s.store))
+		err = errors.Join(err, removeUnbegun(s.store))
 	}
 	return err
 }
@@ -301,9 +301,8 @@ func (s *space) hold(flags int) {
 	case !errors.Is(err, syscall.ENOSPC):
 		s.now.Trouble = fmt.Sprintf("hold back blocks for %s: %v", file.Name(), err)
 	}
-	if info, err := file.Stat(); err == nil && info.Size() == 0 {
-		_ = os.Remove(file.Name()) // badger makes it itself
-	}
+	// An empty file stays: badger may be opening it at this moment, and its log
+	// would have no name any more. Close and the next start remove it.
 }
 
 // admits reports whether a step may be appended now. A step that holds

@@ -318,28 +318,6 @@ func TestTablesThatGoWhileTheyAreCounted(t *testing.T) {
 	<-stopped
 }
 
-// badger deletes a memtable or a value log by truncating and then removing it,
-// and makes one by creating and then lengthening it; killed in between it could
-// not be opened again.
-func TestEmptyFilesAreRemoved(t *testing.T) {
-	for _, name := range []string{"00009" + tableExt, "000009" + valueLogExt} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			j, err := Open(Options{Dir: dir, Source: testSource})
-			require.NoError(t, err)
-			appendWait(t, j, draft("1", bridge.Alarm))
-			require.NoError(t, j.Close())
-			left := filepath.Join(j.Path(), name)
-			require.NoError(t, os.WriteFile(left, nil, 0o600))
-			r, err := OpenReadOnly(dir, nil)
-			require.NoError(t, err)
-			require.NoError(t, r.Close())
-			require.NoError(t, os.WriteFile(left, nil, 0o600))
-			require.EqualValues(t, 1, openTest(t, dir).Last())
-		})
-	}
-}
-
 // blocks is what a file takes on the disk, in bytes.
 func blocks(info os.FileInfo) int64 {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {

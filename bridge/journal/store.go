@@ -47,21 +47,23 @@ func openStore(path string, readOnly bool, logger *slog.Logger) (*badger.DB, err
 	return db, nil
 }
 
-// removeEmptyFiles removes the memtables and value logs of a closed store that
-// have no byte: badger opens neither (v4.9.6: "Create a new file"). They are
-// what a kill leaves between a file's creation and its first length, or while
-// badger deletes one, and what space prepared and nobody used.
-func removeEmptyFiles(store string) error {
+// removeUnbegun removes the files of a closed store that end before anything
+// could stand in them: badger opens none of them (v4.9.6: "Create a new file"
+// for a log, "Error while reading IV" for its keys, a panic for what it counts).
+// They are what a kill leaves between a file's creation and its first length, or
+// while badger deletes one, and what space prepared and nobody used.
+func removeUnbegun(store string) error {
 	entries, err := os.ReadDir(store)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for _, entry := range entries {
-		if ext := filepath.Ext(entry.Name()); ext != tableExt && ext != valueLogExt {
+		begins := beginning(entry.Name())
+		if begins == 0 {
 			continue
 		}
 		info, err := entry.Info()
-		if err == nil && info.Size() == 0 {
+		if err == nil && info.Size() < begins {
 			err = os.Remove(filepath.Join(store, entry.Name()))
 		}
 		if err != nil {
@@ -69,6 +71,22 @@ func removeEmptyFiles(store string) error {
 		}
 	}
 	return nil
+}
+
+// beginning is how many bytes one of badger's files has before the first that
+// says anything; 0 for those that only a damaged store has too short.
+func beginning(name string) int64 {
+	switch filepath.Ext(name) {
+	case tableExt, valueLogExt:
+		return 20 // its key's number and IV; nothing is encrypted here
+	}
+	switch name {
+	case badger.KeyRegistryFileName:
+		return 28 // IV and "Hello Badger"; no keys follow
+	case "DISCARD":
+		return 1 << 20 // grown by badger in one go
+	}
+	return 0
 }
 
 // needsRepair reports whether badger refused because its log ends in what a
