@@ -108,7 +108,7 @@ func (s *Station) down(ctx context.Context, m bridge.Message) error {
 // beside the lane. Only an error says that nothing is stored: then it comes
 // again. The answer is nil when a flood of nonsense is no longer answered.
 func (s *Station) order(ctx context.Context, m bridge.Message) (*desk.OrderAnswered, error) {
-	in, id, err := s.readOrder(m)
+	in, id, err := s.readOrder(ctx, m)
 	kind, key := string(m.Kind), desk.AnsweredKey(m.Uplink, id)
 	if cancel, ok := in.(desk.CancelOrderIn); ok {
 		kind, key = "cancel", desk.CancelledKey(cancel.Uplink, cancel.HQID)
@@ -133,7 +133,7 @@ func (s *Station) order(ctx context.Context, m bridge.Message) (*desk.OrderAnswe
 
 // readOrder gives the input for the desk; with an error the id that could be
 // read all the same.
-func (s *Station) readOrder(m bridge.Message) (desk.Input, string, error) {
+func (s *Station) readOrder(ctx context.Context, m bridge.Message) (desk.Input, string, error) {
 	by := desk.Actor{Name: m.Uplink, Role: "uplink"}
 	if m.Kind == bridge.KindIncident {
 		o, err := decodeOrder[incidentFromAbove](m.Payload)
@@ -147,7 +147,7 @@ func (s *Station) readOrder(m bridge.Message) (desk.Input, string, error) {
 		return desk.CancelOrderIn{Uplink: m.Uplink, HQID: o.ID, By: o.By, Reason: o.Reason}, o.ID, err
 	}
 	return desk.TaskIn{
-		Kind: desk.TaskKind(o.Kind), Template: o.Template, To: o.To, Limit: o.Limit.time(), Note: o.Note, Incident: s.ours(m.Uplink, o.Incident), Priority: o.Priority,
+		Kind: desk.TaskKind(o.Kind), Template: o.Template, To: o.To, Limit: o.Limit.time(), Note: o.Note, Incident: s.ours(ctx, m.Uplink, o.Incident), Priority: o.Priority,
 		By: by, HQID: o.ID, Uplink: m.Uplink,
 	}, o.ID, err
 }
@@ -159,10 +159,15 @@ func decodeOrder[T incidentFromAbove | taskFromAbove](payload []byte) (T, error)
 	return o, err
 }
 
-// ours is the room's id of an incident that headquarters names by its own.
-func (s *Station) ours(uplink, incident string) string {
+// ours is the room's id of an incident that headquarters names by its own: one
+// that the room has, from an earlier journal too, else one that has left it.
+func (s *Station) ours(ctx context.Context, uplink, incident string) string {
 	if incident == "" {
 		return ""
+	}
+	known := ""
+	if _, err := s.desk.View(ctx, func(state *desk.State) { known = state.ReportedAbove(uplink, incident) }); err == nil && known != "" {
+		return known
 	}
 	record, found, err := s.journal.Find(desk.HQKey(uplink, incident))
 	if err != nil || !found || record.Event.Type != desk.TypeAlertRaised {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/config"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
+	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/bridge/journal"
 )
 
@@ -43,6 +44,8 @@ func TestRestoredRoomHasAllOfTheCopy(t *testing.T) {
 	report("街口")
 	require.NoError(t, d.Checkpoint(t.Context()))
 	report("市场")
+	_, err = d.Handle(t.Context(), desk.ReportIn{Source: "hq", Kind: "fight", Place: "车站", HQID: "H1", Uplink: "hq", By: desk.Actor{Name: "hq", Role: "uplink"}})
+	require.NoError(t, err)
 	_, err = RestoreJournal(t.Context(), &cfg, log)
 	require.ErrorIs(t, err, journal.ErrHeld)
 	before := j.Epoch()
@@ -58,7 +61,19 @@ func TestRestoredRoomHasAllOfTheCopy(t *testing.T) {
 	var incidents []*desk.Incident
 	_, err = d.View(t.Context(), func(s *desk.State) { incidents = s.OpenIncidents() })
 	require.NoError(t, err)
-	require.Len(t, incidents, 2)
+	require.Len(t, incidents, 3)
+
+	// Headquarters names what it reported before by its own id still.
+	s := &Station{journal: j, desk: d, log: log}
+	said, err := s.order(t.Context(), bridge.Message{Uplink: "hq", Kind: bridge.KindTask, Payload: []byte(`{"id":"T1","to":"lead","note":"去","incident":"H1"}`)})
+	require.NoError(t, err)
+	require.Equal(t, []string{desk.OrderTaken, ""}, []string{said.Result, said.Reason})
+	_, err = d.View(t.Context(), func(s *desk.State) {
+		require.Equal(t, s.ReportedAbove("hq", "H1"), s.Task(said.Task).Incident)
+		require.NotEmpty(t, said.Task)
+		require.Empty(t, s.ReportedAbove("other", "H1"))
+	})
+	require.NoError(t, err)
 }
 
 // What headquarters refused before a restart goes without data from the first
