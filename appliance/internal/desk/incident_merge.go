@@ -46,6 +46,9 @@ func (t *step) merge(inc *Incident, in ActionIn) error {
 	})
 	in.Idempotency = ""
 	t.change(TypeIncidentClosed, other, in, Closed, func(data *IncidentChanged) { data.Result, data.Other = "merged", inc.ID })
+	now := *inc
+	now.Priority = min(inc.Priority, other.Priority)
+	t.catchUp(now, t.s.TasksOf(other.ID), in.By)
 	return nil
 }
 
@@ -113,20 +116,4 @@ func (t *step) other(inc *Incident, in ActionIn) (*Incident, error) {
 		return nil, &NotFoundError{"incident", in.Other}
 	}
 	return other, nil
-}
-
-// follow moves an incident on by what its orders do: sent when the first one
-// is issued, on scene when somebody arrives.
-func (t *step) follow(incident string, by Actor, task string, verb string) {
-	inc := t.s.k.Incidents[incident]
-	if inc == nil {
-		return
-	}
-	in := ActionIn{Incident: incident, By: by}
-	switch {
-	case verb == verbDispatch && inc.State == Acknowledged:
-		t.change(TypeIncidentDispatched, inc, in, Dispatched, func(data *IncidentChanged) { data.Task = task })
-	case verb == verbArrive && (inc.State == Acknowledged || inc.State == Dispatched):
-		t.change(TypeIncidentOnScene, inc, in, OnScene, func(data *IncidentChanged) { data.Task = task })
-	}
 }

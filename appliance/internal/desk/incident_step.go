@@ -184,7 +184,17 @@ func (t *step) action(in ActionIn, hit *bridge.Record) error {
 		}
 	}
 	t.change(tr.event, inc, in, tr.to, nil)
+	if in.Verb == verbAcknowledge && inc.State == Open {
+		t.answered(inc, in.By)
+	}
 	return nil
+}
+
+// answered follows the orders that were given while nobody had answered.
+func (t *step) answered(inc *Incident, by Actor) {
+	now := *inc
+	now.State, now.Limit = Acknowledged, t.r.limit(t.now, inc.Priority, Acknowledged)
+	t.catchUp(now, t.s.TasksOf(inc.ID), by)
 }
 
 // claim makes the incident its operator's; from open, and after a further
@@ -217,6 +227,9 @@ func (t *step) claim(inc *Incident, in ActionIn) error {
 	if rings {
 		in.Idempotency = ""
 		t.change(TypeIncidentAcknowledged, inc, in, to, nil)
+	}
+	if inc.State == Open {
+		t.answered(inc, in.By)
 	}
 	return nil
 }

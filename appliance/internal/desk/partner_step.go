@@ -91,12 +91,8 @@ func (t *step) route(in RouteIn, hit *bridge.Record) error {
 		return err
 	}
 	act, now := ActionIn{Incident: inc.ID, By: in.By}, *inc
-	move := func(typ string, to IncidentState, task string) {
-		t.change(typ, &now, act, to, func(data *IncidentChanged) { data.Task = task })
-		now.State, now.Limit = to, t.r.limit(t.now, inc.Priority, to)
-	}
 	if now.State == Open {
-		move(TypeIncidentAcknowledged, Acknowledged, "")
+		t.advance(&now, TypeIncidentAcknowledged, Acknowledged, act, "")
 	}
 	var issued []*Task
 	for i, to := range ref.kind.Partners {
@@ -116,7 +112,7 @@ func (t *step) route(in RouteIn, hit *bridge.Record) error {
 		})
 	}
 	if now.State == Acknowledged {
-		move(TypeIncidentDispatched, Dispatched, t.answer.Task)
+		t.advance(&now, TypeIncidentDispatched, Dispatched, act, t.answer.Task)
 	}
 	if !in.Close {
 		return nil
