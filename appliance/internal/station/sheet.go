@@ -64,6 +64,23 @@ func (t *sheets) Export() ([]byte, error) {
 	return config.FormatSheet(append(all, imported...)), nil
 }
 
+// Asked implements wall's sheets: the cameras, and whose password comes along.
+func (t *sheets) Asked(table []byte) []byte {
+	rows, problems := config.ParseSheet(table)
+	if len(problems) > 0 {
+		return nil
+	}
+	var cameras []config.Camera
+	var passwords []byte
+	for _, row := range rows {
+		cameras = append(cameras, row.Camera)
+		if row.NewPassword != "" {
+			passwords = append(passwords, row.ID+"\n"...)
+		}
+	}
+	return append(config.FormatSheet(cameras), passwords...)
+}
+
 // Import implements wall's sheets. The table is written last and whole: until
 // then nothing has changed.
 func (t *sheets) Import(ctx context.Context, table []byte, replace bool, by desk.Actor) (wall.SheetChange, error) {

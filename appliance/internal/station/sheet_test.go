@@ -43,6 +43,13 @@ func TestCamerasAreImported(t *testing.T) {
 	info, err = os.Stat(filepath.Dir(cfg.SecretPath("cam-1")))
 	require.NoError(t, err)
 	require.EqualValues(t, 0o700, info.Mode().Perm(), "also while a file in it is not its own yet, and after a kill then")
+	table := func(password string) []byte {
+		return []byte("id,main,password\ncam-1,rtsp://10.0.0.2/a," + password + "\n")
+	}
+	require.Equal(t, s.Asked(table("one")), s.Asked(table("two")), "of passwords only that there is one")
+	require.NotEqual(t, s.Asked(table("one")), s.Asked(table("")))
+	require.NotContains(t, string(s.Asked(table("secret"))), "secret")
+	require.Empty(t, s.Asked([]byte("no table")))
 	out, err := s.Export()
 	require.NoError(t, err)
 	require.NotContains(t, string(out), "secret")

@@ -3,7 +3,10 @@ package wall
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -17,6 +20,9 @@ const sheetMaxBytes = bodyMaxBytes
 type sheets interface {
 	// Export is all cameras as CSV for Excel, without passwords.
 	Export() ([]byte, error)
+	// Asked is what a table asks for, without passwords: by it a repeated call
+	// is known. Empty of what is no table.
+	Asked(table []byte) []byte
 	// Import takes a table whole or, with SheetProblems as its error, not at
 	// all. With replace, imported cameras that are not in it go.
 	Import(ctx context.Context, table []byte, replace bool, by desk.Actor) (SheetChange, error)
@@ -45,6 +51,8 @@ func (p SheetProblems) Error() string { return p[0].Where + ": " + p[0].Text }
 type sheetAnswer struct {
 	AsOf string `json:"as_of"`
 	SheetChange
+	// Repeated: it was imported under this key before. Nothing was done again.
+	Repeated bool `json:"repeated"`
 }
 
 func (s *Server) exportCameras(c *fiber.Ctx, who caller) error {
@@ -63,9 +71,19 @@ func (s *Server) importCameras(c *fiber.Ctx, who caller) error {
 	if len(c.Body()) == 0 || len(c.Body()) > sheetMaxBytes {
 		return fault(http.StatusBadRequest, "body_invalid", "send the table as CSV", "the body is empty or larger than %d bytes", sheetMaxBytes)
 	}
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	table, replace := slices.Clone(c.Body()), c.QueryBool("replace")
+	once, err := s.once(c, who, "imported", "cameras.csv", replace, desk.Digest(s.o.Sheets.Asked(table)))
+	if err != nil {
+		return err
+	}
+	if once.done { // another table may have come since: this one is not written over it
+		return s.sheetDone(c, s.o.Journal.Last(), SheetChange{}, true)
+	}
 	ctx, cancel := s.within()
 	defer cancel()
-	change, err := s.o.Sheets.Import(ctx, append([]byte(nil), c.Body()...), c.QueryBool("replace"), who.actor())
+	change, err := s.o.Sheets.Import(ctx, table, replace, who.actor())
 	var wrong SheetProblems
 	if errors.As(err, &wrong) {
 		p := fault(http.StatusUnprocessableEntity, "table_invalid", "mend all of these and import again: nothing was imported", "%d things in the table cannot be taken", len(wrong))
@@ -75,7 +93,17 @@ func (s *Server) importCameras(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	place := s.o.Journal.Last()
+	place, err := s.record(desk.AccessIn{
+		Kind: "imported", By: who.actor(), From: time.Now(), Remote: who.remote, Why: "cameras.csv", Idempotency: once.key, Asked: once.asked,
+		Note: fmt.Sprintf("added %d, changed %d, removed %d", len(change.Added), len(change.Changed), len(change.Removed)),
+	})
+	if err != nil {
+		return err
+	}
+	return s.sheetDone(c, place, change, false)
+}
+
+func (s *Server) sheetDone(c *fiber.Ctx, place uint64, change SheetChange, repeated bool) error {
 	change.Added, change.Changed, change.Removed = full(change.Added), full(change.Changed), full(change.Removed)
-	return s.answer(c, http.StatusOK, place, sheetAnswer{AsOf: s.asOf(place), SheetChange: change})
+	return s.answer(c, http.StatusOK, place, sheetAnswer{AsOf: s.asOf(place), SheetChange: change, Repeated: repeated})
 }

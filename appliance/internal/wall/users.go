@@ -207,11 +207,16 @@ func (s *Server) changePassword(c *fiber.Ctx, who caller) error {
 	if _, err := s.tellUser(who, who.name, keyed{}, "changed his own password"); err != nil {
 		return err
 	}
-	user, err := s.o.Users.Get(who.name)
+	return s.enter(c, who.name, who.remote)
+}
+
+// enter logs in whose password was right.
+func (s *Server) enter(c *fiber.Ctx, name, remote string) error {
+	user, err := s.o.Users.Get(name)
 	if err != nil {
 		return err
 	}
-	token, made, err := s.o.Sessions.Create(user, who.remote)
+	token, made, err := s.o.Sessions.Create(user, remote)
 	if err != nil {
 		return err
 	}
@@ -271,10 +276,27 @@ func (s *Server) setup(c *fiber.Ctx, who caller) error {
 	if err := readJSON(c, &in); err != nil {
 		return err
 	}
+	if len(in.Name) > nameMaxBytes {
+		return badField(http.StatusUnprocessableEntity, "field_invalid", "name", in.Name, "a user name")
+	}
 	if wait := s.limiter.Begin("set-up link", who.remote); wait > 0 {
 		return later(fault(http.StatusTooManyRequests, "login_limited", "wait, then try again", "too many wrong links from this address"), wait)
 	}
-	err := s.o.Setup.Make(in.Secret, in.Name, in.Password)
+	by := caller{name: in.Name, role: access.Admin, remote: who.remote}
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	once, err := s.once(c, by, "user", "setup", in.Name)
+	switch {
+	case err != nil:
+		return err
+	case once.done: // the answer was lost: it is a login
+		s.limiter.Succeeded("set-up link", who.remote)
+		if _, err := s.verify(in.Name, in.Password, who.remote); err != nil {
+			return err
+		}
+		return s.enter(c, in.Name, who.remote)
+	}
+	err = s.o.Setup.Make(in.Secret, in.Name, in.Password)
 	switch {
 	case errors.Is(err, access.ErrSetup):
 		s.looks.refused(who, who.remote, "setup_refused")
@@ -286,17 +308,8 @@ func (s *Server) setup(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	s.limiter.Succeeded("set-up link", who.remote)
-	by := caller{name: in.Name, role: access.Admin, remote: who.remote}
-	if _, err := s.tellUser(by, in.Name, keyed{}, "made "+in.Name+", role admin, with the set-up link"); err != nil {
+	if _, err := s.tellUser(by, in.Name, once, "made "+in.Name+", role admin, with the set-up link"); err != nil {
 		return err
 	}
-	user, err := s.o.Users.Get(in.Name)
-	if err != nil {
-		return err
-	}
-	token, made, err := s.o.Sessions.Create(user, who.remote)
-	if err != nil {
-		return err
-	}
-	return s.begin(c, token, made)
+	return s.enter(c, in.Name, who.remote)
 }

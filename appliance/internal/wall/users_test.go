@@ -92,13 +92,23 @@ func TestSetupLinkMakesTheFirstAdminOnce(t *testing.T) {
 	require.Equal(t, 403, status)
 	require.Equal(t, "setup_refused", problem["code"])
 	require.Equal(t, 422, first(c.do("POST", "/api/v1/setup", object{"secret": secret, "name": "chief", "password": "short"})))
-	status, session := c.do("POST", "/api/v1/setup", object{"secret": secret, "name": "chief", "password": password})
+	want, key := object{"secret": secret, "name": "chief", "password": password}, with("Idempotency-Key", "s1")
+	status, session := c.do("POST", "/api/v1/setup", want, key)
 	require.Equal(t, 200, status, "%v", session)
 	require.Equal(t, "admin", session["role"])
 	c.get("/api/v1/users", "UserPage")
 	status, problem = b.as(t, "").do("POST", "/api/v1/setup", object{"secret": secret, "name": "second", "password": password})
 	require.Equal(t, 409, status)
 	require.Equal(t, "setup_done", problem["code"])
+	again := b.as(t, "") // whose answer was lost
+	status, session = again.do("POST", "/api/v1/setup", want, key)
+	require.Equal(t, []any{200, "admin"}, []any{status, session["role"]})
+	again.get("/api/v1/users", "UserPage")
+	require.Equal(t, 401, first(b.as(t, "").do("POST", "/api/v1/setup", object{"secret": secret, "name": "chief", "password": "battery staple"}, key)), "it is a login")
+	require.NoError(t, users.Add("other", password, access.Admin))
+	off := true
+	require.NoError(t, users.Change("chief", access.Change{Disabled: &off}))
+	require.Equal(t, 401, first(b.as(t, "").do("POST", "/api/v1/setup", want, key)), "and no way round being disabled")
 	require.Equal(t, false, c.get("/api/v1/setup", "SetupNeeded")["needed"])
 }
 

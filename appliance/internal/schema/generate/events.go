@@ -149,7 +149,7 @@ func peopleEvents() []event {
 func accessEvents() []event {
 	says := map[string]string{
 		"login": "Somebody logged in.", "refused": "Somebody was refused.", "look_opened": "Somebody began to look at a camera.",
-		"looked": "Somebody looked at a camera, from when to when.", "exported": "Something left the box by somebody's hand.",
+		"looked": "Somebody looked at a camera, from when to when.", "exported": "Something left the box by somebody's hand.", "imported": "Somebody brought a table to the box.",
 		"unmasked": "Two leads let an unmasked original leave.", "token": "A token was made or ended.", "user": "A user was made or changed.",
 		"requested": "A lead asked for what needs two.", "approved": "Another lead agreed.", "withdrawn": "A request was refused or taken back.",
 		"expired": "A request or a grant was not used in time.",

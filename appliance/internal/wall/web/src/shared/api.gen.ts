@@ -14,9 +14,9 @@ export interface paths {
         /** Who am I */
         get: operations["session"];
         put?: never;
-        /** Log in with name and password, or exchange a screen's token: sets the session cookie */
+        /** Log in with name and password, or exchange a screen's token: sets the session cookie. Repeated it is another login; the session whose cookie comes along ends */
         post: operations["login"];
-        /** Log out */
+        /** Log out. Repeated it is 401: nobody is logged in any more */
         delete: operations["logout"];
         options?: never;
         head?: never;
@@ -731,7 +731,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lock this desk: everything but what it hears waits for the password */
+        /** Lock this desk: everything but what it hears waits for the password. Repeating it changes nothing */
         post: operations["lock"];
         delete?: never;
         options?: never;
@@ -748,7 +748,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Unlock this desk */
+        /** Unlock this desk. Repeating it changes nothing */
         post: operations["unlock"];
         delete?: never;
         options?: never;
@@ -869,7 +869,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Change one's own password: all other sessions end */
+        /** Change one's own password: all other sessions end, and this one is begun anew. Repeated after it was done it is 401: log in with the new password */
         post: operations["changePassword"];
         delete?: never;
         options?: never;
@@ -887,7 +887,7 @@ export interface paths {
         /** Whether the first administrator is still to be made */
         get: operations["setupNeeded"];
         put?: never;
-        /** Make the first administrator with the set-up link, once, and log in */
+        /** Make the first administrator with the set-up link, once, and log in; repeated under its key it is a login */
         post: operations["setup"];
         delete?: never;
         options?: never;
@@ -1144,7 +1144,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** A receipt, as down/receipt. With that uplink's token */
+        /** A receipt, as down/receipt: it says how it stands, so repeating it changes nothing. With that uplink's token */
         post: operations["downReceipts"];
         delete?: never;
         options?: never;
@@ -1161,7 +1161,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ask for a range again, as down/replay. With that uplink's token */
+        /** Ask for a range again, as down/replay. A range that still waits is not queued twice, and events are known by their ids. With that uplink's token */
         post: operations["downReplay"];
         delete?: never;
         options?: never;
@@ -1178,7 +1178,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** An order, as down/task; the answer is an event too. With that uplink's token */
+        /** An order, as down/task; the answer is an event too. Known by its id: repeated it is answered as the first. With that uplink's token */
         post: operations["downTasks"];
         delete?: never;
         options?: never;
@@ -1195,7 +1195,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** An incident, as down/incident; the answer is an event too. With that uplink's token */
+        /** An incident, as down/incident; the answer is an event too. Known by its id: repeated it is answered as the first. With that uplink's token */
         post: operations["downIncidents"];
         delete?: never;
         options?: never;
@@ -2912,7 +2912,7 @@ export interface components {
             sequence: number;
             id: string;
             recorded_at: components["schemas"]["Stamp"];
-            /** @description login, refused, look_opened, looked, exported, unmasked, token, user, requested, approved, withdrawn */
+            /** @description login, refused, look_opened, looked, exported, imported, unmasked, token, user, requested, approved, withdrawn */
             kind: string;
             by: string;
             role: string;
@@ -2958,6 +2958,8 @@ export interface components {
             removed: string[];
             /** @description in force after the next start */
             restart: boolean;
+            /** @description imported under this Idempotency-Key before: nothing was done again, the lists are empty */
+            repeated: boolean;
         };
         SheetProblem: {
             /** @description row and column, as a spreadsheet counts */
@@ -3948,10 +3950,7 @@ export interface operations {
     login: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -3978,10 +3977,7 @@ export interface operations {
     logout: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -5638,7 +5634,10 @@ export interface operations {
     setup: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6555,7 +6554,10 @@ export interface operations {
                 /** @description imported cameras that are not in the table go */
                 replace?: boolean;
             };
-            header?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters; a repeated call with it does nothing and answers as the first */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
