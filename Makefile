@@ -1,6 +1,10 @@
 # make demo   a whole station on this machine, on real footage
 # make test   everything, set-up included
 # make build  bin/watchpost and bin/firmware-sim
+# make docker the container image, with an engine
+# one part:   deps models web lint test-go test-web test-browser e2e
+# longer:     bench soak fuzz
+# make clean
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -20,7 +24,7 @@ GO_TEST := go test -timeout 10m
 .PHONY: help deps models web build demo test test-go test-web test-browser e2e lint bench soak fuzz docker clean
 
 help:
-	@sed -n 's/^# //p' Makefile; echo "also: deps lint bench soak fuzz docker clean"
+	@sed -n '/^# /!q; s/^# //p' Makefile
 
 deps:
 	@.ci/deps $(DEPS)
