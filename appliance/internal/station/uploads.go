@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -198,10 +199,14 @@ func (u *uploader) send(ctx context.Context, c dueClip) error {
 	}
 	location, err := u.client.Send(ctx, upload.Job{ID: c.key(), Path: part.Path, Metadata: c.metadata()})
 	var refused *upload.Refused
+	var unread *fs.PathError
 	switch {
 	case errors.As(err, &refused):
 		u.refuse(c, refused)
 		return u.over(&c.Clip)
+	case errors.As(err, &unread) && unread.Path == part.Path: // the disk's fault and not the line's: the next start tries again
+		u.refuse(c, err)
+		return nil
 	case err != nil:
 		return err
 	}

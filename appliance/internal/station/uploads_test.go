@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -191,4 +192,48 @@ func TestClipThatCannotBeRecordedIsLeftOut(t *testing.T) {
 	stop()
 	require.NoError(t, <-ended)
 	require.Contains(t, u.refused[first+"/whole"], "location")
+}
+
+// A clip whose file the disk gives no more, a folder in its place here, does not
+// hold up the clips behind it.
+func TestClipThatCannotBeReadIsLeftOut(t *testing.T) {
+	b := newBench(t)
+	first, second := b.incident+"-gate-1", b.incident+"-gate-2"
+	b.clip(t, first)
+	b.clip(t, second)
+	folder, err := media.Folder(first)
+	require.NoError(t, err)
+	path := b.store.Path(media.Clips, folder, clip.PartWhole+".mp4")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Method == http.MethodPost {
+			w.Header().Set("Location", "/files/ok")
+			w.WriteHeader(http.StatusCreated)
+			return
+		}
+		if _, err := io.Copy(io.Discard, req.Body); err != nil {
+			return
+		}
+		w.Header().Set("Upload-Offset", "8")
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer server.Close()
+	u := b.uploadsTo(t, server.URL)
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.MkdirAll(filepath.Join(path, "of some size"), 0o700))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	raw, err := json.Marshal(clip.Ready{ID: first, Part: clip.PartWhole, Incident: b.incident, Camera: "gate", Bytes: info.Size()})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(b.store.Path(media.Clips, folder, clip.PartWhole+".json"), raw, 0o600))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- u.run(ctx) }()
+	eventually(t, func() bool {
+		sent := false
+		_, err := b.desk.View(t.Context(), func(s *desk.State) { sent = !s.Clip(second, clip.PartWhole).UploadedAt.IsZero() })
+		return err == nil && sent
+	})
+	stop()
+	require.NoError(t, <-ended)
+	require.Contains(t, u.refused[first+"/whole"], "is a directory")
 }
