@@ -81,7 +81,8 @@ func moovBox(p *plan, entries [][]byte, soundEntry []byte, chunks []chunk, large
 	w.Start("moov")
 	bmff.MovieHeader(w, p.From(), ingest.ClockRate, presented, next)
 	steps := p.steps()
-	pictures := bmff.Track{ID: 1, Clock: ingest.ClockRate, Width: p.samples[0].Params.Width, Height: p.samples[0].Params.Height}
+	width, height := p.size()
+	pictures := bmff.Track{ID: 1, Clock: ingest.ClockRate, Width: width, Height: height}
 	begin := p.start - p.dts[0] // decoding time 0 is the first sample's
 	startTrack(w, &pictures, presented, begin, steps, entries)
 	timeTables(w, p, steps)

@@ -38,7 +38,9 @@
 // are missing (camera silent, units dropped, reconnected, box down) the
 // picture before stands still, so that the clip's time stays wall time, and
 // Gaps says from when to when and why. After a loss a clip goes on at a key
-// unit. A change of parameters is another sample entry in the same file.
+// unit. A change of parameters is another sample entry in the same file;
+// where the codec changed, players show what most of the clip is in, and Gaps
+// names the rest.
 // Sound, where the camera's is recorded, is a second track: AAC as it came,
 // LPCM as FLAC (package media says why), without a pause, since players take
 // no other in step: where none was sent it is silent.

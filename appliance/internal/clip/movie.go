@@ -10,7 +10,6 @@ import (
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/media"
 	"github.com/watchpost-edge/watchpost/appliance/internal/media/bmff"
-	"github.com/watchpost-edge/watchpost/ingest"
 )
 
 // Movie is a cut as one ordinary MP4 file that does not exist yet: its head is
@@ -56,7 +55,7 @@ func newMovie(p *plan, files media.Files, camera string, clock *Clock) (*Movie, 
 	if p.stamp, err = m.stamp(camera, clock); err != nil {
 		return nil, err
 	}
-	entries, kinds, err := sampleEntries(p.samples)
+	entries, kinds, err := p.sampleEntries()
 	if err != nil {
 		return nil, err
 	}
@@ -185,28 +184,4 @@ func (m *Movie) readSpan(i int, b []byte, skip int64) (int, error) {
 		m.cached = i
 	}
 	return copy(b, m.scratch[skip:]), nil
-}
-
-// sampleEntries are the decoder configurations that occur, each once, and
-// which of them each sample has, from 1.
-func sampleEntries(samples []media.Sample) (entries [][]byte, kinds []uint32, err error) {
-	var params []*ingest.Params
-	kinds = make([]uint32, len(samples))
-	for i := range samples {
-		p := samples[i].Params
-		k := len(params)
-		for k > 0 && !media.SameParams(params[k-1], p) {
-			k--
-		}
-		if k == 0 {
-			e, err := media.SampleEntry(p)
-			if err != nil {
-				return nil, nil, err
-			}
-			params, entries = append(params, p), append(entries, e)
-			k = len(params)
-		}
-		kinds[i] = uint32(k)
-	}
-	return entries, kinds, nil
 }

@@ -71,6 +71,7 @@ func makePlan(gathered []media.Sample, from, to time.Time) (*plan, error) {
 		return nil, ErrNothing
 	}
 	p.findGaps(to)
+	p.addForeign()
 	p.sound = p.laySound(sounds)
 	return p, nil
 }
