@@ -162,6 +162,9 @@ func (s *sim) compareGroups(r review.Report) {
 			one.wrong = 1
 		}
 		for _, step := range i.score.Steps {
+			if step.Press != "" {
+				continue // the answer to a further press is no state of the incident
+			}
 			if step.LimitMS > 0 && !(i.split && step.State == desk.Open) {
 				one.limited++
 				if step.Result == "in_time" {
