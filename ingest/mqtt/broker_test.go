@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,6 +109,7 @@ func TestWrongPasswordIsConnack5(t *testing.T) {
 	require.EqualValues(t, 5, connack(t, b, 4, "stranger", "x"))
 	require.EqualValues(t, 5, connack(t, b, 4, "nopassword", "x"))
 	require.EqualValues(t, 5, connack(t, b, 4, "+", "pw-+"))
+	require.EqualValues(t, 5, connack(t, b, 4, "a", ""), "an empty password is a wrong one")
 	require.EqualValues(t, 0x84, connack(t, b, 5, "a", "pw-a"), "MQTT 5")
 	why := map[string]bool{}
 	for _, r := range b.Refusals() {
@@ -116,7 +118,7 @@ func TestWrongPasswordIsConnack5(t *testing.T) {
 	}
 	require.True(t, why["a: wrong password"], why)
 	require.True(t, why["stranger: unknown user name"], why)
-	require.EqualValues(t, 5, b.Stats().Refused)
+	require.EqualValues(t, 6, b.Stats().Refused)
 }
 
 func TestForeignTopicDisconnects(t *testing.T) {
@@ -231,6 +233,29 @@ func TestLargeMessageIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	c.Publish("dev/a/x", 1, false, strings.Repeat("x", 64<<10))
 	gone(t, lost)
+	refusedWith(t, b, "a message of more than 65536 bytes: send less at once")
+}
+
+// refusedWith waits until the broker has said why: it does after the connection
+// has ended.
+func refusedWith(t *testing.T, b *mqtt.Broker, why string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(b.Refusals(), func(r mqtt.Refusal) bool { return r.User == "a" && r.Why == why })
+	}, soon, 5*time.Millisecond, "%v", b.Refusals())
+}
+
+func TestWhoBreaksTheProtocolIsNamed(t *testing.T) {
+	b := open(t, nil)
+	conn, err := net.Dial("tcp", b.Addr())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("\x10\x16\x00\x04MQTT\x04\xc2\x00\x3c\x00\x01i\x00\x01a\x00\x04pw-a" + "\x32\x05\x00\x01\xff\x00\x01")) // a topic that is not UTF-8
+	require.NoError(t, err)
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(soon)))
+	answer, _ := io.ReadAll(conn)
+	require.Equal(t, "\x20\x02\x00\x00", string(answer), "connected, and then not")
+	refusedWith(t, b, "what it sent is no MQTT 3.1.1: malformed packet: topic")
 }
 
 func TestTakenPortIsNamed(t *testing.T) {

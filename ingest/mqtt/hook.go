@@ -126,7 +126,18 @@ func (h *hook) OnSessionEstablished(cl *mochi.Client, _ packets.Packet) {
 	h.broker.log.Debug("mqtt client connected", "client", string(cl.Properties.Username), "remote", cl.Net.Remote)
 }
 
-func (h *hook) OnDisconnect(cl *mochi.Client, _ error, _ bool) {
+// OnDisconnect tells why mochi has ended a connection whose client broke the
+// protocol, or sent too much at once: nobody else says so, and it comes again.
+func (h *hook) OnDisconnect(cl *mochi.Client, err error, _ bool) {
+	var code packets.Code
+	if errors.As(err, &code) {
+		switch code.Code {
+		case packets.ErrPacketTooLarge.Code:
+			h.refuse(cl, fmt.Sprintf("a message of more than %d bytes: send less at once", messageBytesMax))
+		case packets.ErrMalformedPacket.Code, packets.ErrProtocolViolation.Code, packets.ErrTopicFilterInvalid.Code, packets.ErrTopicNameInvalid.Code:
+			h.refuse(cl, "what it sent is no MQTT 3.1.1: "+code.Reason)
+		}
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.current[cl.ID] == cl {
@@ -135,8 +146,12 @@ func (h *hook) OnDisconnect(cl *mochi.Client, _ error, _ bool) {
 }
 
 // OnPacketRead sees publishes that mochi drops without a word (a wildcard in
-// the topic's name): they are refused like any foreign topic.
+// the topic's name): they are refused like any foreign topic. An empty password
+// is one that is wrong (3.1.1 allows it), to be answered as such.
 func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	if pk.FixedHeader.Type == packets.Connect && pk.ProtocolVersion < 5 && len(pk.Connect.Password) == 0 {
+		pk.Connect.PasswordFlag = false
+	}
 	if pk.FixedHeader.Type == packets.Publish && !mochi.IsValidFilter(pk.TopicName, true) {
 		h.refuse(cl, fmt.Sprintf("publish on %q, which is no topic", pk.TopicName))
 		cl.Stop(errForeignTopic)
