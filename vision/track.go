@@ -33,7 +33,7 @@ type Track struct {
 	Class     Class
 	Score     float64 // mean of the recent detections, 0..1
 	Box       Box     // where it is; of a track that is not seen, where it should be
-	Hits      int     // detections so far
+	Hits      int     // moments so far at which it was detected
 	Confirmed bool
 	Seen      bool          // in the newest frame
 	Hidden    bool          // not seen, but believed to be at Box: hidden for a moment
@@ -46,6 +46,9 @@ type Track struct {
 	proven     bool          // something moved where it began, or it moved itself
 	settled    time.Duration // media time since when it stands at anchor
 	anchor     Point
+	counted    time.Duration // media time of the newest moment
+	walked     bool          // far from where it began
+	strong     time.Duration // media time when it was surely something last
 	misses     int
 	dx, dy     float64    // drift: its velocity over the last seconds, picture units a second
 	votes      [6]float64 // by Classes: scores, older ones less
@@ -54,7 +57,7 @@ type Track struct {
 func newTrack(id uint64, at time.Duration, d Detection) *Track {
 	t := &Track{
 		ID: id, Class: d.Class, Score: d.Score, Box: d.Box, Hits: 1, Seen: true, Last: at, First: at, stamp: at, origin: d.Box,
-		anchor: d.Box.Foot(), settled: at,
+		anchor: d.Box.Foot(), settled: at, counted: at, strong: at,
 	}
 	c, w, h := d.Box.Centre(), d.Box.W, d.Box.H
 	t.x = firstSeen(c.X, placeNoise*w, speedFirst*w)
@@ -118,7 +121,13 @@ func (t *Track) take(at time.Duration, d Detection) {
 	n := min(float64(t.Hits+1), 5)
 	t.Score += (d.Score - t.Score) / n
 	t.Last, t.Seen, t.Hidden, t.misses = at, true, false, 0
-	t.Hits++
+	if at-t.counted >= momentLeast {
+		t.Hits, t.counted = t.Hits+1, at
+	}
+	t.walked = t.walked || t.from(t.origin) > walkShare
+	if t.Score >= scoreNever || t.walked && t.Score >= scoreWeak {
+		t.strong = at
+	}
 	t.proven = t.proven || t.strayed()
 	if f := t.Box.Foot(); math.Abs(f.X-t.anchor.X) > stillReach*t.Box.W || math.Abs(f.Y-t.anchor.Y) > stillReach*t.Box.H {
 		t.anchor, t.settled = f, at
@@ -159,6 +168,18 @@ func part(now, n, was, length float64) float64 {
 func (t *Track) strayed() bool {
 	a, b := t.origin.Foot(), t.Box.Foot()
 	return math.Abs(a.X-b.X) > strayShare*t.origin.W || math.Abs(a.Y-b.Y) > strayShare*t.origin.H
+}
+
+// from is how many of its widths it stands away from where it was.
+func (t *Track) from(was Box) float64 {
+	a, b := was.Foot(), t.Box.Foot()
+	return math.Hypot(a.X-b.X, a.Y-b.Y) / max(t.Box.W, 1e-4)
+}
+
+// faint tells whether the detector has not been sure of it for long, and it has
+// not moved: it is nobody, but what one went behind. Vehicles stand.
+func (t *Track) faint(at time.Duration) bool {
+	return t.Class == Person && at-t.strong >= weakMost && at-t.settled >= weakMost
 }
 
 // vote makes the class what most of the newer detections said.

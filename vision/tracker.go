@@ -15,9 +15,20 @@ const (
 	scoreSure  = 0.56 // begins a track
 	scoreMaybe = 0.10 // continues one
 
+	// momentLeast is the time between detections that count as two: more pictures
+	// a second say the same more often.
+	momentLeast = 80 * time.Millisecond
+
 	hitsConfirm     = 3 // a track counts after so many detections
 	hitsConfirmSure = 2 // or so many with a mean score of scoreConfirm
 	scoreConfirm    = 0.7
+
+	// Who is unsure on average for so long, and does not move, is a thing that
+	// hides who was there, or was never anybody: of who never walked more is asked.
+	scoreWeak  = 0.3
+	scoreNever = 0.5
+	weakMost   = 3 * time.Second
+	walkShare  = 1.0 // widths of the box from where it began
 
 	missesTentative = 2                      // an unconfirmed track is dropped
 	lostMax         = 3 * time.Second        // a confirmed one
@@ -190,11 +201,11 @@ func (k *Tracker) sweep(at time.Duration, moving []Box) []*Track {
 			t.misses++
 		}
 		t.hide(at)
-		if !t.proven && t.Hits >= fixtureHits {
+		if !t.proven && t.Hits >= fixtureHits || t.Seen && t.faint(at) {
 			k.fixtures.add(at, t)
 			continue
 		}
-		if at-t.Last > lostMax && !t.Still(at) || !t.Confirmed && t.misses >= missesTentative {
+		if at-t.Last > lostMax && !t.Still(at) || !t.Confirmed && t.misses >= missesTentative && at-t.Last >= missesTentative*momentLeast {
 			continue
 		}
 		kept = append(kept, t)

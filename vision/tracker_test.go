@@ -107,3 +107,40 @@ func TestACarIsNotContinuedByAPerson(t *testing.T) {
 
 // everywhere is motion in all of the picture.
 func everywhere() []vision.Box { return []vision.Box{{W: 1, H: 1}} }
+
+func TestMorePicturesASecondSayNoMore(t *testing.T) {
+	var k vision.Tracker
+	for i := range 5 { // one picture of a camera of 10 a second, sent as 50
+		require.Empty(t, k.Update(time.Duration(i)*20*time.Millisecond, []vision.Detection{person(0.3, 0.4, 0.6)}, everywhere()))
+	}
+	require.Empty(t, k.Update(200*time.Millisecond, nil, everywhere()))
+	require.Empty(t, k.Update(300*time.Millisecond, nil, everywhere()))
+	require.Zero(t, k.Live())
+}
+
+// TestWhatIsNeverSureAndNeverMovesIsNobody has somebody walk past a sign that
+// the detector is half sure of.
+func TestWhatIsNeverSureAndNeverMovesIsNobody(t *testing.T) {
+	var k vision.Tracker
+	seen := func(i int, x, score float64) int {
+		at := time.Duration(i) * step
+		return len(k.Update(at, []vision.Detection{person(x, 0.4, score)}, everywhere()))
+	}
+	for i := range 3 {
+		seen(i, 0.5, 0.6)
+	}
+	for i := 3; i < 25; i++ {
+		seen(i, 0.5, 0.4)
+	}
+	require.Zero(t, seen(25, 0.5, 0.4))
+	require.Zero(t, seen(26, 0.5, 0.6), "nor is it when it is sure for once")
+	require.Zero(t, seen(27, 0.5, 0.6))
+
+	k = vision.Tracker{}
+	for i := range 20 {
+		seen(i, 0.2+0.01*float64(i), 0.7)
+	}
+	for i := 20; i < 60; i++ { // who came on foot is believed to stand there
+		require.Equal(t, 1, seen(i, 0.39, 0.4))
+	}
+}
