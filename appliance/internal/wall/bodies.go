@@ -91,6 +91,15 @@ func (s *Server) tooLarge(h *fasthttp.RequestHeader) *problem {
 	return later(fault(http.StatusServiceUnavailable, "pictures_busy", "try again", "%d pictures are being taken in", largeMax), 2*time.Second)
 }
 
+// release ends a large body, whatever becomes of its request: one that got here
+// was admitted, or it would not have been read.
+func (s *Server) release(c *fiber.Ctx) error {
+	if isLarge(&c.Request().Header) {
+		defer s.large.done()
+	}
+	return c.Next()
+}
+
 // unpacked refuses compressed bodies: nobody knows how large they become.
 func (s *Server) unpacked(c *fiber.Ctx) error {
 	if packed := c.Get(fiber.HeaderContentEncoding); packed != "" && !strings.EqualFold(packed, "identity") {

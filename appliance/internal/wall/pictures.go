@@ -30,9 +30,6 @@ type pictureAnswer struct {
 // bringPicture takes a photograph that a report will name. It is known by what
 // it shows: the same one again is the same answer, under whatever key.
 func (s *Server) bringPicture(c *fiber.Ctx, who caller) error {
-	if isLarge(&c.Request().Header) {
-		defer s.large.done()
-	}
 	if _, err := idempotency(c); err != nil {
 		return err
 	}

@@ -149,6 +149,18 @@ func TestPicturesThatAreRefused(t *testing.T) {
 	require.Equal(t, []any{415, "Content-Encoding"}, []any{status, body["field"]}, "nobody knows how large it becomes")
 }
 
+// A large body that is refused unread, or read and refused, takes no room from
+// the next.
+func TestLargePicturesThatAreRefusedTakeNoRoom(t *testing.T) {
+	b := newBox(t)
+	officer, large := b.as(t, "officer"), photo(t, 700)
+	for range 8 {
+		status, body := officer.do("POST", "/api/v1/pictures", large, with("Content-Type", "image/jpeg"), with("Content-Encoding", "gzip"))
+		require.Equal(t, []any{415, "Content-Encoding"}, []any{status, body["field"]})
+	}
+	require.Equal(t, 201, first(bring(officer, large, "image/jpeg")))
+}
+
 // pixels is the beginning of a PNG of so many on each side.
 func pixels(side uint32) []byte {
 	raw := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR")

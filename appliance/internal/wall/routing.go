@@ -163,8 +163,11 @@ func (s *Server) partnerReply(c *fiber.Ctx, who caller) error {
 		return err
 	}
 	in := reply.Input(id)
-	if who.role != access.Partner {
+	if who.role != access.Partner { // a partner's pictures lie with the partner
 		in.By = who.actor()
+		if err := s.mayName(who, in.Pictures); err != nil {
+			return err
+		}
 	}
 	if in.Idempotency, err = idempotency(c); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package wall_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -85,6 +86,8 @@ func TestRouting(t *testing.T) {
 	require.Equal(t, "reported", body["state"])
 
 	// Over the telephone, written down by somebody of the room.
+	status, body = operator.do("POST", "/api/v1/partners/council/replies", object{"order": other, "result": "accepted", "pictures": []any{strings.Repeat("cd", 32)}})
+	require.Equal(t, []any{422, "pictures"}, []any{status, body["field"]}, "a picture that nobody brought")
 	status, body = operator.do("POST", "/api/v1/partners/council/replies", object{"order": other, "result": "refused", "reason": "不属于我单位"})
 	require.Equal(t, 200, status, body)
 	require.Equal(t, "handed_back", body["state"])

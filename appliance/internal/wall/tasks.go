@@ -121,6 +121,9 @@ func (s *Server) issue(c *fiber.Ctx, who caller) error {
 	return s.sendTask(c, who, http.StatusCreated, result.Task)
 }
 
+// taskReport is the verb that pictures go with.
+const taskReport = "report"
+
 // taskAct is one verb on a task.
 func (s *Server) taskAct(verb string) handler {
 	return func(c *fiber.Ctx, who caller) error {
@@ -133,6 +136,9 @@ func (s *Server) taskAct(verb string) handler {
 			return err
 		}
 		id := c.Params("id")
+		if verb != taskReport && len(in.Pictures) > 0 {
+			return badField(http.StatusUnprocessableEntity, "field_invalid", "pictures", in.Pictures[0], "none: they go with "+taskReport)
+		}
 		if err := s.mayName(who, in.Pictures); err != nil {
 			return err
 		}

@@ -151,7 +151,7 @@ func (s *Server) newApp() *fiber.App {
 		ErrorHandler:          s.fail,
 	})
 	app.Server().HeaderReceived = s.admit
-	app.Use(s.measure, s.protect, s.unpacked)
+	app.Use(s.measure, s.release, s.protect, s.unpacked)
 	s.routes(app)
 	return app
 }
