@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -71,6 +72,32 @@ func read(t testing.TB, s *media.Store, from, to time.Time) []media.Sample {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, files.Close()) })
 	return got
+}
+
+// TestFilesAreNotForEverybody: whoever has an account on the machine does not
+// see what the cameras see, wherever the folder is.
+func TestFilesAreNotForEverybody(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	s := open(t, media.Options{Dir: dir})
+	r := s.Recorder(media.Recordings, "gate")
+	record(t, r, samples(params(t), s.Boot(), 3, 0, 50))
+	require.NoError(t, r.Close())
+	require.NoError(t, media.WriteFile(filepath.Join(s.Path(media.Clips), "one", "part.mp4"), func(w io.Writer) error {
+		_, err := io.WriteString(w, "a clip")
+		return err
+	}))
+	files := 0
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		info, err := entry.Info()
+		require.NoError(t, err)
+		require.Zero(t, info.Mode().Perm()&0o007, path)
+		if !entry.IsDir() {
+			files++
+		}
+		return nil
+	}))
+	require.Equal(t, 2, files)
 }
 
 func TestRecordingComesBack(t *testing.T) {

@@ -215,7 +215,7 @@ func create(dir string, ms int64) (*os.File, error) {
 		return nil, err
 	}
 	for n := ms; ; n++ {
-		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(n)+openSuffix), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+		f, err := os.OpenFile(filepath.Join(dir, fmt.Sprint(n)+openSuffix), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
 		if errors.Is(err, os.ErrExist) && n < ms+1000 {
 			continue
 		}
