@@ -195,8 +195,8 @@ func (k *kept) alertUpdated(r bridge.Record, data *desk.AlertUpdated) {
 	if i == nil {
 		return
 	}
-	if data.Press != nil && data.Rings && !data.Limit.IsZero() && i.State != desk.Open && i.State != desk.Closed {
-		i.due(ms(data.Limit))
+	if data.Press != nil && data.Rings && i.State != desk.Open && i.State != desk.Closed {
+		i.limited(data.Limit, data.AnswerBy)
 	}
 	for n := range i.Alerts {
 		a := &i.Alerts[n]

@@ -29,6 +29,7 @@ type incident struct {
 	Limit  int64              `json:"limit,omitempty"` // of the state, ms; 0: none
 	Given  int64              `json:"given,omitempty"` // how long the limit was when the state began, ms
 	Late   bool               `json:"late,omitempty"`  // it is in the state past its limit
+	Rings  bool               `json:"rings,omitempty"` // somebody pressed again, and has a limit of his own until he is answered
 	Stages []stage            `json:"stages,omitempty"`
 
 	Answer    int64    `json:"answer"` // ms since opened; -1: not yet
@@ -91,11 +92,16 @@ func (i *incident) changed(e *bridge.Event, data *desk.IncidentChanged) {
 	if data.State == "" {
 		return
 	}
-	if data.State != i.State {
+	heard := e.Type == desk.TypeIncidentAcknowledged || e.Type == desk.TypeIncidentClaimed && !data.Waits
+	i.Rings = i.Rings && !heard && data.State != desk.Closed
+	moved := data.State != i.State
+	if moved {
 		i.leave(at, data.State)
 		i.Given = max(0, ms(data.Limit)-at)
 	}
-	i.Limit = ms(data.Limit)
+	if moved || !i.Rings {
+		i.Limit = ms(data.Limit)
+	}
 	i.Late = i.State != desk.Closed && i.Limit > 0 && i.Limit < at
 	switch e.Type {
 	case desk.TypeIncidentClaimed:
@@ -141,8 +147,17 @@ func (i *incident) raised(a alertRef, data *desk.AlertRaised) {
 	} else {
 		i.Alerts = append(i.Alerts, a)
 	}
-	if !data.Limit.IsZero() {
-		i.due(ms(data.Limit))
+	i.limited(data.Limit, data.AnswerBy)
+}
+
+// limited takes in the limits that an alert brings: that of somebody who pressed
+// again is not the state's.
+func (i *incident) limited(limit, answerBy bridge.Stamp) {
+	switch {
+	case !answerBy.IsZero():
+		i.Rings = true
+	case !limit.IsZero() && !i.Rings:
+		i.due(ms(limit))
 	}
 }
 
