@@ -30,7 +30,7 @@ func journalCommand(args []string, out, errs io.Writer) error {
 	after := flags.Uint64("after", 0, "with export: start after this `place`")
 	from := flags.String("from", "", "with salvage: the damaged journal's `folder`; the one that was set aside last when empty")
 	last := flags.Uint64("n", 20, "with tail: how many records")
-	if err := flags.Parse(args[1:]); err != nil {
+	if err := parse(flags, args[1:]); err != nil {
 		return err
 	}
 	cfg, err := load(*path)

@@ -85,6 +85,20 @@ func configFlag(name string, errs io.Writer) (*flag.FlagSet, *string) {
 	return flags, flags.String("config", "", "configuration `file`")
 }
 
+// parse is flags.Parse for a command that takes flags only: a word too many is
+// more likely a flag that was forgotten. What is wrong with a flag was said.
+func parse(flags *flag.FlagSet, args []string) error {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return err
+	case err != nil:
+		return errReported
+	case flags.NArg() > 0:
+		return fmt.Errorf("unexpected %q; `%s -h` shows the flags", flags.Arg(0), flags.Name())
+	}
+	return nil
+}
+
 func load(path string) (*config.Config, error) { return judge(path, nil) }
 
 // judge is load for who asks whether all of it is good: with secret the files
@@ -98,7 +112,7 @@ func judge(path string, secret func(path string) error) (*config.Config, error) 
 
 func check(args []string, out, errs io.Writer) error {
 	flags, path := configFlag("check", errs)
-	if err := flags.Parse(args); err != nil {
+	if err := parse(flags, args); err != nil {
 		return err
 	}
 	cfg, err := judge(*path, webhook.CheckSecret)

@@ -22,7 +22,7 @@ import (
 func run(args []string, errs io.Writer) error {
 	flags, path := configFlag("run", errs)
 	debug := flags.Bool("debug", false, "log more")
-	if err := flags.Parse(args); err != nil {
+	if err := parse(flags, args); err != nil {
 		return err
 	}
 	cfg, err := load(*path)
