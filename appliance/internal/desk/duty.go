@@ -2,6 +2,7 @@ package desk
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/watchpost-edge/watchpost/bridge"
@@ -173,7 +174,7 @@ func (t *step) duty(in DutyIn, hit *bridge.Record) error {
 		until = t.now.Add(dutyDefault)
 	}
 	switch d := until.Sub(t.now.Time); {
-	case in.Reason == "":
+	case strings.TrimSpace(in.Reason) == "":
 		return &InvalidError{"reason", "", "why the shifts do not count"}
 	case d <= 0 || d > dutyLongest:
 		return &InvalidError{"until", bridge.At(until).String(), "a time to come, within a year"}

@@ -70,8 +70,14 @@ type ReleaseIn struct {
 	Idempotency  string
 }
 
-func (in HoldIn) decide(t *step, hit *bridge.Record) error    { return t.hold(in, hit) }
-func (in ReleaseIn) decide(t *step, hit *bridge.Record) error { return t.release(in, hit) }
+func (in HoldIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Reason)
+	return t.hold(in, hit)
+}
+func (in ReleaseIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Reason)
+	return t.release(in, hit)
+}
 
 func (in HoldIn) keys() []string    { return idemKeys(in.By, in.Idempotency) }
 func (in ReleaseIn) keys() []string { return idemKeys(in.By, in.Idempotency) }

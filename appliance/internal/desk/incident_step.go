@@ -180,7 +180,7 @@ func (t *step) action(in ActionIn, hit *bridge.Record) error {
 		}
 	case verbNote:
 		if in.Note == "" || len(in.Note) > noteBytesMax {
-			return &InvalidError{"note", in.Note[:min(len(in.Note), 32)], "1 to 4096 bytes"}
+			return &InvalidError{"note", cut(in.Note[:min(len(in.Note), 32)]), "1 to 4096 bytes"}
 		}
 	}
 	t.change(tr.event, inc, in, tr.to, nil)

@@ -178,11 +178,17 @@ type Tick struct{}
 
 func (in PressIn) decide(t *step, hit *bridge.Record) error  { return t.press(in.Press, hit) }
 func (in SightingIn) decide(t *step, _ *bridge.Record) error { return t.sighting(in) }
-func (in ReportIn) decide(t *step, hit *bridge.Record) error { return t.report(in, hit) }
-func (in ActionIn) decide(t *step, hit *bridge.Record) error { return t.action(in, hit) }
-func (in ShownIn) decide(t *step, _ *bridge.Record) error    { return t.shown(in) }
-func (in DeviceIn) decide(t *step, _ *bridge.Record) error   { return t.device(in) }
-func (in ClipIn) decide(t *step, _ *bridge.Record) error     { return t.clipReady(in.Clip) }
+func (in ReportIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Kind, &in.Place, &in.Note)
+	return t.report(in, hit)
+}
+func (in ActionIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Reason, &in.Note, &in.To)
+	return t.action(in, hit)
+}
+func (in ShownIn) decide(t *step, _ *bridge.Record) error  { return t.shown(in) }
+func (in DeviceIn) decide(t *step, _ *bridge.Record) error { return t.device(in) }
+func (in ClipIn) decide(t *step, _ *bridge.Record) error   { return t.clipReady(in.Clip) }
 func (in ClipUploadedIn) decide(t *step, _ *bridge.Record) error {
 	return t.clipMoved(TypeClipUploaded, in.Clip, in.Part, in.Location, "")
 }

@@ -53,9 +53,15 @@ type ReplyIn struct {
 	Idempotency string
 }
 
-func (in RouteIn) decide(t *step, hit *bridge.Record) error     { return t.route(in, hit) }
+func (in RouteIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Note)
+	return t.route(in, hit)
+}
 func (in DeliveredIn) decide(t *step, hit *bridge.Record) error { return t.delivered(in, hit) }
-func (in ReplyIn) decide(t *step, hit *bridge.Record) error     { return t.reply(in, hit) }
+func (in ReplyIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Reason, &in.Report)
+	return t.reply(in, hit)
+}
 
 func (in RouteIn) keys() []string     { return idemKeys(in.By, in.Idempotency) }
 func (in DeliveredIn) keys() []string { return []string{in.key()} }
@@ -153,7 +159,7 @@ func (t *step) checkRoute(in RouteIn) (*Incident, kindRef, error) {
 	case inc == nil:
 		return nil, ref, &NotFoundError{"incident", in.Incident}
 	case ref.kind == nil:
-		return nil, ref, &InvalidError{"kind", in.Kind[:min(len(in.Kind), 80)], "the id of a configured kind"}
+		return nil, ref, &InvalidError{"kind", cut(in.Kind[:min(len(in.Kind), 80)]), "the id of a configured kind"}
 	case inc.State == Closed:
 		return nil, ref, &IllegalError{What: "incident", ID: inc.ID, Verb: "route", State: string(inc.State), Possible: inc.Possible(in.By.Role), Why: "reopen it first"}
 	case in.Close && inc.Unanswered > 0:
@@ -241,7 +247,7 @@ func (t *step) reply(in ReplyIn, hit *bridge.Record) error {
 		data.Reply = in.Result
 		switch s.event {
 		case TypeTaskReported:
-			data.Report, data.Pictures = in.Report, in.Pictures
+			data.Report, data.Pictures, data.Missing = in.Report, in.Pictures, task.missing(nil)
 		case TypeTaskHandedBack:
 			data.Reason = in.Reason
 		}

@@ -161,8 +161,14 @@ type Finding struct {
 	Note     string
 }
 
-func (in BeginRoundIn) decide(t *step, hit *bridge.Record) error { return t.beginRound(in, hit) }
-func (in RoundIn) decide(t *step, hit *bridge.Record) error      { return t.roundAction(in, hit) }
+func (in BeginRoundIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Reason)
+	return t.beginRound(in, hit)
+}
+func (in RoundIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Reason, &in.Note)
+	return t.roundAction(in, hit)
+}
 
 func (in BeginRoundIn) keys() []string { return idemKeys(in.By, in.Idempotency) }
 func (in RoundIn) keys() []string      { return idemKeys(in.By, in.Idempotency) }

@@ -129,7 +129,7 @@ func (t *step) occurred(at, received time.Time) (stamp bridge.Stamp, late bool) 
 // text bounds what people and devices write.
 func text(field, value string, maxBytes int) error {
 	if len(value) > maxBytes {
-		return &InvalidError{field, value[:32] + "…", fmt.Sprintf("at most %d bytes", maxBytes)}
+		return &InvalidError{field, strings.ToValidUTF8(value[:32], "") + "…", fmt.Sprintf("at most %d bytes", maxBytes)}
 	}
 	return nil
 }
@@ -138,6 +138,14 @@ func text(field, value string, maxBytes int) error {
 // lose the fact.
 func cut(value string) string {
 	return strings.ToValidUTF8(value[:min(len(value), textBytesMax)], "")
+}
+
+// trim takes away the white space around what people write: a reason of blanks
+// is none.
+func trim(fields ...*string) {
+	for _, field := range fields {
+		*field = strings.TrimSpace(*field)
+	}
 }
 
 // texts bounds several fields: name, value, name, value, …

@@ -53,9 +53,18 @@ type RefusedOrderIn struct {
 	Digest string // of the bytes that came
 }
 
-func (in TaskIn) decide(t *step, hit *bridge.Record) error         { return t.issue(in, hit) }
-func (in TaskActionIn) decide(t *step, hit *bridge.Record) error   { return t.taskAction(in, hit) }
-func (in CancelOrderIn) decide(t *step, hit *bridge.Record) error  { return t.cancelOrder(in, hit) }
+func (in TaskIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.To, &in.Note)
+	return t.issue(in, hit)
+}
+func (in TaskActionIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Reason, &in.Report)
+	return t.taskAction(in, hit)
+}
+func (in CancelOrderIn) decide(t *step, hit *bridge.Record) error {
+	trim(&in.Reason)
+	return t.cancelOrder(in, hit)
+}
 func (in RefusedOrderIn) decide(t *step, hit *bridge.Record) error { return t.refuseOrder(in, hit) }
 
 func (in TaskActionIn) keys() []string   { return idemKeys(in.By, in.Idempotency) }

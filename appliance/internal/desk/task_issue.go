@@ -191,6 +191,8 @@ func (t *step) checkTask(in TaskIn) error {
 		return &NotFoundError{"incident", in.Incident}
 	case in.Limit.Sub(t.now.Time) > taskLimitMax:
 		return &InvalidError{"limit", in.Limit.Format(time.RFC3339), "a time within a year"}
+	case in.HQID == "" && !in.Limit.IsZero() && !in.Limit.After(t.now.Time): // headquarters' may have been on its way for long
+		return &InvalidError{"limit", in.Limit.Format(time.RFC3339), "a time to come: an order that is late when it is given counts against whoever gets it"}
 	}
 	if in.Priority != "" {
 		if err := oneOf("priority", in.Priority, "P0", "P1", "P2", "P3"); err != nil {

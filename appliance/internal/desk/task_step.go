@@ -84,6 +84,8 @@ func (t *step) checkAction(task *Task, in TaskActionIn) error {
 		return &InvalidError{"report", "", "what was done and found"}
 	case in.Limit.Sub(t.now.Time) > taskLimitMax:
 		return &InvalidError{"limit", in.Limit.Format(time.RFC3339), "a time within a year"}
+	case in.Verb == verbReturn && !in.Limit.IsZero() && !in.Limit.After(t.now.Time):
+		return &InvalidError{"limit", in.Limit.Format(time.RFC3339), "a time to come, or none: then it has as long again"}
 	}
 	if err := task.checkSteps(in); err != nil {
 		return err

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/watchpost-edge/watchpost/bridge"
 )
@@ -53,7 +54,7 @@ func (t *step) resent(in ResentIn, hit *bridge.Record) error {
 	if err := texts("uplink", in.Uplink, "id", in.ID, "by", in.By.Name, "reason", in.Reason, "idempotency_key", in.Idempotency); err != nil {
 		return err
 	}
-	if in.Reason == "" {
+	if strings.TrimSpace(in.Reason) == "" {
 		return &InvalidError{"reason", "", "why it is sent again"}
 	}
 	if t.s.setAsideAt(in.Uplink, in.ID) < 0 {
