@@ -106,7 +106,7 @@ func DecodeReceipt(b []byte) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("decode receipt: %w", err)
 	}
 	if r.Result != Received && r.Result != Accepted && r.Result != Rejected {
-		return Receipt{}, fmt.Errorf("decode receipt: result %q", r.Result)
+		return Receipt{}, fmt.Errorf("decode receipt: result %q; want %s, %s or %s", r.Result, Received, Accepted, Rejected)
 	}
 	if r.ID == "" && (r.Epoch == "" || r.Lane.Code() == 0 || r.Through == 0) {
 		return Receipt{}, fmt.Errorf("decode receipt: want an id, or epoch, lane and through")
@@ -120,8 +120,11 @@ func DecodeReplay(b []byte) (Replay, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return Replay{}, fmt.Errorf("decode replay: %w", err)
 	}
-	if !r.Lane.Forwarded() || r.From == 0 || r.To < r.From {
-		return Replay{}, fmt.Errorf("decode replay: lane %q, from %d to %d", r.Lane, r.From, r.To)
+	if !r.Lane.Forwarded() {
+		return Replay{}, fmt.Errorf("decode replay: lane %q; want %s, %s or %s", r.Lane, Alarm, Notice, Clip)
+	}
+	if r.From == 0 || r.To < r.From {
+		return Replay{}, fmt.Errorf("decode replay: from %d to %d; want sequence numbers, the first from 1 on and the last not below it", r.From, r.To)
 	}
 	return r, nil
 }

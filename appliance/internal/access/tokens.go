@@ -112,6 +112,8 @@ func (t Token) check(now time.Time) error {
 		return &FieldError{"uplink", t.Uplink, "the name of an uplink with role uplink, and nothing with another role"}
 	case (t.Role == Partner) != (t.Partner != ""):
 		return &FieldError{"partner", t.Partner, "the id of a partner with role partner, and nothing with another role"}
+	case t.ExpiresAt.IsZero():
+		return &FieldError{"expires_at", "", "a time within the next 400 days"}
 	case !t.ExpiresAt.After(now) || t.ExpiresAt.Sub(now) > tokenLifeMax:
 		return &FieldError{"expires_at", t.ExpiresAt.UTC().Format(time.RFC3339), "a time within the next 400 days"}
 	case t.Machine() && !t.Scope.All():

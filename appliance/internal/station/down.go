@@ -1,8 +1,10 @@
 package station
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -120,7 +122,7 @@ func (s *Station) order(ctx context.Context, m bridge.Message) (*desk.OrderAnswe
 			return answered(result.Events), nil
 		}
 	} else {
-		err = &desk.InvalidError{Field: string(m.Kind), Value: string(m.Payload[:min(len(m.Payload), 64)]), Remedy: "JSON as in contracts.md: " + err.Error()}
+		err = &desk.InvalidError{Field: string(m.Kind), Value: string(m.Payload[:min(len(m.Payload), 64)]), Remedy: "JSON as in contracts.md: " + saidOfJSON(err)}
 	}
 	if err == nil {
 		return s.repeat(m.Uplink, key)
@@ -150,6 +152,15 @@ func (s *Station) readOrder(ctx context.Context, m bridge.Message) (desk.Input, 
 		Kind: desk.TaskKind(o.Kind), Template: o.Template, To: o.To, Limit: o.Limit.time(), Note: o.Note, Incident: s.ours(ctx, m.Uplink, o.Incident), Priority: o.Priority,
 		By: by, HQID: o.ID, Uplink: m.Uplink,
 	}, o.ID, err
+}
+
+// saidOfJSON is what is wrong with a message, in words of JSON and not of Go.
+func saidOfJSON(err error) string {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Sprintf("%s is of another kind: %s", cmp.Or(wrong.Field, "the message"), wrong.Value)
+	}
+	return err.Error()
 }
 
 // decodeOrder reads what came from above, as far as it can be read.

@@ -94,7 +94,7 @@ func TestRefusedOrders(t *testing.T) {
 		id, because string
 	}{
 		{bridge.KindTask, `{"id":"A","to":"wu"`, "", "JSON as in contracts.md"},
-		{bridge.KindTask, `{"id":"B","to":7}`, "B", "JSON as in contracts.md"},
+		{bridge.KindTask, `{"id":"B","to":7}`, "B", "JSON as in contracts.md: to is of another kind: number"},
 		{bridge.KindTask, `{"to":"wu","note":"去"}`, "", `id "": want`},
 		{bridge.KindTask, `{"id":"C","note":"去"}`, "C", `to "": want`},
 		{bridge.KindTask, `{"id":"D","to":"wu","note":"去","incident":"none"}`, "D", `incident "none": not found`},
@@ -103,7 +103,7 @@ func TestRefusedOrders(t *testing.T) {
 		{bridge.KindTask, `{"id":"G","to":"wu","note":"去","limit":"2099-01-01T00:00:00Z"}`, "G", "within a year"},
 		{bridge.KindIncident, `{"id":"H"}`, "H", `place "": want`},
 		{bridge.KindIncident, `{"id":"I","place":"x","at":"2099-01-01T00:00:00Z"}`, "I", "not in the future"},
-		{bridge.KindIncident, `[]`, "", "JSON as in contracts.md"},
+		{bridge.KindIncident, `[]`, "", "JSON as in contracts.md: the message is of another kind: array"},
 		{bridge.KindIncident, `{"id":"` + strings.Repeat("J", 600) + `","place":"x"}`, strings.Repeat("J", 512), "at most 512 bytes"},
 	} {
 		before, _ := c.answers(t)

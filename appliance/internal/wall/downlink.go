@@ -43,7 +43,7 @@ func (s *Server) down(kind bridge.MessageKind) handler {
 		var unread *bridge.MessageError
 		switch {
 		case errors.As(err, &unread):
-			return badField(http.StatusUnprocessableEntity, "body_invalid", string(kind), "", unread.Reason)
+			return fault(http.StatusUnprocessableEntity, "body_invalid", "send it mended; /api/asyncapi.json has each field", "%s", unread.Error())
 		case err != nil && deskProblem(err) == nil && ctx.Err() == nil:
 			s.o.Log.Error("message from above not stored", "uplink", name, "kind", kind, "err", err)
 			return errors.Join(later(fault(http.StatusServiceUnavailable, "journal_unavailable", "send it again", "it was not stored: %s", err.Error()), time.Second), err)

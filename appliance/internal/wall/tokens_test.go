@@ -64,6 +64,7 @@ func TestTokenScope(t *testing.T) {
 	} {
 		status, problem := admin.do("POST", "/api/v1/tokens", bad)
 		require.Contains(t, []int{404, 422}, status, "%s: %v", name, problem)
+		require.NotContains(t, problem["detail"], "0001-01-01", "%s: nobody said that", name)
 	}
 	uplink := b.machine(t, access.Token{Label: "hq", Role: access.Uplink, Uplink: "hq"})
 	require.Equal(t, 403, first(uplink.do("GET", "/api/v1/room", nil)))
