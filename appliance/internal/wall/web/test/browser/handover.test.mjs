@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { logIn } from '../fixture/browser.mjs'
-import { accessible, fixture, page, visible } from '../fixture/desk.mjs'
+import { accessible, fixture, margins, page, visible } from '../fixture/desk.mjs'
 import { makeClip } from '../fixture/station.mjs'
 
 const ago = (minutes) => Date.now() - minutes * 60_000
@@ -57,6 +57,7 @@ describe('handover', () => {
     assert.equal(await page.locator('.sign .line >> text=签字').count(), 2)
     assert.ok(await page.locator('.sign .line').first().isVisible(), 'a line to sign on')
     assert.match(await page.innerText('.sum'), /SHA-256 [0-9a-f]{64}/)
+    assert.match(await margins(), /京东派出所 交接班记录 · \d{4}-.* 打印于 /)
     const pdf = (await page.pdf({ preferCSSPageSize: true })).toString('latin1')
     assert.match(pdf, /MediaBox \[0 0 59[45][.\d]* 84[12]/, 'A4')
   })
@@ -90,6 +91,10 @@ describe('handover', () => {
     await visible('text=未配置视频巡逻计划')
     await visible('text=未配置人员和警力单元')
     await visible('text=首次交接')
+    assert.equal(await page.isVisible('.blank'), false)
+    await page.emulateMedia({ media: 'print' })
+    await visible('.blank >> text=预览')
+    assert.equal(await page.locator('.blank .line').evaluateAll((all) => all.filter((one) => one.checkVisibility()).length), 2, 'lines to sign on')
     const pdf = (await page.pdf({ preferCSSPageSize: true })).toString('latin1')
     assert.equal(pdf.match(/\/Type\s*\/Page[^s]/g).length, 1, 'a short handover is one page')
   })

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { eventually, logIn } from '../fixture/browser.mjs'
-import { accessible, fixture, page, visible } from '../fixture/desk.mjs'
+import { accessible, fixture, margins, page, visible } from '../fixture/desk.mjs'
 
 // asked waits until the page has asked for the review of these dates.
 const asked = (wanted) => eventually(`asked for ${wanted}`, () => wanted.test(fixture.reviewed.at(-1)))
@@ -57,12 +57,20 @@ describe('the review', () => {
     await page.evaluate(() => window.dispatchEvent(new Event('beforeprint')))
     await page.emulateMedia({ media: 'print' })
     assert.equal(await page.getAttribute('[data-group=hour] .chart', 'data-theme'), 'light')
-    assert.equal(await page.locator('[data-group=hour] svg').getAttribute('width'), '640')
+    assert.equal(await page.locator('[data-group=hour] svg').getAttribute('width'), '680')
     assert.ok(await page.locator('[data-group=kind] table').isVisible())
     assert.ok(!(await page.locator('nav.nav').isVisible()))
+    assert.equal(await page.locator('.button').evaluateAll((all) => all.filter((one) => one.checkVisibility()).length), 0, 'no buttons on paper')
+    assert.ok(await page.locator('h1 >> text=京东派出所警情研判报告').isVisible())
+    assert.ok(await page.locator('.signs >> text=审核').isVisible())
+    assert.match(await page.innerText('.grid'), /统计于 \d{4}-\d\d-\d\d \d\d:\d\d/, 'a time with its day')
+    const around = await margins()
+    assert.match(around, /京东派出所警情研判报告 · 2026-03-02 至 2026-03-08/)
+    assert.match(around, /chen 打印于 \d{4}-/)
+    assert.match(around, /"第 " counter\(page\) " 页，共 " counter\(pages\) " 页"/)
     const pdf = await page.pdf({ preferCSSPageSize: true })
     const pages = pdf.toString('latin1').match(/\/Type\s*\/Page\b/g).length
-    assert.ok(pages >= 2 && pages <= 8, `${pages} pages`)
+    assert.ok(pages >= 2 && pages <= 6, `${pages} pages`)
   })
 
   it('shows a person his own record, and a lead everybody\'s', async () => {
@@ -73,6 +81,11 @@ describe('the review', () => {
     await page.context().clearCookies()
     await logIn(page, fixture.url, { user: 'li', to: '/review/people' })
     await visible('[data-people] >> text=wang')
+    assert.equal(await page.locator('label:has-text("对比")').count(), 0, 'beside no other period')
+    await page.emulateMedia({ media: 'print' })
+    assert.ok(await page.locator('h1 >> text=京东派出所经办记录').isVisible())
+    assert.match(await margins(), /li 打印于/)
+    await page.emulateMedia({ media: 'screen' })
     await visible('text=查看已留痕')
     await accessible('people')
   })
