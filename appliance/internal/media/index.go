@@ -126,10 +126,10 @@ func (s *Store) recover(path string, it *Item) (*Item, error) {
 	it.Bytes, it.From = good, begin(first.captured, first.pts-first.dts)
 	it.To = end(it.From, last.dts+last.length()-first.dts)
 	s.opt.Log.Info("segment finished after a stop", "camera", it.Owner, "from", it.From, "to", it.To)
-	return it, s.finish(path, it)
+	return it, errors.Join(s.finish(path, it), syncDir(filepath.Dir(path)))
 }
 
-// finish gives a segment its last name.
+// finish gives a segment its last name; the caller syncs the folder.
 func (s *Store) finish(path string, it *Item) error {
 	to, length := "", it.To.Sub(it.From).Milliseconds()
 	for { // a clock that was set back may bring the same name again
@@ -144,5 +144,5 @@ func (s *Store) finish(path string, it *Item) error {
 		return fmt.Errorf("finish segment: %w", err)
 	}
 	it.Name, it.open = s.name(to), false
-	return syncDir(filepath.Dir(path))
+	return nil
 }

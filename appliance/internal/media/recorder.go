@@ -226,30 +226,43 @@ func create(dir string, ms int64) (*os.File, error) {
 	}
 }
 
-// Close finishes the open segment. The recorder may be used again.
+// Close finishes the open segment. The recorder may be used again. Nobody waits
+// for its syncs: the store's lock is held for the new name only.
 func (r *Recorder) Close() error {
 	if r.file == nil {
 		return nil
 	}
 	f, it := r.file, r.item
 	r.file, r.item = nil, nil
-	r.store.mu.Lock()
-	defer r.store.mu.Unlock()
-	r.store.drop(it.Name)
-	r.store.count.added[it.Class] -= it.Bytes // it comes back under another name
 	if r.number == 0 {
+		r.store.mu.Lock()
+		defer r.store.mu.Unlock()
+		r.forget(it)
 		return errors.Join(f.Close(), os.Remove(f.Name()))
 	}
-	err := errors.Join(f.Sync(), f.Close())
-	if e := r.store.finish(f.Name(), it); e != nil {
-		err = errors.Join(err, e)
-	}
-	it.open = false
-	r.store.add(it)
+	err := errors.Join(f.Sync(), f.Close(), r.finish(f.Name(), it), syncDir(filepath.Dir(f.Name())))
 	if err != nil {
 		return fmt.Errorf("record %s: %w", r.camera, err)
 	}
 	return nil
+}
+
+// finish puts a segment into the index under its last name.
+func (r *Recorder) finish(path string, it *Item) error {
+	r.store.mu.Lock()
+	defer r.store.mu.Unlock()
+	r.forget(it)
+	err := r.store.finish(path, it)
+	it.open = false
+	r.store.add(it)
+	return err
+}
+
+// forget takes a segment out of the index: it goes, or comes back under another
+// name. The store's lock is held.
+func (r *Recorder) forget(it *Item) {
+	r.store.drop(it.Name)
+	r.store.count.added[it.Class] -= it.Bytes
 }
 
 // head is what a segment's head says.
