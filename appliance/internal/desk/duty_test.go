@@ -40,6 +40,17 @@ func TestShiftsByTheClock(t *testing.T) {
 	_, until, on := whole.On(time.Date(2026, 3, 6, 7, 0, 0, 0, time.UTC), time.UTC)
 	require.True(t, on, "a shift that ends when it began lasts a day")
 	require.Equal(t, 6, until.Day())
+	late := desk.Shift{From: 20 * time.Hour, To: 24 * time.Hour}
+	for _, tc := range []struct {
+		hour int
+		on   bool
+	}{{19, false}, {20, true}, {23, true}, {24, false}, {31, false}} {
+		_, until, on = late.On(time.Date(2026, 3, 6, tc.hour, 59, 59, 0, r.rules.Zone()), r.rules.Zone())
+		require.Equal(t, tc.on, on, "a shift to 24:00 at %d:59", tc.hour)
+		require.True(t, !on || until.Equal(time.Date(2026, 3, 7, 0, 0, 0, 0, r.rules.Zone())))
+	}
+	_, _, on = (&desk.Shift{To: 24 * time.Hour}).On(time.Date(2026, 3, 6, 23, 59, 59, 0, time.UTC), time.UTC)
+	require.True(t, on, "from 00:00 to 24:00 is the day")
 	// Summer time begins at 02:00 on 2026-03-29: the night is an hour short.
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)

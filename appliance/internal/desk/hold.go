@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -29,8 +30,9 @@ type Hold struct {
 	Incident  string       `json:"incident,omitempty"`
 	Clip      string       `json:"clip,omitempty"`
 	Device    string       `json:"device,omitempty"`
-	Spans     []HoldSpan   `json:"spans"`     // recordings and tracks
-	Snapshots []string     `json:"snapshots"` // and pictures of reports: SHA-256, hex
+	Spans     []HoldSpan   `json:"spans"`          // recordings and tracks
+	Snapshots []string     `json:"snapshots"`      // and pictures of reports: SHA-256, hex
+	More      int          `json:"more,omitempty"` // spans and snapshots that had no room: they are not held
 	Reason    string       `json:"reason"`
 	By        string       `json:"by"`
 	At        bridge.Stamp `json:"at"`
@@ -153,17 +155,32 @@ func (t *step) holdIncident(h *Hold) error {
 		if c.WantedFrom.Before(span.From.Time) && !c.WantedFrom.IsZero() {
 			span.From = c.WantedFrom
 		}
-		if len(h.Spans) < holdSpansMax && !slices.Contains(h.Spans, span) {
-			h.Spans = append(h.Spans, span)
-		}
+		h.Spans = append(h.Spans, span)
 	}
+	h.Spans = united(h.Spans)
 	for _, hash := range t.s.StillsOf(h.Incident) {
-		if len(h.Snapshots) < holdSpansMax && !slices.Contains(h.Snapshots, hash) {
-			h.Snapshots = append(h.Snapshots, hash)
-		}
+		h.Snapshots = union(h.Snapshots, []string{hash})
 	}
+	h.More = max(0, len(h.Spans)-holdSpansMax) + max(0, len(h.Snapshots)-holdSpansMax)
+	h.Spans, h.Snapshots = h.Spans[:min(len(h.Spans), holdSpansMax)], h.Snapshots[:min(len(h.Snapshots), holdSpansMax)]
 	t.answer.Incident = h.Incident
 	return nil
+}
+
+// united are the stretches by device and time; those that touch are one.
+func united(spans []HoldSpan) []HoldSpan {
+	slices.SortFunc(spans, func(a, b HoldSpan) int {
+		return cmp.Or(cmp.Compare(a.Device, b.Device), a.From.Compare(b.From.Time), a.To.Compare(b.To.Time))
+	})
+	all := spans[:0]
+	for _, one := range spans {
+		if n := len(all); n > 0 && all[n-1].Device == one.Device && !one.From.After(all[n-1].To.Time) {
+			all[n-1].To = later(all[n-1].To, one.To)
+			continue
+		}
+		all = append(all, one)
+	}
+	return all
 }
 
 // heldBefore answers what was done before under the same key; data that was

@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -54,4 +55,37 @@ func TestStorageWords(t *testing.T) {
 	require.Equal(t, 744, evicted.More)
 	records, _ = r.do(desk.ForecastIn{Forecast: desk.StorageForecast{Class: "recordings", KeepsHours: 20, WantedHours: 720}})
 	require.Equal(t, "P2", records[0].Event.Severity)
+}
+
+// A hold of an incident takes the recordings around its clips, those that touch
+// as one, and counts what it has no room for.
+func TestHoldOfAnIncident(t *testing.T) {
+	r := newRoom(t)
+	_, told := r.do(report(operator("li")))
+	clip := func(camera string, n int, from, to time.Duration, part string) {
+		r.do(desk.ClipIn{Clip: desk.Clip{
+			ID: fmt.Sprintf("%s-%s-%d", told.Incident, camera, n), Part: part, Incident: told.Incident, Camera: camera,
+			From: bridge.At(r.now.Add(from)), To: bridge.At(r.now.Add(to)),
+		}})
+	}
+	clip("shop", 1, 0, time.Minute, "1")
+	clip("gate", 1, 0, time.Minute, "1")
+	clip("gate", 1, 0, 2*time.Minute, "whole")
+	clip("gate", 2, 2*time.Minute, 3*time.Minute, "whole")
+	clip("gate", 3, time.Hour, 61*time.Minute, "whole")
+	by := lead("chen")
+	r.do(desk.HoldIn{Incident: told.Incident, Reason: "r", By: by})
+	span := func(device string, from, to time.Duration) desk.HoldSpan {
+		return desk.HoldSpan{Device: device, From: bridge.At(r.now.Add(from)), To: bridge.At(r.now.Add(to))}
+	}
+	held := r.state.Holds()[0]
+	require.Equal(t, []desk.HoldSpan{span("gate", 0, 3*time.Minute), span("gate", time.Hour, 61*time.Minute), span("shop", 0, time.Minute)}, held.Spans)
+	require.Zero(t, held.More)
+	for n := range 300 {
+		from := 2*time.Hour + time.Duration(n)*time.Minute
+		clip("roof", n+1, from, from+time.Second, "whole")
+	}
+	r.do(desk.HoldIn{Incident: told.Incident, Reason: "r", By: by})
+	held = r.state.Holds()[1]
+	require.Equal(t, []int{256, 303 - 256}, []int{len(held.Spans), held.More})
 }
