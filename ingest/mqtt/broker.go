@@ -94,6 +94,7 @@ type Broker struct {
 	deliveries *deliveries
 	handlers   handlers
 	refusals   refusals
+	twins      refusals // of accounts that two devices use
 	conns      *conns
 	plain      net.Listener
 	secure     net.Listener
@@ -118,7 +119,8 @@ func New(opts Options) *Broker {
 		opts.ClientsMax = defaultClientsMax
 	}
 	b := &Broker{opts: opts, log: opts.Logger, conns: newConns(opts.ClientsMax + 64), idle: make(chan struct{}), deliveries: newDeliveries()}
-	b.refusals.log = opts.Logger
+	b.refusals.log, b.refusals.named = opts.Logger, "mqtt client refused"
+	b.twins.log, b.twins.named = opts.Logger, "two mqtt clients use one account"
 	b.work, b.stopWork = context.WithCancel(context.Background())
 	b.hook = &hook{broker: b, current: make(map[string]*mochi.Client), working: make(map[*mochi.Client]bool)}
 	return b
@@ -284,6 +286,10 @@ func (b *Broker) Publish(topic string, payload []byte, qos byte, retain bool) er
 
 // Refusals are the latest refusals, newest first, for health.
 func (b *Broker) Refusals() []Refusal { return b.refusals.list() }
+
+// Twins are accounts that were used from two machines at once, newest first:
+// nobody was refused, but one device speaks in the other's name.
+func (b *Broker) Twins() []Refusal { return b.twins.list() }
 
 // Stats counts what was done so far.
 func (b *Broker) Stats() Stats {

@@ -245,6 +245,28 @@ func refusedWith(t *testing.T, b *mqtt.Broker, why string) {
 	}, soon, 5*time.Millisecond, "%v", b.Refusals())
 }
 
+// Two devices with one id both work, and are named; one that comes back is not.
+func TestTwoDevicesWithOneIDAreNamed(t *testing.T) {
+	b := open(t, nil)
+	from := func(host, user, id string) {
+		opts := options(b, user).SetClientID(id)
+		opts.SetDialer(&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(host)}})
+		_, _, err := dial(t, opts)
+		require.NoError(t, err)
+	}
+	from("127.0.0.1", "a", "one")
+	from("127.0.0.1", "a", "two")
+	from("127.0.0.2", "b", "one")
+	from("127.0.0.1", "d", "phone")
+	from("127.0.0.2", "d", "other phone")
+	require.Empty(t, b.Twins())
+	from("127.0.0.2", "a", "two")
+	twins := b.Twins()
+	require.Len(t, twins, 1)
+	require.Equal(t, []string{"a", "127.0.0.2", "also connected from 127.0.0.1: give each device an id of its own"}, []string{twins[0].User, twins[0].Remote, twins[0].Why})
+	require.Zero(t, b.Stats().Refused)
+}
+
 func TestWhoBreaksTheProtocolIsNamed(t *testing.T) {
 	b := open(t, nil)
 	conn, err := net.Dial("tcp", b.Addr())

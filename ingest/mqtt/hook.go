@@ -94,8 +94,23 @@ func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	if len(h.current) > 2*h.broker.opts.ClientsMax { // connections that broke before their session was established
 		maps.DeleteFunc(h.current, func(_ string, old *mochi.Client) bool { return old.Closed() })
 	}
+	if !account.OneWay && account.Tells == "" { // a person may have two phones
+		h.twins(user, cl)
+	}
 	h.current[cl.ID] = cl
 	return true
+}
+
+// twins tells of a device that speaks as another one which is still there. It
+// may be the same one, at a new address after its line broke: that happens
+// once, two devices with one id at every connection. The caller has the lock.
+func (h *hook) twins(user string, cl *mochi.Client) {
+	here := host(cl)
+	for _, other := range h.current {
+		if there := host(other); string(other.Properties.Username) == user && !other.Closed() && there != here {
+			h.broker.twins.add(user, here, fmt.Sprintf("also connected from %s: give each device an id of its own", there))
+		}
+	}
 }
 
 // certified is whom the connection's client certificate names, after the
@@ -276,9 +291,14 @@ func (h *hook) oneWay(cl *mochi.Client) bool {
 }
 
 func (h *hook) refuse(cl *mochi.Client, why string) {
-	host, _, err := net.SplitHostPort(cl.Net.Remote)
+	h.broker.refusals.add(string(cl.Properties.Username), host(cl), why)
+}
+
+// host is the machine of a client.
+func host(cl *mochi.Client) string {
+	name, _, err := net.SplitHostPort(cl.Net.Remote)
 	if err != nil {
-		host = cl.Net.Remote
+		return cl.Net.Remote
 	}
-	h.broker.refusals.add(string(cl.Properties.Username), host, why)
+	return name
 }

@@ -27,7 +27,8 @@ type Refusal struct {
 
 // refusals remembers the latest refusals, each reason once per user and host.
 type refusals struct {
-	log *slog.Logger
+	log   *slog.Logger
+	named string // what the log says of one
 
 	mu     sync.Mutex
 	all    []refused
@@ -69,7 +70,7 @@ func (r *refusals) add(user, remote, why string) {
 	if now.Sub(x.logged) >= logAgain && r.logged < linesMax {
 		x.logged = now
 		r.logged++
-		r.log.Warn("mqtt client refused", "client", user, "remote", remote, "why", why, "count", x.Count)
+		r.log.Warn(r.named, "client", user, "remote", remote, "why", why, "count", x.Count)
 	}
 	r.all = append(r.all, x)
 }

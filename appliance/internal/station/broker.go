@@ -101,6 +101,23 @@ func (p *pillars) refusals() []mqtt.Refusal {
 	return p.broker.Refusals()
 }
 
+// twinFindings name pillars whose id two devices use.
+func (p *pillars) twinFindings() []health.Finding {
+	if p.outside != nil {
+		return nil
+	}
+	var list []health.Finding
+	seen := map[string]bool{}
+	for _, r := range p.broker.Twins() {
+		if time.Since(r.Last) < refusedShown && !seen[r.User] {
+			seen[r.User] = true
+			why := r.Remote + " is " + r.Why
+			list = append(list, health.Finding{Code: "pillar_twice", Subject: r.User, Text: why, Params: said("why", why)})
+		}
+	}
+	return list
+}
+
 func brokerCodes() []health.Code {
 	return []health.Code{
 		{ID: "broker_away", Title: "the broker of the pillars is not reached: no press comes in", Severity: health.Critical, After: 5 * time.Second},

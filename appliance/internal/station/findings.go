@@ -29,6 +29,7 @@ func codes() []health.Code {
 		{ID: "detector_missing", Title: "no object detector", Severity: health.Bad},
 		{ID: "pillar_never_heard", Title: "pillar was never heard", Severity: health.Info, After: 30 * time.Second},
 		{ID: "pillar_odd_press", Title: "a press came twice with other content", Severity: health.Bad},
+		{ID: "pillar_twice", Title: "two devices use one pillar's id", Severity: health.Bad},
 		{ID: "pillar_refused", Title: "a device was refused by the broker", Severity: health.Bad},
 		{ID: "phone_refused", Title: "a person's phone was refused by the broker", Severity: health.Bad},
 		{ID: "phone_flooding", Title: "a person's phone sends more positions than are taken", Severity: health.Bad},
@@ -127,6 +128,7 @@ func (s *Station) pillarFindings() []health.Finding {
 			list = append(list, health.Finding{Code: "pillar_never_heard", Subject: p.ID, Text: "since the box started; check its power, network and password"})
 		}
 	}
+	list = append(list, s.pillars.twinFindings()...)
 	seen := map[string]bool{}
 	for _, r := range s.pillars.refusals() {
 		if time.Since(r.Last) < refusedShown && !seen[r.User] {
