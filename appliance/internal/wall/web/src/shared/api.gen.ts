@@ -2893,6 +2893,8 @@ export interface components {
             device?: string;
             spans: components["schemas"]["HoldSpan"][];
             snapshots: string[];
+            /** @description spans and snapshots that had no room: they are not held */
+            more?: number;
             reason: string;
             by: string;
             at: components["schemas"]["Stamp"];
