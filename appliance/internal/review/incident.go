@@ -102,7 +102,8 @@ func (i *incident) changed(e *bridge.Event, data *desk.IncidentChanged) {
 	if moved || !i.Rings {
 		i.Limit = ms(data.Limit)
 	}
-	i.Late = i.State != desk.Closed && i.Limit > 0 && i.Limit < at
+	past := i.Limit < at || i.Limit == at && e.Type == desk.TypeIncidentEscalated // which comes at the limit, not behind it
+	i.Late = i.State != desk.Closed && i.Limit > 0 && past
 	switch e.Type {
 	case desk.TypeIncidentClaimed:
 		i.Claimed = data.By

@@ -31,7 +31,9 @@ func TestWhoIsNeverAnsweredIsLate(t *testing.T) {
 	require.Zero(t, row.Limited)
 
 	late := `{"incident":"i","state":"open","reason":"limit","limit":"2026-03-02T12:01:00.000Z"}`
-	k.fold(record(2, at.Add(61*time.Second), desk.TypeIncidentEscalated, late), time.UTC)
+	k.fold(record(2, at.Add(time.Minute), desk.TypeIncidentEscalated, late), time.UTC)
+	open, _ = says()
+	require.Equal(t, 1, open.Limited, "the box escalates in the millisecond of the limit")
 	k.fold(record(3, at.Add(121*time.Second), desk.TypeIncidentEscalated, late), time.UTC)
 	open, row = says()
 	require.Equal(t, []int{0, 1, 0}, []int{open.N, open.Limited, open.InTime})
