@@ -28,7 +28,7 @@ func foreign(t *testing.T) string {
 	require.NoError(t, server.AddHook(new(auth.AllowHook), nil))
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	require.NoError(t, server.AddListener(listeners.NewNet("x", l)))
+	require.NoError(t, server.AddListener(mqtt.Farewell(listeners.NewNet("x", l), server)))
 	require.NoError(t, server.Serve())
 	t.Cleanup(func() { require.NoError(t, server.Close()) })
 	return l.Addr().String()
