@@ -26,6 +26,9 @@ func (s *State) alertRaised(e *bridge.Event, data *AlertRaised) {
 	}
 	if !data.Limit.IsZero() {
 		inc.Limit, inc.Next = data.Limit, data.Limit
+		if inc.Priority < before { // what the lead was told of was less
+			inc.Escalated = 0
+		}
 		inc.stage(e.RecordedTime)
 	}
 	if a.Snapshot != "" {

@@ -61,9 +61,10 @@ func (s *State) incidentChanged(e *bridge.Event, data *IncidentChanged) {
 			s.putIncident(other)
 		}
 	case TypeIncidentMerged:
+		priority := inc.Priority
 		s.merged(inc, data)
-		if inc.Limit != data.Limit { // the other one's is nearer
-			inc.Next = earlier(inc.Next, data.Limit)
+		if inc.Priority < priority { // what the lead was told of was less
+			inc.Next, inc.Escalated = earlier(inc.Next, data.Limit), 0
 		}
 	case TypeIncidentSplit:
 		s.split(inc, data)

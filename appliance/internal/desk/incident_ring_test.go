@@ -10,6 +10,7 @@ import (
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
 	"github.com/watchpost-edge/watchpost/bridge"
 	"github.com/watchpost-edge/watchpost/ingest"
+	"github.com/watchpost-edge/watchpost/vision"
 )
 
 // answered is a room with an incident of P-1 that li has claimed.
@@ -134,4 +135,38 @@ func TestRingsOfAStuckButton(t *testing.T) {
 	scored := data[desk.IncidentScored](t, of(r.act(id, "close", operator("li")), desk.TypeIncidentScored)[0])
 	require.Equal(t, []int{2 + 32, 8}, []int{len(scored.Steps), scored.More})
 	replayed(t, r)
+}
+
+// What is more urgent than all that the lead was told of is told anew, as often:
+// whether it joins by itself or somebody merges it.
+func TestMoreUrgentAlertEscalatesAnew(t *testing.T) {
+	for _, joins := range []bool{true, false} {
+		r := newRoom(t)
+		seen := func(id string, phase vision.Phase, priority string) desk.SightingIn {
+			in := sighting(id, phase, "gate", "intrusion", r.now.Add(-time.Second), r.now)
+			in.Sighting.Priority, in.Sighting.Rule = priority, "rule-of-"+priority
+			return in
+		}
+		_, first := r.do(seen("s1", vision.Raised, "P2"))
+		r.act(first.Incident, "claim", operator("li"))
+		told := func() (n int) {
+			for inc := r.state.Incident(first.Incident); !inc.Next.IsZero(); inc = r.state.Incident(first.Incident) {
+				r.now = inc.Next.Time
+				n += len(of(r.settle(), desk.TypeIncidentEscalated))
+			}
+			return n
+		}
+		require.Equal(t, 3, told())
+		if joins {
+			r.do(seen("s1", vision.Updated, "P2"))
+		}
+		_, second := r.do(seen("s2", vision.Raised, "P0"))
+		require.Equal(t, joins, second.Incident == first.Incident)
+		if !joins {
+			r.do(desk.ActionIn{Incident: first.Incident, Verb: "merge", Other: second.Incident, Reason: "同一起", By: lead("chen")})
+		}
+		require.Equal(t, "P0", r.state.Incident(first.Incident).Priority)
+		require.Equal(t, 3, told())
+		replayed(t, r)
+	}
 }
