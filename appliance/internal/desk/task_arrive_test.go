@@ -13,12 +13,11 @@ import (
 
 // arrivalRoom is a station in whose template a step is done by arriving.
 func arrivalRoom(t *testing.T) *room {
-	s := standards()
-	s.Templates[0].Steps[0].DoneBy = "arrive"
 	r := newRoom(t)
-	var err error
-	r.rules, err = desk.NewRules(s)
-	require.NoError(t, err)
+	r.configure(func(s *desk.Setup) {
+		*s = standards()
+		s.Templates[0].Steps[0].DoneBy = "arrive"
+	})
 	return r
 }
 
