@@ -68,6 +68,22 @@ func TestAFrozenPictureIsToldWithinTenSeconds(t *testing.T) {
 	}
 }
 
+// TestLessNoiseIsNotFrozen has a camera filter its noise more from one moment to
+// the next, and fog rise, which leaves little of it: encoders drop what is left.
+func TestLessNoiseIsNotFrozen(t *testing.T) {
+	t.Parallel()
+	const seconds = 46
+	for name, light := range map[string]string{
+		"a filter": "noise=alls=5:allf=t:enable='lt(t,24)',noise=alls=2:allf=t:enable='gte(t,24)'",
+		"fog":      "noise=alls=4:allf=t,eq=contrast='1-0.65*clip((t-16)/10,0,1)':brightness='0.15*clip((t-16)/10,0,1)':eval=frame",
+	} {
+		s := footage.Scene{Width: 480, Height: 270, Seconds: seconds, Light: light, Encoder: footage.VBR("libx264", 50)}
+		_, wrong, share := frozen(t, s.Make(t), seconds*time.Second, false)
+		t.Logf("%s: %.2f of the pictures decoded", name, share)
+		require.Zero(t, wrong, name)
+	}
+}
+
 // BenchmarkFrozen prints after how many seconds a frozen picture is told, and
 // how often one was that was not. Where the seconds are 0 it was not told.
 func BenchmarkFrozen(b *testing.B) {

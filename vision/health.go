@@ -25,7 +25,8 @@ const (
 	blurred                   = 0.45       // of its sharpness is left
 	blurredMatch              = 0.4
 	movedMatch                = 0.2
-	settledMatch              = 0.6 // as a moment ago: nothing passes
+	settledMatch              = 0.6                     // as a moment ago: nothing passes,
+	settledFor                = 1500 * time.Millisecond // or only for less, who walks before it
 
 	coveredAfter  = 4 * time.Second
 	blurredAfter  = 5 * time.Second
@@ -47,7 +48,7 @@ type inspector struct {
 	fine      [tiles]float64 // learnt
 	open      map[string]*suspicion
 	still     stillness
-	settled   bool
+	settled   time.Duration // when it was last as a moment before
 }
 
 // suspicion is one fault that may be.
@@ -92,7 +93,10 @@ func (p *inspector) look(m moment, motion *Motion, tracks []*Track) []Fault {
 	near := hides(tracks)
 	covered := able && !near && j.dead >= coveredDead && j.match <= coveredMatch
 	blur := able && !covered && j.match >= blurredMatch && j.sharp <= blurred
-	moved := able && !near && !covered && j.match <= movedMatch && j.settled >= settledMatch
+	if j.settled >= settledMatch {
+		p.settled = m.at
+	}
+	moved := able && !near && !covered && j.match <= movedMatch && m.at-p.settled <= settledFor
 	out := p.tell(m, []finding{
 		{VideoCovered, covered, coveredAfter, m.captured, fmt.Sprintf("nothing is to be seen in %.0f %% of the picture", 100*j.dead)},
 		{VideoDefocused, blur, blurredAfter, m.captured, fmt.Sprintf("%.0f %% of its sharpness is left", 100*j.sharp)},

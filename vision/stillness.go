@@ -26,6 +26,7 @@ const (
 	nearLeast, farLeast = 30.0 / (320 * 180), 90.0 / (320 * 180) // of the picture usually change: with less it cannot be told
 	stillMost           = 0.005                                  // of the picture may change in one that is the same
 	stillShare          = 0.1                                    // of what usually changes; below: the same picture
+	keyShare            = 0.05                                   // of keys, unless those between are the same too: fog takes more than half of the noise
 	aliveShare          = 0.8                                    // above: another one
 	dubiousShare        = 0.5
 	lessEvery           = 8 // of such are learnt
@@ -44,6 +45,7 @@ const (
 // gauge compares one kind of pictures with the one before.
 type gauge struct {
 	level int
+	still float64 // share of what usually changes, below which it is the same picture
 	few   int     // comparisons, before it is known
 	share float64 // of the picture that changed in the newest
 	seen  int     // comparisons so far, at most few
@@ -127,7 +129,7 @@ func (g *gauge) judge(share float64) likeness {
 		g.usual.add(share)
 		return untold
 	}
-	if share <= stillShare*low && share <= stillMost {
+	if share <= g.still*low && share <= stillMost {
 		return repeated
 	}
 	if share >= aliveShare*low {
@@ -173,6 +175,7 @@ type stillness struct {
 	nears           int // pictures in it that are the same as the one before
 	fars            int // keys
 	maybe           bool
+	differs         bool // the newest key in it was another picture, though with less noise than usual
 	frozen          bool
 
 	overAt      time.Duration // when a key was like the picture before it
@@ -192,7 +195,8 @@ type stillness struct {
 func (s *stillness) look(m moment, motion *Motion) (bool, time.Time) {
 	v := &motion.View
 	if s.near.level == 0 {
-		s.near, s.far = gauge{level: nearLevel, few: nearFew, least: nearLeast}, gauge{level: farLevel, few: farFew, least: farLeast}
+		s.near = gauge{level: nearLevel, still: stillShare, few: nearFew, least: nearLeast}
+		s.far = gauge{level: farLevel, still: keyShare, few: farFew, least: farLeast}
 		s.late, s.over = s.far, s.far
 		s.forget()
 		s.since, s.from = m.at, m.captured
@@ -212,7 +216,9 @@ func (s *stillness) look(m moment, motion *Motion) (bool, time.Time) {
 		}
 		s.echo(m, motion)
 	}
-	if (s.fars > 0 || s.nears >= nearStill) && m.at-s.since >= frozenAfter {
+	// An encoder that drops the little noise there is between keys keeps some in
+	// these: where they differ the next must not.
+	if (s.fars > 0 || s.nears >= nearStill && !s.differs) && m.at-s.since >= frozenAfter {
 		s.frozen = true
 	}
 	switch {
@@ -250,6 +256,8 @@ func (s *stillness) atKey(m moment, motion *Motion) {
 		s.overFrom = time.Time{}
 	}
 	s.take(m, far, &s.fars)
+	lesser := func(l likeness) bool { return l == dubious || l == unsure }
+	s.differs = lesser(far) && (lesser(over) && s.over.share > stillShare*s.over.low() || over == untold && s.differs)
 	s.near.ref = append(s.near.ref[:0], v.Luma...)
 	if far == alive || far == untold {
 		s.echoing = false
@@ -322,12 +330,16 @@ func (s *stillness) ended(m moment, v *View, moving []Box) (over likeness) {
 		s.lates = 0
 	}
 	s.over.ref = append(s.over.ref[:0], s.near.ref...)
+	s.over.still = keyShare
+	if s.nears >= nearStill {
+		s.over.still = stillShare
+	}
 	return s.over.compare(v, moving)
 }
 
 // again begins a new stretch, with this picture.
 func (s *stillness) again(m moment) {
-	s.since, s.from, s.nears, s.fars, s.maybe, s.frozen = m.at, m.captured, 0, 0, false, false
+	s.since, s.from, s.nears, s.fars, s.maybe, s.differs, s.frozen = m.at, m.captured, 0, 0, false, false, false
 }
 
 // dubious tells whether the picture may be frozen, and a few more will tell.
