@@ -9,9 +9,11 @@ export function useList<T>(path: string, may = () => true) {
   const items = shallowRef<T[]>([])
   const problem = shallowRef<Problem>()
   const busy = ref(false)
+  const known = ref(false) // the list was read: an empty one is empty
 
   async function load() {
     items.value = (await call<{ items: T[] }>('GET', path)).items
+    known.value = true
   }
 
   async function act(what: () => Promise<unknown> = async () => {}) {
@@ -28,5 +30,5 @@ export function useList<T>(path: string, may = () => true) {
   }
 
   onMounted(() => may() && void act())
-  return { items, problem, busy, load, act }
+  return { items, problem, busy, known, load, act }
 }

@@ -1,6 +1,8 @@
 // Where the names on the map stand, so that none lies over another: each takes
 // the first of its sides that is free, the most important first. A place's name
-// gives way; a device's never does, since a point without a name is of no use.
+// gives way, and an incident's that is no P0: its symbol says how urgent it is,
+// and the list what it is. A device's never does, since a point without a name
+// is of no use.
 // Pixels, from the left upper corner.
 export type Side = 'right' | 'left' | 'above' | 'below' | 'over' // over: to the right, above the devices' names
 

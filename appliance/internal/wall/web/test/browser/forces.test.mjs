@@ -21,6 +21,10 @@ describe('forces', () => {
     await visible('[data-unit="person/wang"][data-duty=off] >> text=li 指定：参加培训')
     assert.equal(await page.locator('[data-action=track]').count(), 0, 'tracks are for leads')
     await accessible('forces')
+    for (let i = 0; i < 20; i++) fixture.issue({ to: 't1', note: `核查 ${i}` })
+    fixture.tellForces(['team/t1'])
+    await visible(`${first} >> text=另有 18 张`)
+    assert.equal(await page.locator(`${first} a.order`).count(), 4, 'a unit with many orders is still a row')
   })
 
   it('are taken off duty and put back, by a word with a reason', async () => {

@@ -137,6 +137,25 @@ describe('the table of cameras', () => {
   })
 })
 
+describe('a list that cannot be read', () => {
+  it('is not shown as empty, and is asked for again', async () => {
+    await logIn(page, fixture.url, { user: 'zhao', to: '/tasks' })
+    const refused = (route) => route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ code: 'journal_unavailable', title: 'x', status: 503, detail: 'x' }) })
+    await page.route(/\/api\/v1\/(users|tokens)/, refused)
+    await page.goto(`${fixture.url}/people`)
+    await page.locator('[role=alert]').nth(1).waitFor()
+    assert.equal(await page.locator('text=没有令牌').count(), 0)
+    assert.equal(await page.locator('main table').count(), 0)
+    await accessible('lists that cannot be read')
+    await page.unroute(/\/api\/v1\/(users|tokens)/, refused)
+    for (let left = 2; left > 0; left--) {
+      await page.locator('[role=alert] button').first().click()
+      await page.waitForFunction((n) => document.querySelectorAll('[role=alert]').length < n, left)
+    }
+    await visible('text=没有令牌')
+  })
+})
+
 describe('each role', () => {
   const may = {
     wall: { nav: 8, sheet: [0, 0], incident: [0, 0], act: false },

@@ -89,4 +89,11 @@ describe('the review', () => {
     await visible('text=查看已留痕')
     await accessible('people')
   })
+
+  it('offers nothing to who may not look', async () => {
+    await logIn(page, fixture.url, { user: 'wall', to: '/review' })
+    await visible('text=研判和经办记录只对')
+    assert.equal(await page.locator('main .button').count(), 0)
+    assert.equal(fixture.reviewed.length, 0)
+  })
 })

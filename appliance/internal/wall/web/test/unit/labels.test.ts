@@ -21,6 +21,11 @@ describe('labels', () => {
     expect(sides.get('place')).toBeUndefined()
     expect(crowd.every(({ key }) => sides.get(key))).toBe(true)
   })
+  it('of a crowd of incidents are those of the most urgent', () => {
+    const crowd = ['P3', 'P2', 'P1', 'P0'].map((key, urgency) => label(key, 8 * urgency, 0, { sides: ['over'], rank: 6 + urgency / 5, yields: key !== 'P0', symbol: false }))
+    const sides = arrange([...crowd, label('far', 300, 0, { sides: ['over'], rank: 6, yields: true })])
+    expect([...sides].filter(([, side]) => side).map(([key]) => key).sort()).toEqual(['P0', 'far'])
+  })
   it('are the same whatever order they come in', () => {
     const all = [label('a', 0, 0), label('b', 5, 5), label('c', 9, 2)]
     expect(arrange([...all].reverse())).toEqual(arrange(all))
