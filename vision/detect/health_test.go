@@ -41,13 +41,14 @@ func TestFaultsOfThePictureAreFound(t *testing.T) {
 	t.Parallel()
 	const on = "enable='between(t,14,28)'"
 	for name, c := range map[string]struct{ kind, filter string }{
-		"a hand":   {vision.VideoCovered, "drawbox=color=0x604030:t=fill:" + on},
-		"paint":    {vision.VideoCovered, "boxblur=30:2:" + on},
-		"dark":     {vision.VideoCovered, "eq=brightness=-1:" + on},
-		"blur":     {vision.VideoDefocused, "gblur=sigma=2.5:" + on},
-		"turned":   {vision.VideoMoved, "crop=w=230:h=172:x='if(between(t,14,28),150,0)':y='if(between(t,14,28),110,0)'"},
-		"nudged":   {vision.VideoMoved, "crop=w=300:h=224:x='if(between(t,14,28),30,0)':y='if(between(t,14,28),26,0)'"},
-		"the same": {vision.VideoFrozen, "split[a][b];[a][b]freezeframes=first=70:last=140:replace=69"},
+		"a hand":             {vision.VideoCovered, "drawbox=color=0x604030:t=fill:" + on},
+		"paint":              {vision.VideoCovered, "boxblur=30:2:" + on},
+		"dark":               {vision.VideoCovered, "eq=brightness=-1:" + on},
+		"blur":               {vision.VideoDefocused, "gblur=sigma=2.5:" + on},
+		"turned":             {vision.VideoMoved, "crop=w=230:h=172:x='if(between(t,14,28),150,0)':y='if(between(t,14,28),110,0)'"},
+		"nudged":             {vision.VideoMoved, "crop=w=300:h=224:x='if(between(t,14,28),30,0)':y='if(between(t,14,28),26,0)'"},
+		"to where many walk": {vision.VideoMoved, "crop=w=130:h=98:x='if(between(t,14,28),190,0)':y='if(between(t,14,28),80,0)'"},
+		"the same":           {vision.VideoFrozen, "split[a][b];[a][b]freezeframes=first=70:last=140:replace=69"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			told := judged(t, 34, c.filter)
