@@ -1,7 +1,7 @@
 // The room as the wall holds it: resources by id, replaced whole. Pure but for
 // the maps it is given, so that tests need neither a browser nor a server.
 import type {
-  Alert, Camera, CameraState, Clip, Device, Drone, Fix, ForcesNews, Incident, IncidentDelivery, Me, Pillar, Place, Room, State, Station, Task, Telemetry,
+  Alert, Camera, CameraState, Clip, Device, Drone, Fix, ForcesNews, Incident, IncidentDelivery, Pillar, Place, Room, State, Task, Telemetry,
   Unit, Uplink, Warning,
 } from './types'
 
@@ -22,11 +22,6 @@ export interface Folded {
   deliveries: Map<string, IncidentDelivery> // of open incidents
   units: Map<string, Unit> // on duty: "{kind}/{id}"
   fixes: Map<string, Fix> // where people on duty were heard last, newer than what a page asked for
-}
-
-export interface Facts {
-  station?: Station
-  me?: Me
 }
 
 export const resourceKinds = ['incident', 'task', 'alert', 'device', 'uplink', 'clip'] as const
