@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/watchpost-edge/watchpost/appliance/internal/clip"
 	"github.com/watchpost-edge/watchpost/appliance/internal/desk"
@@ -18,6 +19,9 @@ import (
 // evictionsMax is how many clips that went may wait to be told; beyond that
 // they are counted, and the next start tells of them.
 const evictionsMax = 10_000
+
+// evictionsTellLast is for the last words before a stop.
+const evictionsTellLast = 5 * time.Second
 
 // evictions are what the store deleted and the desk does not know yet: what
 // went of a class for one reason is one word, however long it waits.
@@ -109,26 +113,43 @@ func (v *evictions) take() []desk.Input {
 	return all
 }
 
-// tellEvictions makes events of what went.
+// tellEvictions makes events of what went, until ctx ends; of what went until
+// then a moment longer, since the next start knows of clips only.
 func (s *Station) tellEvictions(ctx context.Context) error {
-	if err := s.missedEvictions(ctx); err != nil {
-		return nil // ctx has ended, or the desk has: its own stage says why
-	}
-	for {
-		for _, in := range s.evicted.take() {
-			if s.persist(ctx, s.log, func() error {
-				_, err := s.desk.Handle(ctx, in)
-				return err
-			}) != nil {
-				return nil
-			}
+	var left []desk.Input
+	err := s.missedEvictions(ctx)
+	for err == nil && ctx.Err() == nil {
+		if left, err = s.tellAllEvictions(ctx, s.evicted.take()); err != nil {
+			break
 		}
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-s.evicted.wake:
 		}
 	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), evictionsTellLast)
+	defer cancel()
+	left, _ = s.tellAllEvictions(last, append(left, s.evicted.take()...))
+	if len(left) > 0 {
+		s.counts.evictionsUntold.Add(uint64(len(left)))
+		s.log.Warn("what was evicted is not all in the journal", "words", len(left))
+	}
+	return nil // ctx has ended, or the desk has: its own stage says why
+}
+
+// tellAllEvictions tells all that it is given; left is what it did not before ctx
+// ended. A word that is on its way then arrives: else it would be told twice.
+func (s *Station) tellAllEvictions(ctx context.Context, all []desk.Input) (left []desk.Input, err error) {
+	for i, in := range all {
+		tell := func() error {
+			_, err := s.desk.Handle(context.WithoutCancel(ctx), in)
+			return err
+		}
+		if ctx.Err() != nil || s.persist(ctx, s.log, tell) != nil {
+			return all[i:], ctx.Err()
+		}
+	}
+	return nil, nil
 }
 
 // missedEvictions makes events of the clips that went without a word, since the

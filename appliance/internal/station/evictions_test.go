@@ -1,8 +1,10 @@
 package station
 
 import (
+	"context"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -33,4 +35,21 @@ func TestEvictionsThatWereMissedAreTold(t *testing.T) {
 		require.Empty(t, s.Clip(kept, clip.PartWhole).Evicted)
 	})
 	require.NoError(t, err)
+}
+
+// What went right before a stop is told before the journal closes, though the
+// context has ended: the next start knows of clips only.
+func TestEvictionsAreToldAtAStop(t *testing.T) {
+	b := newBench(t)
+	b.evicted = newEvictions()
+	b.uploadsTo(t, "")
+	at := time.Now().Add(-time.Hour)
+	b.noteEvictions([]media.Eviction{{Item: media.Item{Class: media.Recordings, Owner: "gate", From: at, To: at.Add(time.Minute), Bytes: 7}, Why: "budget"}})
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.NoError(t, b.tellEvictions(ctx))
+	records, err := b.journal.Read(b.journal.Last()-1, 1)
+	require.NoError(t, err)
+	require.Equal(t, desk.TypeStorageEvicted, records[0].Event.Type)
+	require.Empty(t, b.evicted.take())
 }
