@@ -41,7 +41,7 @@ func (c *clock) tick(f *Frame) moment {
 		c.at = c.before(f.Received)
 	}
 	c.started, c.pts, c.run, c.received, c.wall = true, f.PTS, f.Run, f.Received, time.Now()
-	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: float64(f.Width) / float64(max(f.Height, 1)), keys: c.keys, keyBytes: c.keyBytes}
+	return moment{at: c.at, captured: f.Captured, received: f.Received, aspect: f.Aspect(), keys: c.keys, keyBytes: c.keyBytes}
 }
 
 // past tells whether the frame was there already.

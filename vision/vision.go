@@ -57,6 +57,19 @@ type Frame struct {
 	StrideV       int
 }
 
+// Aspect is the width of what is shown over its height.
+func (f *Frame) Aspect() float64 {
+	return f.PixelAspect() * float64(f.Width) / float64(max(f.Height, 1))
+}
+
+// PixelAspect is SAR where it can be believed, else 1.
+func (f *Frame) PixelAspect() float64 {
+	if f.SAR < 0.25 || f.SAR > 4 {
+		return 1
+	}
+	return f.SAR
+}
+
 // Detection is one box in one frame.
 type Detection struct {
 	Class Class

@@ -2,6 +2,7 @@ package detect
 
 import (
 	"image"
+	"math"
 
 	"github.com/watchpost-edge/watchpost/vision"
 )
@@ -17,9 +18,11 @@ const (
 )
 
 // closeLooks are the parts of a frame of w×h that want a closer look by a
-// model of side×side: squares of its size around small regions.
-func closeLooks(regions []vision.Box, w, h, side int) []image.Rectangle {
-	scale := min(float64(side)/float64(w), float64(side)/float64(h))
+// model of side×side: what is a square of its size when shown, around small
+// regions. Pixels are aspect times as wide as high.
+func closeLooks(regions []vision.Box, w, h, side int, aspect float64) []image.Rectangle {
+	scale := min(float64(side)/float64(w)/aspect, float64(side)/float64(h))
+	wide := int(math.Round(float64(side) / aspect))
 	if scale*closeLeast > 1 {
 		return nil
 	}
@@ -32,7 +35,7 @@ func closeLooks(regions []vision.Box, w, h, side int) []image.Rectangle {
 		c := r.Centre()
 		at := image.Pt(int(c.X*float64(w)), int(c.Y*float64(h)))
 		if !lookedAt(at, out) {
-			out = append(out, squareAround(at, w, h, side))
+			out = append(out, partAround(at, w, h, wide, side))
 		}
 	}
 	return out
@@ -49,9 +52,10 @@ func lookedAt(at image.Point, parts []image.Rectangle) bool {
 	return false
 }
 
-// squareAround is a square around a place, within the frame, at even places.
-func squareAround(at image.Point, w, h, side int) image.Rectangle {
-	sw, sh := min(side, w)&^1, min(side, h)&^1
+// partAround is a part of wide×high around a place, within the frame, at even
+// places.
+func partAround(at image.Point, w, h, wide, high int) image.Rectangle {
+	sw, sh := min(wide, w)&^1, min(high, h)&^1
 	x, y := max(0, min(w-sw, at.X-sw/2))&^1, max(0, min(h-sh, at.Y-sh/2))&^1
 	return image.Rect(x, y, x+sw, y+sh)
 }

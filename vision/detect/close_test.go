@@ -14,11 +14,14 @@ func TestCloseLooksAreWhereSomethingSmallMoves(t *testing.T) {
 	beside, corner := small, small
 	beside.X, corner.X, corner.Y = 0.53, 0.99, 0.97
 	tall := vision.Box{X: 0.2, Y: 0.2, W: 0.1, H: 0.4}
-	got := closeLooks([]vision.Box{tall, small, beside, corner}, 1920, 1080, 416)
+	got := closeLooks([]vision.Box{tall, small, beside, corner}, 1920, 1080, 416, 1)
 	require.Equal(t, []image.Rectangle{image.Rect(760, 348, 1176, 764), image.Rect(1504, 664, 1920, 1080)}, got)
-	require.Empty(t, closeLooks([]vision.Box{small}, 480, 360, 416), "nothing to gain")
-	require.Len(t, closeLooks([]vision.Box{small}, 1920, 400, 416), 1)
-	require.Equal(t, 400, closeLooks([]vision.Box{small}, 1920, 400, 416)[0].Dy())
+	require.Empty(t, closeLooks([]vision.Box{small}, 480, 360, 416, 1), "nothing to gain")
+	require.Len(t, closeLooks([]vision.Box{small}, 1920, 400, 416, 1), 1)
+	require.Equal(t, 400, closeLooks([]vision.Box{small}, 1920, 400, 416, 1)[0].Dy())
+	squeezed := closeLooks([]vision.Box{small}, 960, 1080, 416, 2)
+	require.Len(t, squeezed, 1)
+	require.Equal(t, [2]int{208, 416}, [2]int{squeezed[0].Dx(), squeezed[0].Dy()}, "a square when shown")
 }
 
 func TestBoxesThatThePartCutsOffAreLeftOut(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 
 	ort "github.com/yalue/onnxruntime_go"
 	"gocv.io/x/gocv"
@@ -41,7 +42,7 @@ func (y *yolox) find(f *vision.Frame, look vision.Look) ([]vision.Detection, err
 	if err != nil {
 		return nil, err
 	}
-	windows := closeLooks(look.Regions, f.Width, f.Height, y.side)
+	windows := closeLooks(look.Regions, f.Width, f.Height, y.side, f.PixelAspect())
 	if len(windows) > 0 {
 		y.turn++
 		window := windows[y.turn%len(windows)]
@@ -56,7 +57,7 @@ func (y *yolox) find(f *vision.Frame, look vision.Look) ([]vision.Detection, err
 
 // part looks at one part of the frame; boxes are of the whole.
 func (y *yolox) part(f *vision.Frame, at image.Rectangle, look vision.Look) ([]vision.Detection, error) {
-	box := fitLetterbox(at.Dx(), at.Dy(), y.side)
+	box := fitLetterbox(int(math.Round(float64(at.Dx())*f.PixelAspect())), at.Dy(), y.side)
 	bgr, err := partToBGR(f, at, box.width, box.height, look.Masks)
 	if err != nil {
 		return nil, err
