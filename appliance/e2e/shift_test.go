@@ -199,7 +199,7 @@ func report(t *testing.T, s *shift) {
 	s.zhao.claims(s.robbery, "")
 	s.cell = s.dispatch(s.robbery, "respond", "patrol-1")
 	s.liu.does(404, "GET", "/tasks/"+s.cell, "", nil)
-	s.zhang.acts("/tasks/"+s.cell, [2]string{"accept", "{}"}, [2]string{"arrive", "{}"}, [2]string{"tick", `{"steps":[1,2]}`})
+	s.zhang.acts("/tasks/"+s.cell, [2]string{"accept", "{}"}, [2]string{"arrive", "{}"}, [2]string{"tick", `{"steps":[1]}`})
 	inc, _ := s.incident(s.robbery)
 	require.Equal(t, "on_scene", inc.State)
 }
