@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -65,11 +68,15 @@ func later(p *problem, wait time.Duration) *problem {
 	return p
 }
 
+// clip cuts a text to n bytes or a little less: no letter in two.
 func clip(text string, n int) string {
-	if len(text) > n {
-		return text[:n] + "…"
+	if len(text) <= n {
+		return text
 	}
-	return text
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n] + "…"
 }
 
 // problemOf maps what the parts say to an answer.
@@ -164,6 +171,14 @@ func accessProblem(err error) *problem {
 	return nil
 }
 
+// nowhere reports whether the API has no such path at all: the pages' own route
+// answers every path, so the server would say that only the method is wrong.
+func (s *Server) nowhere(path string) bool {
+	return strings.HasPrefix(path, "/api/") && !slices.ContainsFunc(s.app.GetRoutes(true), func(r fiber.Route) bool {
+		return r.Path != pagesPath && fiber.RoutePatternMatch(path, r.Path)
+	})
+}
+
 func httpProblem(e *fiber.Error) *problem {
 	switch e.Code {
 	case http.StatusNotFound:
@@ -183,6 +198,10 @@ func absent(err error) bool {
 // header that is too large) has passed no route before.
 func (s *Server) fail(c *fiber.Ctx, err error) error {
 	s.dress(c)
+	if errors.Is(err, fiber.ErrMethodNotAllowed) && s.nowhere(c.Path()) {
+		c.Response().Header.Del(fiber.HeaderAllow)
+		err = fiber.ErrNotFound
+	}
 	p := problemOf(err)
 	if httpError := new(fiber.Error); errors.As(err, &httpError) && httpError.Code == http.StatusRequestEntityTooLarge {
 		p = s.tooLarge(&c.Request().Header)

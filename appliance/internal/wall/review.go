@@ -175,7 +175,7 @@ func (s *Server) peopleOf(c *fiber.Ctx, who caller, kind string) (peopleAnswer, 
 	if err != nil {
 		return body, 0, behind(err)
 	}
-	if !own {
+	if !own && c.Method() != fiber.MethodHead {
 		whose := cmp.Or(person, "everybody")
 		if _, err := s.record(desk.AccessIn{
 			Kind: kind, By: who.actor(), Remote: who.remote, Why: "tally of " + whose, Note: body.From + " to " + body.To,

@@ -10,6 +10,9 @@ import (
 // apiV1 is where the API's first version stands.
 const apiV1 = "/api/v1"
 
+// pagesPath is every path that nothing else answers: the front end's.
+const pagesPath = "/*"
+
 // router adds routes; each needs its row in access's table.
 type router struct {
 	s   *Server
@@ -41,7 +44,7 @@ func (s *Server) routes(app *fiber.App) {
 	s.dutyRoutes(r)
 	s.reviewRoutes(r)
 	s.deviceRoutes(r)
-	r.get("/*", s.page)
+	r.get(pagesPath, s.page)
 }
 
 // accessRoutes are who may, who asked, and what was done.

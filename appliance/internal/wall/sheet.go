@@ -60,8 +60,10 @@ func (s *Server) exportCameras(c *fiber.Ctx, who caller) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.record(desk.AccessIn{Kind: "exported", By: who.actor(), Remote: who.remote, Why: "cameras.csv"}); err != nil {
-		return err
+	if c.Method() != fiber.MethodHead {
+		if _, err := s.record(desk.AccessIn{Kind: "exported", By: who.actor(), Remote: who.remote, Why: "cameras.csv"}); err != nil {
+			return err
+		}
 	}
 	c.Set(fiber.HeaderContentDisposition, `attachment; filename="cameras.csv"`)
 	return sendBytes(c, "text/csv; charset=utf-8", table)
