@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -14,9 +15,18 @@ import (
 	"github.com/watchpost-edge/watchpost/bridge"
 )
 
+// leftFile is a file: its beginning, and how long it is with the zeros behind.
+type leftFile struct {
+	begins []byte
+	size   int
+}
+
+func whole(b []byte) leftFile { return leftFile{b, len(b)} }
+func zeros(size int) leftFile { return leftFile{nil, size} }
+
 // killed gives the files of a journal as a kill leaves them: a table, a log that
 // was not flushed, four events.
-func killed(t *testing.T) map[string][]byte {
+func killed(t *testing.T) map[string]leftFile {
 	t.Helper()
 	dir := t.TempDir()
 	for i := range 2 {
@@ -28,13 +38,14 @@ func killed(t *testing.T) map[string][]byte {
 			require.NoError(t, j.Close())
 			continue
 		}
-		files := map[string][]byte{}
+		files := map[string]leftFile{}
 		require.NoError(t, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
 			}
 			name, _ := filepath.Rel(dir, path)
-			files[name], err = os.ReadFile(path)
+			content, err := os.ReadFile(path)
+			files[name] = leftFile{bytes.TrimRight(content, "\x00"), len(content)}
 			return err
 		}))
 		require.NoError(t, j.Close())
@@ -43,15 +54,15 @@ func killed(t *testing.T) map[string][]byte {
 	return nil
 }
 
-// lay writes files into a folder of their own; zeros at their ends take no room.
-func lay(t *testing.T, files map[string][]byte) string {
+// lay writes files into a folder of their own.
+func lay(t *testing.T, files map[string]leftFile) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, content := range files {
+	for name, file := range files {
 		path := filepath.Join(dir, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
-		require.NoError(t, os.WriteFile(path, bytes.TrimRight(content, "\x00"), 0o600))
-		require.NoError(t, os.Truncate(path, int64(len(content))))
+		require.NoError(t, os.WriteFile(path, file.begins, 0o600))
+		require.NoError(t, os.Truncate(path, int64(file.size)))
 	}
 	return dir
 }
@@ -70,57 +81,54 @@ func TestWhatAKillLeaves(t *testing.T) {
 		require.Fail(t, "no "+pattern)
 		return ""
 	}
-	manifest := files[filepath.Join(filepath.Dir(epochFile(t, files, "MANIFEST")), "MANIFEST")]
+	manifest := files[epochFile(t, files, "MANIFEST")].begins
 	entry := manifest[8:] // the first change, after the magic
-	zeros := make([]byte, 32<<20)
+	gone := zeros(-1)
 	for name, left := range map[string]struct {
-		file    string
-		content []byte // nil: the file is gone
+		name string
+		file leftFile
 	}{
-		"nothing": {"LOCK", []byte("1\n")},
+		"nothing": {"LOCK", whole([]byte("1\n"))},
 
 		// Made and not yet lengthened; deleted, cut and not yet gone.
-		"a log of no byte":             {"00009.mem", []byte{}},
-		"a log without its header":     {"00009.mem", zeros[:19]},
-		"a log cut to its header":      {"00009.mem", zeros[:20]},
-		"a log never written":          {"00009.mem", zeros},
-		"an older log of no byte":      {"00000.mem", []byte{}},
-		"an older log, emptied":        {"00000.mem", zeros[:20]},
-		"values of no byte":            {"000009.vlog", []byte{}},
-		"values without header":        {"000009.vlog", zeros[:19]},
-		"values cut to the header":     {"000009.vlog", zeros[:20]},
-		"values never written":         {"000009.vlog", zeros},
-		"older values of no byte":      {"000001.vlog", []byte{}},
-		"older values never cut":       {"000001.vlog", zeros},
-		"no values":                    {only("*.vlog"), nil},
-		"a table of no byte":           {"000900.sst", []byte{}},
-		"a table never written":        {"000900.sst", zeros[:4096]},
+		"a log of no byte":             {"00009.mem", zeros(0)},
+		"a log without its header":     {"00009.mem", zeros(19)},
+		"a log cut to its header":      {"00009.mem", zeros(20)},
+		"a log never written":          {"00009.mem", zeros(32 << 20)},
+		"an older log of no byte":      {"00000.mem", zeros(0)},
+		"an older log, emptied":        {"00000.mem", zeros(20)},
+		"values of no byte":            {"000009.vlog", zeros(0)},
+		"values without header":        {"000009.vlog", zeros(19)},
+		"values cut to the header":     {"000009.vlog", zeros(20)},
+		"values never written":         {"000009.vlog", zeros(32 << 20)},
+		"older values of no byte":      {"000001.vlog", zeros(0)},
+		"older values never cut":       {"000001.vlog", zeros(32 << 20)},
+		"no values":                    {only("*.vlog"), gone},
+		"a table of no byte":           {"000900.sst", zeros(0)},
+		"a table never written":        {"000900.sst", zeros(4096)},
 		"a table that compaction left": {"000900.sst", files[epochFile(t, files, only("*.sst"))]},
 
-		"a manifest being made anew":       {"MANIFEST-REWRITE", []byte{}},
-		"a manifest almost made anew":      {"MANIFEST-REWRITE", manifest[:len(manifest)-1]},
-		"a change of tables, its length":   {"MANIFEST", append(bytes.Clone(manifest), entry[:3]...)},
-		"a change of tables, its sum":      {"MANIFEST", append(bytes.Clone(manifest), entry[:8]...)},
-		"a change of tables, half":         {"MANIFEST", append(bytes.Clone(manifest), entry[:9]...)},
-		"a change of tables, not written":  {"MANIFEST", append(bytes.Clone(manifest), zeros[:30]...)},
-		"keys being made anew":             {"REWRITE-KEYREGISTRY", []byte{}},
-		"keys of no byte":                  {"KEYREGISTRY", []byte{}},
-		"keys cut":                         {"KEYREGISTRY", zeros[:20]},
-		"no keys":                          {"KEYREGISTRY", nil},
-		"what can be discarded of no byte": {"DISCARD", []byte{}},
-		"what can be discarded, cut":       {"DISCARD", zeros[:5]},
-		"what can be discarded, forgotten": {"DISCARD", zeros[:1<<20]},
-		"nothing of what can be discarded": {"DISCARD", nil},
+		"a manifest being made anew":       {"MANIFEST-REWRITE", zeros(0)},
+		"a manifest almost made anew":      {"MANIFEST-REWRITE", whole(manifest[:len(manifest)-1])},
+		"a change of tables, its length":   {"MANIFEST", whole(append(bytes.Clone(manifest), entry[:3]...))},
+		"a change of tables, its sum":      {"MANIFEST", whole(append(bytes.Clone(manifest), entry[:8]...))},
+		"a change of tables, half":         {"MANIFEST", whole(append(bytes.Clone(manifest), entry[:9]...))},
+		"a change of tables, not written":  {"MANIFEST", leftFile{manifest, len(manifest) + 30}},
+		"keys being made anew":             {"REWRITE-KEYREGISTRY", zeros(0)},
+		"keys of no byte":                  {"KEYREGISTRY", zeros(0)},
+		"keys cut":                         {"KEYREGISTRY", zeros(20)},
+		"no keys":                          {"KEYREGISTRY", gone},
+		"what can be discarded of no byte": {"DISCARD", zeros(0)},
+		"what can be discarded, cut":       {"DISCARD", zeros(5)},
+		"what can be discarded, forgotten": {"DISCARD", zeros(1 << 20)},
+		"nothing of what can be discarded": {"DISCARD", gone},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			these := map[string][]byte{}
-			for path, content := range files {
-				these[path] = content
-			}
-			path := epochFile(t, files, left.file)
-			these[path] = left.content
-			if left.content == nil {
+			these := maps.Clone(files)
+			path := epochFile(t, files, left.name)
+			these[path] = left.file
+			if left.file.size < 0 {
 				delete(these, path)
 			}
 
@@ -140,7 +148,7 @@ func TestWhatAKillLeaves(t *testing.T) {
 }
 
 // epochFile is the name of a file of the epoch.
-func epochFile(t *testing.T, files map[string][]byte, name string) string {
+func epochFile(t *testing.T, files map[string]leftFile, name string) string {
 	t.Helper()
 	for path := range files {
 		if filepath.Base(path) == "KEYREGISTRY" {
@@ -157,7 +165,7 @@ func epochFile(t *testing.T, files map[string][]byte, name string) string {
 func TestTornManifestIsDamage(t *testing.T) {
 	files := killed(t)
 	path := epochFile(t, files, "MANIFEST")
-	files[path] = append(files[path], 0, 0, 0, 0, 0, 0, 0, 0, 0xee, 0xee, 0xee, 0xee, 1, 2, 3, 4, 5)
+	files[path] = whole(append(files[path].begins, 0, 0, 0, 0, 0, 0, 0, 0, 0xee, 0xee, 0xee, 0xee, 1, 2, 3, 4, 5))
 	dir := lay(t, files)
 	_, err := Open(Options{Dir: dir, Source: testSource})
 	var damaged *DamagedError
