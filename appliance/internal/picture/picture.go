@@ -20,9 +20,9 @@ const (
 	// coefficients, which costs up to 20 bytes for each pixel (375 MiB were seen
 	// of 24 megapixels in three colours).
 	ProgressiveMax = 12_500_000
-	SideMax   = 1920       // pixels of the longer side of what is kept
-	scansMax  = 100        // of a JPEG: cameras make 1 to 10
-	quality   = 85         // of the JPEG that is kept
+	SideMax        = 1920 // pixels of the longer side of what is kept
+	scansMax       = 100  // of a JPEG: cameras make 1 to 10
+	quality        = 85   // of the JPEG that is kept
 )
 
 // What is refused.
