@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -66,7 +67,7 @@ func decodeLeaf(n *yaml.Node, v reflect.Value, path string, ps *Problems) {
 		ps.add(path, "has the wrong shape (line %d); want %s", n.Line, describe(v.Type()))
 		return
 	}
-	if _, typed := err.(*yaml.TypeError); typed {
+	if typed := (*yaml.TypeError)(nil); errors.As(err, &typed) {
 		ps.add(path, "%q is not %s (line %d)", n.Value, describe(v.Type()), n.Line)
 		return
 	}

@@ -88,7 +88,7 @@ func (s *Store) evict(class Class, b Budget, now time.Time) []Eviction {
 	over := b.Bytes > 0 && total > b.Bytes
 	var gone []Eviction
 	for _, it := range list {
-		why := ""
+		var why string
 		switch {
 		case b.Age > 0 && now.Sub(it.To) > b.Age:
 			why = "age"

@@ -131,7 +131,8 @@ func (s *Store) recover(path string, it *Item) (*Item, error) {
 
 // finish gives a segment its last name; the caller syncs the folder.
 func (s *Store) finish(path string, it *Item) error {
-	to, length := "", it.To.Sub(it.From).Milliseconds()
+	var to string
+	length := it.To.Sub(it.From).Milliseconds()
 	for { // a clock that was set back may bring the same name again
 		to = filepath.Join(filepath.Dir(path), fmt.Sprintf("%d-%d%s", it.From.UnixMilli(), length, segmentSuffix))
 		if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {

@@ -168,7 +168,7 @@ func (u *uploader) interruptible(ctx context.Context, c dueClip, changed <-chan 
 	for {
 		select {
 		case err := <-done:
-			if context.Cause(ctx) == errOvertaken {
+			if errors.Is(context.Cause(ctx), errOvertaken) {
 				return errOvertaken
 			}
 			return err
