@@ -131,6 +131,14 @@ func TestUnknownIsNil(t *testing.T) {
 	s.apply(&common.MessageSysStatus{BatteryRemaining: -1}, now)
 	require.InDelta(t, 50, *s.t.BatteryPct, 0)
 
+	require.NotNil(t, s.t.Position)
+	s.apply(&common.MessageBatteryStatus{BatteryRemaining: 50}, now.Add(positionFor))
+	require.NotNil(t, s.t.Position)
+	s.apply(&common.MessageBatteryStatus{BatteryRemaining: 50}, now.Add(positionFor+time.Millisecond))
+	require.Nil(t, s.t.Position, "it lives, and does not say where")
+	require.Nil(t, s.t.SpeedMPS)
+	require.Nil(t, s.t.HeightM)
+
 	s.apply(&common.MessageAttitude{Roll: float32(math.NaN())}, now)
 	require.Nil(t, s.t.RollDeg)
 	require.NotNil(t, s.t.PitchDeg)

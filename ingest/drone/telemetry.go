@@ -34,10 +34,15 @@ const (
 	heightMaxM = 50_000
 )
 
+// positionFor is how long a position holds while the drone says other things
+// only; autopilots tell it one to ten times a second.
+const positionFor = 10 * time.Second
+
 // state is the last known value of everything a drone said. Values that were
 // handed out are never changed: each report makes new ones.
 type state struct {
-	t ingest.Telemetry
+	t       ingest.Telemetry
+	placeAt time.Time // when it last told where it is
 }
 
 // apply merges one message and reports whether it said anything we keep. A
@@ -53,6 +58,7 @@ func (s *state) apply(m message.Message, now time.Time) bool {
 		s.t.Mode = mode(m.BaseMode)
 	case *common.MessageGlobalPositionInt:
 		s.position(m)
+		s.placeAt = now
 	case *common.MessageAttitude:
 		s.t.RollDeg, s.t.PitchDeg = degrees(m.Roll), degrees(m.Pitch)
 	case *common.MessageSysStatus:
@@ -72,6 +78,10 @@ func (s *state) apply(m message.Message, now time.Time) bool {
 		s.t.VideoURI = m.Uri
 	default:
 		return false
+	}
+	if now.Sub(s.placeAt) > positionFor {
+		s.t.Position, s.t.AltMSLm, s.t.HeightM = nil, nil, nil // where it was is not where it is
+		s.t.SpeedMPS, s.t.ClimbMPS, s.t.HeadingDeg = nil, nil, nil
 	}
 	s.t.At = now
 	return true
