@@ -40,7 +40,7 @@ func codes() []health.Code {
 		{ID: "uplink_suspended", Title: "headquarters is too far behind: its oldest events may go", Severity: health.Bad},
 		{ID: "uplink_set_aside", Title: "headquarters refused events", Severity: health.Bad},
 		{ID: "upload_failing", Title: "clips cannot be sent", Severity: health.Bad, After: 10 * time.Second},
-		{ID: "upload_refused", Title: "headquarters refused a clip", Severity: health.Bad},
+		{ID: "upload_refused", Title: "a clip cannot be sent", Severity: health.Bad},
 		{ID: "certificate_old", Title: "a certificate ends, or a new one was not taken", Severity: health.Bad},
 		{ID: "sighting_lost", Title: "sightings could not be recorded", Severity: health.Critical},
 	}
