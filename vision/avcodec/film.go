@@ -46,6 +46,9 @@ func (p *plain) convert(from *C.AVFrame) (*C.AVFrame, error) {
 		p.frame = C.av_frame_alloc()
 	}
 	to := p.frame
+	if to == nil {
+		return nil, errors.New("no memory for a frame")
+	}
 	C.av_frame_unref(to)
 	to.width, to.height, to.format = from.width, from.height, C.AV_PIX_FMT_YUV420P
 	if C.is_full(from.format) != 0 {

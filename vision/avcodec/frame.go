@@ -42,7 +42,6 @@ func (d *Decoder) borrow(p *C.AVFrame) (*vision.Frame, error) {
 			d.grey = bytes.Repeat([]byte{128}, n)
 		}
 		f.U, f.V = d.grey, d.grey
-		return f, nil
 	case C.AV_PIX_FMT_YUVJ420P:
 		f.FullRange = true
 	case C.AV_PIX_FMT_YUVJ422P:
@@ -51,8 +50,9 @@ func (d *Decoder) borrow(p *C.AVFrame) (*vision.Frame, error) {
 	case C.AV_PIX_FMT_YUV422P: // every second chroma row makes it 4:2:0
 		f.StrideU, f.StrideV = 2*f.StrideU, 2*f.StrideV
 	}
-	f.U = plane(p.data[1], f.StrideU, chromaRows)
-	f.V = plane(p.data[2], f.StrideV, chromaRows)
+	if f.U == nil {
+		f.U, f.V = plane(p.data[1], f.StrideU, chromaRows), plane(p.data[2], f.StrideV, chromaRows)
+	}
 	if f.Y == nil || f.U == nil || f.V == nil {
 		return nil, errors.New("picture without planes")
 	}
